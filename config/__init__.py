@@ -1,0 +1,1 @@
+"""Settings models, loading, defaults and data files."""

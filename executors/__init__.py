@@ -1,0 +1,1 @@
+"""The only code that touches git, tmux, docker, processes and agents' protocols."""

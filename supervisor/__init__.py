@@ -1,0 +1,1 @@
+"""The core of Quarterdeck: model, store, engine, API and command line."""

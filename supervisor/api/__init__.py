@@ -1,0 +1,1 @@
+"""Protocol, server, client; one handler module per noun."""

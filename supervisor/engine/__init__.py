@@ -1,0 +1,1 @@
+"""Decisions: queue, lifecycle, ingest, recovery, event bus. Sees executors through ports only."""

@@ -1,0 +1,369 @@
+"""What the engine needs from the outside world. Adapters live in `executors`.
+
+Three ports: `Executor` starts and controls processes, `Workspaces` is git, `AgentAdapter`
+knows an agent's command line and stream. Starting a process and speaking its protocol are
+two things: an adapter never touches a process, an executor never reads a stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from config.profiles import AgentProfile, ContainerProfile
+from supervisor.model.entities import ExecutorName, Mode
+from supervisor.model.events import Event, NewEvent
+
+# --- executors -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerLaunch:
+    """What a container needs beyond a plain process. ``clone`` is mounted at /workspace."""
+
+    profile: ContainerProfile
+    image: str
+    name: str
+    clone: Path
+    shared_objects: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Everything that starts one attempt. Seconds are floats; None is no limit.
+
+    ``run`` is the boot-scoped runtime folder (sockets, ``<attempt>.started``), ``folder`` the
+    session's own (``stream.log``, ``exit-<number>.json``, ``token``). ``secrets`` are values that
+    the runner removes from everything it writes.
+    """
+
+    attempt: str
+    session: str
+    number: int
+    token: int
+    run: Path
+    folder: Path
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    cwd: Path
+    secrets: tuple[str, ...] = ()
+    stdin: Literal["null", "pipe"] = "null"
+    first_input: bytes = b""
+    start_to_close_s: float | None = None
+    no_output_s: float | None = None
+    stop_grace_s: float = 5.0
+    heartbeat_s: float = 30.0
+    window: str = ""
+    container: ContainerLaunch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRef:
+    """Names an attempt to an executor, also after a restart of the supervisor."""
+
+    attempt: str
+    session: str
+    number: int
+    token: int
+    boot_id: str
+    run: Path
+    folder: Path
+    handle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A child was spawned. ``handle`` is what the executor finds it by (tmux target, container id)."""
+
+    pid: int
+    pid_started_at: int
+    handle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRecord:
+    """How an attempt ended, exactly.
+
+    ``exit_code`` is 128 + n for a death by signal n. ``cause`` says who ended it: ``exit`` (by
+    itself), ``start_to_close`` or ``no_output`` (that timeout), ``stopped`` (by request) or
+    ``spawn_failed`` (nothing ran; ``message`` says why).
+    """
+
+    attempt: str
+    token: int
+    exit_code: int
+    cause: Literal["exit", "start_to_close", "no_output", "stopped", "spawn_failed"]
+    started_at: int
+    ended_at: int
+    message: str = ""
+    signal: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of an attempt while nobody looked.
+
+    ``alive``: adopt it (``started`` is set). ``ended``: finish it (``exit`` is set).
+    ``not_started``: start the same attempt. ``gone``: it was started, is not there, and left no
+    exit record.
+    """
+
+    state: Literal["alive", "ended", "not_started", "gone"]
+    started: Started | None = None
+    exit: ExitRecord | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """News of a running attempt, pushed by its runner.
+
+    ``grew``: the spool has new bytes. ``beat``: the runner is alive. ``stopped`` / ``continued``:
+    the child was stopped or goes on. ``exited``: ``exit`` is durable. ``gone``: the runner went
+    away without an exit record.
+    """
+
+    kind: Literal["grew", "beat", "stopped", "continued", "exited", "gone"]
+    exit: ExitRecord | None = None
+    at: int = 0
+
+
+class Executor(Protocol):
+    """Starts, finds and controls attempts; they belong to the runner, never to the supervisor."""
+
+    name: ExecutorName
+
+    async def check(self, launch_image: str | None = None) -> None:
+        """Raise Unavailable, saying what to do, unless attempts can be started now."""
+        ...
+
+    async def start(self, launch: Launch) -> Started:
+        """Start an attempt that was claimed. A second call for the same attempt starts nothing.
+
+        Raises Unavailable or QuarterdeckError when nothing was started.
+        """
+        ...
+
+    async def find(self, ref: AttemptRef) -> Found:
+        """Say what became of an attempt."""
+        ...
+
+    def watch(self, ref: AttemptRef) -> AsyncIterator[Signal]:
+        """Yield news until ``exited`` or ``gone``, which is the last. Survives being cancelled."""
+        ...
+
+    async def write(self, ref: AttemptRef, data: bytes, *, close: bool = False) -> None:
+        """Write to the child's stdin (a pipe); with ``close`` end it afterwards."""
+        ...
+
+    async def signal(self, ref: AttemptRef, number: int) -> None:
+        """Send a signal to the child alone."""
+        ...
+
+    async def pause(self, ref: AttemptRef) -> None:
+        """Freeze the whole tree."""
+        ...
+
+    async def resume(self, ref: AttemptRef) -> None:
+        """Thaw the whole tree."""
+        ...
+
+    async def stop(self, ref: AttemptRef, *, grace_s: float) -> None:
+        """SIGTERM, grace, SIGKILL for every descendant. Returns when the request was taken."""
+        ...
+
+    async def type_text(self, ref: AttemptRef, text: str) -> None:
+        """Paste text into a terminal and press Enter; Refused where there is no terminal."""
+        ...
+
+    async def screen(self, ref: AttemptRef) -> tuple[str, str] | None:
+        """Return (title, last screenful) of a terminal, or None where there is none."""
+        ...
+
+    def attach_command(self, ref: AttemptRef) -> list[str]:
+        """Return the command that gives a person this attempt's terminal; Refused where none."""
+        ...
+
+    async def release(self, ref: AttemptRef) -> None:
+        """Remove what an ended attempt left behind (window, container)."""
+        ...
+
+
+# --- git -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository that sessions can work on."""
+
+    root: Path
+    name: str
+    default_branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceRequest:
+    """A worktree for one session. ``task`` may name an existing one by convention (C2)."""
+
+    session: str
+    project: str
+    root: Path
+    worktrees: Path
+    log: Path
+    task: str | None = None
+    branch: str | None = None
+    base: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A worktree that is ready. ``env`` is what provisioning adds to the session's environment."""
+
+    path: Path
+    branch: str
+    base_commit: str
+    env: dict[str, str] = field(default_factory=dict)
+    reused: bool = False
+    warm: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorktreeState:
+    """What would be lost if a worktree went away."""
+
+    exists: bool
+    modified: int = 0
+    untracked: int = 0
+    unmerged_commits: int = 0
+    detail: str = ""
+
+    @property
+    def holds_work(self) -> bool:
+        """Whether removing it would lose something."""
+        return bool(self.modified or self.untracked or self.unmerged_commits)
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """The outcome of a merge; with conflicts nothing was changed."""
+
+    merged: bool
+    commit: str | None = None
+    conflicts: tuple[str, ...] = ()
+    detail: str = ""
+
+
+class Workspaces(Protocol):
+    """Git, as the engine sees it."""
+
+    async def inspect(self, path: Path) -> Repository:
+        """Return the repository that holds ``path``; refuses bare ones and those without commits."""
+        ...
+
+    async def prepare(self, request: WorkspaceRequest) -> Workspace:
+        """Make or find the session's worktree and provision it. Idempotent per session."""
+        ...
+
+    async def refill(self, project: str, root: Path, worktrees: Path) -> float:
+        """Bring the warm pool of a project up to its size; returns the seconds it took."""
+        ...
+
+    async def clone_for_container(self, workspace: Path, into: Path, *, uid: int, gid: int) -> tuple[Path, ...]:
+        """Make a container's own clone of a worktree; returns folders of objects it shares read-only."""
+        ...
+
+    async def bring_back(self, clone: Path, workspace: Path, branch: str) -> str:
+        """Bring a container's commits and uncommitted files back to the worktree; says what came."""
+        ...
+
+    async def diff(self, worktree: Path, base_commit: str, *, stat: bool = False) -> str:
+        """Return everything since ``base_commit``: commits, uncommitted and untracked files."""
+        ...
+
+    async def commit(self, worktree: Path, message: str) -> str | None:
+        """Commit everything; returns the commit, or None when there was nothing."""
+        ...
+
+    async def merge(self, root: Path, branch: str, into: str, message: str) -> MergeResult:
+        """Merge a session's branch into another; a conflict changes nothing and says where."""
+        ...
+
+    async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
+        """Say what a worktree holds that exists nowhere else."""
+        ...
+
+    async def remove(self, root: Path, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
+        """Remove a worktree that holds no work; one that does is kept, and the answer says what."""
+        ...
+
+
+# --- agents --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One start of an agent."""
+
+    session: str
+    profile: AgentProfile
+    mode: Mode
+    executor: ExecutorName
+    cwd: Path
+    folder: Path
+    prompt: str | None = None
+    argv: tuple[str, ...] = ()
+    resume: str | None = None
+    hook_command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The process that a turn starts. ``files`` are written (0600) before it is started."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str] = field(default_factory=dict)
+    stdin: Literal["null", "pipe"] = "null"
+    first_input: bytes = b""
+    files: dict[Path, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One whole line of a spool, without its newline. ``stream`` is stdout, stderr or tty."""
+
+    data: bytes
+    stream: Literal["stdout", "stderr", "tty"]
+    time: int
+
+
+class AgentAdapter(Protocol):
+    """One agent's command line and stream. Pure: no process, no clock, no state."""
+
+    name: str
+
+    def invocation(self, turn: Turn) -> Invocation:
+        """Return what to start for a turn; InvalidInput when the turn makes no sense."""
+        ...
+
+    def parse(self, line: Line) -> Sequence[NewEvent]:
+        """Return the events of one line. Never raises: what it cannot read it keeps as UNKNOWN."""
+        ...
+
+    def hook_events(self, payload: dict[str, object], time: int) -> Sequence[NewEvent]:
+        """Return the events that a hook's input means."""
+        ...
+
+    def message(self, text: str) -> bytes | None:
+        """Return what delivers a message over stdin, or None where the agent reads none."""
+        ...
+
+    def interrupt(self) -> bytes | None:
+        """Return what interrupts the turn over stdin, or None where a signal must do it."""
+        ...
+
+    def refusal(self, event: Event) -> bytes | None:
+        """Return the answer that refuses what a PERMISSION_ASKED event asks, over stdin."""
+        ...

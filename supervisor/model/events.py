@@ -1,0 +1,89 @@
+"""Events: one observed fact each. Types are open (unknown ones are kept); these are ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+Severity = Literal["debug", "info", "warning", "error", "critical"]
+Phase = Literal["tool", "batch", "autonomy", "telemetry", "policy", "plan"]
+PHASES: tuple[Phase, ...] = ("tool", "batch", "autonomy", "telemetry", "policy", "plan")
+
+
+class EventType(StrEnum):
+    """The event types that Quarterdeck itself produces. Tools may emit any other name."""
+
+    # The life of sessions and attempts (phase autonomy; queueing is batch).
+    SESSION_CREATED = "session_created"
+    STATUS_CHANGED = "status_changed"
+    ATTEMPT_STARTED = "attempt_started"
+    ATTEMPT_ENDED = "attempt_ended"
+    WORKTREE_READY = "worktree_ready"
+    RECOVERED = "recovered"
+    QUEUE_PAUSED = "queue_paused"
+    QUEUE_RESUMED = "queue_resumed"
+    # What an agent or tool does (phase tool, telemetry or policy).
+    AGENT_SESSION = "agent_session"
+    MESSAGE = "message"
+    THINKING = "thinking"
+    TOOL_USE = "tool_use"
+    TOOL_RESULT = "tool_result"
+    OUTPUT = "output"
+    USAGE = "usage"
+    RETRY = "retry"
+    USAGE_LIMIT = "usage_limit"
+    PERMISSION_ASKED = "permission_asked"
+    PERMISSION_REFUSED = "permission_refused"
+    PERMISSION_WITHDRAWN = "permission_withdrawn"
+    MESSAGE_DELIVERED = "message_delivered"
+    MESSAGE_UNDELIVERED = "message_undelivered"
+    TURN_ENDED = "turn_ended"
+    IDLE = "idle"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+    HEARTBEAT = "heartbeat"
+    PROGRESS = "progress"
+    # What is wrong with a log (phase telemetry).
+    LINE_TOO_LONG = "line_too_long"
+    MALFORMED_RECORD = "malformed_record"
+    MALFORMED_EVENT = "malformed_event"
+    LOG_ROTATED = "log_rotated"
+    LOG_TRUNCATED = "log_truncated"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event before it is stored.
+
+    ``time`` is milliseconds since the epoch. ``source`` names the signal: ``supervisor``,
+    ``runner``, ``stream``, ``hook``, ``screen``, ``tool`` or ``person``.
+    """
+
+    type: str
+    phase: Phase
+    time: int
+    severity: Severity = "info"
+    source: str = "supervisor"
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A stored event. ``seq`` is unique, increasing, and never given out twice.
+
+    ``payload`` is kept as the JSON text that was stored, so that it is serialised once.
+    """
+
+    seq: int
+    time: int
+    project: str | None
+    plan: str | None
+    task: str | None
+    session: str | None
+    attempt: str | None
+    phase: str
+    type: str
+    severity: str
+    source: str
+    payload: str

@@ -1,0 +1,1 @@
+"""The only SQL: one writer, read-only readers, numbered migrations."""
