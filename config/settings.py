@@ -1,0 +1,149 @@
+"""Every setting, its unit, its limits and its default.
+
+The defaults of agents and containers are data files beside this module (`agents/`, `containers/`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from string import Formatter
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from config.profiles import AgentProfile, ContainerProfile, Strict
+from supervisor.model.errors import ConfigError
+
+SHORTEST_SECRET = 6
+"""Characters. Removing a shorter value from every output would remove ordinary text."""
+
+_TAKEN_PREFIXES = ("QUARTERDECK_", "GIT_", "LD_", "DYLD_", "PYTHON", "NODE_", "BASH_", "SSH_")
+_TAKEN = frozenset({"PATH", "HOME", "SHELL", "USER", "IFS", "ENV", "PWD", "TMPDIR", "TMUX", "TERM"})
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("a variable's name has only letters, digits and _")
+    return name
+
+
+def _free_variable(name: str) -> str:
+    if _variable(name).upper().startswith(_TAKEN_PREFIXES) or name.upper() in _TAKEN:
+        raise ValueError("this variable steers other programs, so worktrees may not set it")
+    return name
+
+
+def _template(text: str) -> str:
+    known = {"session", "branch", "project"}
+    if any(field is not None and field not in known for _, field, _, _ in Formatter().parse(text)):
+        raise ValueError("only {session}, {branch} and {project} can stand in braces")
+    return text
+
+
+def _inside(pattern: str) -> str:
+    if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
+        raise ValueError("a pattern stays inside the repository: neither an absolute path nor ..")
+    return pattern
+
+
+Variable = Annotated[str, AfterValidator(_variable)]
+FreeVariable = Annotated[str, AfterValidator(_free_variable)]
+Template = Annotated[str, AfterValidator(_template)]
+InsidePattern = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
+Port = Annotated[int, Field(ge=1024, le=65535)]
+
+
+class Queue(Strict):
+    """How many autonomous sessions there may be. Terminal sessions are not limited."""
+
+    concurrent: int = Field(3, ge=1, le=1000, description="sessions that run at once")
+    waiting: int = Field(10, ge=0, le=10_000, description="sessions that wait; one more is refused")
+
+
+class Storage(Strict):
+    """Limits of what is kept on disk."""
+
+    free_disk_floor_mb: int = Field(
+        500, ge=0, description="MiB; nothing new is started while less than this is free"
+    )
+
+
+class Docker(Strict):
+    """How the Docker Engine is reached."""
+
+    host: str | None = Field(
+        None,
+        pattern=r"^(unix|tcp|ssh)://.+",
+        description="address, for example unix:///run/docker.sock; null means DOCKER_HOST or Docker's own",
+    )
+
+
+class Provisioning(Strict):
+    """What a new worktree is given beyond what git has."""
+
+    copy_files: tuple[InsidePattern, ...] = Field(
+        (), description="patterns of ignored files that are copied from the main worktree"
+    )
+    setup: str | None = Field(None, description="shell command that is run once in a new worktree")
+    setup_timeout_s: float = Field(600, gt=0, description="seconds that the set-up command may take")
+    ports: tuple[FreeVariable, ...] = Field(
+        (), description="variables that each get a TCP port no other worktree has"
+    )
+    port_range: tuple[Port, Port] = Field(
+        (20_000, 29_999), description="first and last port that is given out"
+    )
+    names: dict[FreeVariable, Template] = Field(
+        default_factory=dict,
+        description="variables and their values, in which {session}, {branch} and {project} are filled in",
+    )
+
+    @model_validator(mode="after")
+    def _enough_ports(self) -> Provisioning:
+        first, last = self.port_range
+        if last - first + 1 < max(1, len(self.ports)):
+            raise ValueError("port_range has fewer ports than there are names in ports")
+        return self
+
+
+class Worktrees(Provisioning):
+    """The worktrees of a project's sessions. A project's own file may set these, and only these."""
+
+    pool_size: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="worktrees that are kept ready, which makes starts in large repositories fast",
+    )
+
+
+class Settings(Strict):
+    """All settings."""
+
+    default_agent: str = Field("claude", description="the agent of `run --prompt` without --agent")
+    queue: Queue = Queue()
+    storage: Storage = Storage()
+    docker: Docker = Docker()
+    secrets: tuple[Variable, ...] = Field(
+        (),
+        description="environment variables that sessions do not get; output is cleared of their values",
+    )
+    worktrees: Worktrees = Worktrees()
+    agents: dict[str, AgentProfile] = Field(default_factory=dict, description="agent profiles by name")
+    containers: dict[str, ContainerProfile] = Field(
+        default_factory=dict, description="container profiles by name"
+    )
+
+    def secret_values(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the secrets that ``environ`` holds, by name.
+
+        Raises ConfigError for a value too short to be removed from output without harm.
+        """
+        values = {name: environ[name] for name in self.secrets if environ.get(name)}
+        for name, value in values.items():
+            if len(value) < SHORTEST_SECRET:
+                raise ConfigError(
+                    f"The value of the secret {name} has fewer than {SHORTEST_SECRET} characters.",
+                    hint=f"Use a longer value, or take {name} out of `secrets`.",
+                )
+        return values
