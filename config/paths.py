@@ -100,7 +100,7 @@ class Paths:
     def create(self) -> None:
         """Make the folders, private to this user. Refused when one belongs to somebody else."""
         for folder in (self.state, self.sessions, self.worktrees, self.backups):
-            make_private(folder)
+            make_private(folder.resolve())  # on another disk by a link: the user's choice
         if self.run.parent.name == _shared_name():
             make_private(self.run.parent)
         make_private(self.run)
