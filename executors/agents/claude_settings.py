@@ -20,12 +20,19 @@ HOOK_TIMEOUT_S = 10
 
 
 def settings_json(hook_command: Sequence[str]) -> str:
-    """Return the settings file: ask rules always, hooks when there is a command for them."""
+    """Return the settings file: ask rules always, hooks when there is a command for them.
+
+    ``hook_command`` is a prefix: ``hook claude`` is added to it.
+    """
     settings: dict[str, object] = {
         "permissions": {"ask": list(GATED_TOOLS)},
         "disableAllHooks": False,  # a project's own settings could turn them off
     }
     if hook_command:
-        hook = {"type": "command", "command": shlex.join(hook_command), "timeout": HOOK_TIMEOUT_S}
+        hook = {
+            "type": "command",
+            "command": shlex.join([*hook_command, "hook", "claude"]),
+            "timeout": HOOK_TIMEOUT_S,
+        }
         settings["hooks"] = {name: [{"hooks": [hook]}] for name in REPORTED}
     return msgspec.json.format(msgspec.json.encode(settings), indent=2).decode()

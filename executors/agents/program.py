@@ -8,7 +8,8 @@ from pathlib import Path
 from config.profiles import AgentProfile
 
 SCRIPTED = Path(__file__).with_name("scripted.py")
-HOOK_CLIENT = Path(__file__).parents[1] / "hookclient.py"
+HOOK_COMMAND = (sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "hookclient.py"))
+"""The command that reports to the supervisor; ``hook AGENT`` is added by an agent's adapter."""
 
 
 def program(profile: AgentProfile, default: str) -> list[str]:
