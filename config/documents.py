@@ -29,7 +29,7 @@ _CORE: tuple[tuple[re.Pattern[str], Any], ...] = (
     (re.compile(r"true|True|TRUE"), lambda _: True),
     (re.compile(r"false|False|FALSE"), lambda _: False),
     (re.compile(r"[-+]?[0-9]{1,18}"), int),
-    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?"), float),
 )
 
 
@@ -148,7 +148,7 @@ def _key(event: yaml.NodeEvent, holder: _Open, where: str, line: int) -> str:
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
     text = str(event.value)
-    if event.style is None:
+    if not event.style:
         for pattern, convert in _CORE:
             if pattern.fullmatch(text):
                 return convert(text)

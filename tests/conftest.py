@@ -33,7 +33,7 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "tmux": (lambda: shutil.which("tmux") is not None, "tmux is not installed (apt install tmux)"),
     "docker": (
         _docker,
-        "no Docker Engine for tests: set QUARTERDECK_TEST_DOCKER_HOST, or run as root with docker.io installed",
+        "no Docker Engine: set QUARTERDECK_TEST_DOCKER_HOST, or run as root with docker.io installed",
     ),
     "claude": (_agent("claude"), "claude is not installed: put it on PATH or set QUARTERDECK_TEST_CLAUDE"),
     "codex": (_agent("codex"), "codex is not installed: put it on PATH or set QUARTERDECK_TEST_CODEX"),
