@@ -41,10 +41,8 @@ class Tree:
 
     def nearest(self, key: Key) -> Source:
         """Return the source of a key, or of the nearest thing that holds it."""
-        for length in range(len(key), -1, -1):
-            if source := self.sources.get(key[:length]):
-                return source
-        return BUILT_IN
+        held_by = (self.sources.get(key[:length]) for length in range(len(key), 0, -1))
+        return next((source for source in held_by if source), BUILT_IN)
 
 
 def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> None:

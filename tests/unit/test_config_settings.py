@@ -15,11 +15,6 @@ def test_the_defaults_are_those_that_are_documented() -> None:
     assert settings.secrets == ()
 
 
-def test_settings_do_not_change() -> None:
-    with pytest.raises(ValidationError):
-        Settings().queue = Queue()
-
-
 def test_a_queue_runs_at_least_one() -> None:
     with pytest.raises(ValidationError):
         Queue(concurrent=0)
