@@ -37,7 +37,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What a session does now. ``state`` is working, idle, asking, retrying, limited or stalled."""
+    """What a session does now. ``state`` is starting, working, idle, asking, retrying, limited or stalled."""
 
     state: str = "idle"
     tool: str | None = None
@@ -61,7 +61,8 @@ class Stats:
     """What a session's stream added up to. Money in US dollars.
 
     ``process_cost_usd`` is the cumulative figure of the agent process that runs now (it restarts at
-    zero with each process); ``cost_usd`` is the sum over all of them.
+    zero with each process); ``cost_usd`` is the sum over all of them. ``turn_error`` is what the last turn of
+    the process that runs now failed with.
     """
 
     messages: int = 0
@@ -74,6 +75,7 @@ class Stats:
     turns: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     permissions_refused: int = 0
+    turn_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One execution. Claimed (stored, with its fencing token) before anything is spawned."""
+    """One execution. Claimed (stored, with its fencing token) before anything is spawned.
+
+    ``intent`` is what a person wants of it that has not happened yet; ``input_closed_at`` is when its stdin
+    was ended, after which nothing more can be sent.
+    """
 
     id: str
     session: str | None
@@ -139,6 +145,8 @@ class Attempt:
     exit_code: int | None = None
     reason: str | None = None
     last_error: str | None = None
+    intent: Literal["cancel"] | None = None
+    input_closed_at: int | None = None
     started_at: int | None = None
     ended_at: int | None = None
     last_output_at: int | None = None

@@ -1,0 +1,84 @@
+"""Who is asking, and what they may do.
+
+Two things are checked: the peer's uid, by the connection (`peers`), and a bearer token. A person's token
+comes from the state folder (mode 0600); a session's own token can report and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fastapi import Request
+
+from supervisor.model.errors import Forbidden
+from supervisor.store import tokens
+from supervisor.store.database import Store
+
+Role = Literal["viewer", "operator", "approver", "agent"]
+
+_MAY: dict[Role, frozenset[str]] = {
+    "viewer": frozenset({"read"}),
+    "operator": frozenset({"read", "operate", "report"}),
+    "approver": frozenset({"read", "operate", "report", "decide"}),
+    "agent": frozenset({"report"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking. ``session`` is set for a session's own token."""
+
+    role: Role
+    actor: str
+    session: str | None = None
+
+
+def owner_token(path: Path) -> str:
+    """Return the owner's token; it is made on first use, readable by this user only."""
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        token = secrets.token_urlsafe(32)
+        temporary = path.with_name(f".token.{os.getpid()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w") as file:
+            file.write(token)
+        temporary.rename(path)
+        return token
+
+
+class Gate:
+    """Turns a request's token into a principal."""
+
+    def __init__(self, owner: str, store: Store) -> None:
+        self._owner = owner.encode()
+        self._store = store
+
+    async def principal(self, authorization: str) -> Principal:
+        """Return who holds this token; Forbidden when nobody does."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() == "bearer" and token:
+            if secrets.compare_digest(token.encode(), self._owner):
+                return Principal("approver", "person")
+            found = await tokens.find(self._store, token)
+            if found is not None:
+                return Principal(found.role, f"session {found.session}" if found.session else found.role, found.session)
+        raise Forbidden("No valid token came with the request.", hint="Send `Authorization: Bearer TOKEN`.")
+
+
+def may(right: Literal["read", "operate", "report", "decide"]) -> Callable[[Request], Awaitable[Principal]]:
+    """Return a dependency that lets through those who have a right."""
+
+    async def check(request: Request) -> Principal:
+        gate: Gate = request.app.state.gate
+        principal = await gate.principal(request.headers.get("authorization", ""))
+        if right not in _MAY[principal.role]:
+            raise Forbidden(f"A token of the role {principal.role} may not {right}.")
+        return principal
+
+    return check

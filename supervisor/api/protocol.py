@@ -1,0 +1,204 @@
+"""What goes over the API: requests (validated here) and the JSON shapes of answers.
+
+Times are RFC 3339 UTC; keys are a contract that outside programs rely on.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from supervisor.model.entities import Attempt, AuditEntry, Project, Session
+from supervisor.model.events import Event
+from supervisor.model.times import to_rfc3339
+
+TEXT_LIMIT = 1024 * 1024
+"""Characters of a prompt or message."""
+
+
+class Body(BaseModel):
+    """A request body; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class RunBody(Body):
+    """Start a session. ``cwd`` is an absolute path inside the project."""
+
+    cwd: str
+    argv: list[str] = []
+    prompt: str | None = Field(None, max_length=TEXT_LIMIT)
+    agent: str | None = None
+    mode: Literal["autonomous", "dispatch"] | None = None
+    executor: str | None = None
+    task: str | None = None
+    name: str | None = None
+    branch: str | None = None
+    base: str | None = None
+    image: str | None = None
+    priority: int = Field(0, ge=-1000, le=1000)
+    budget_usd: float | None = Field(None, gt=0)
+    timeout_s: float | None = Field(None, gt=0)
+    environment: dict[str, str] = {}
+
+
+class PathBody(Body):
+    """A path on this machine, absolute."""
+
+    path: str
+
+
+class TextBody(Body):
+    """A message or prompt."""
+
+    text: str = Field(min_length=1, max_length=TEXT_LIMIT)
+
+
+class CommitBody(Body):
+    """A commit message."""
+
+    message: str = Field(min_length=1, max_length=TEXT_LIMIT)
+
+
+class MergeBody(Body):
+    """Where to merge; the project's default branch when None."""
+
+    into: str | None = None
+
+
+class EmitBody(Body):
+    """An event that a tool emits."""
+
+    type: str
+    payload: dict[str, Any] = {}
+
+
+class StopBody(Body):
+    """Stop the supervisor; with ``all`` its sessions too."""
+
+    all: bool = False
+
+
+def session_json(session: Session) -> dict[str, Any]:
+    """Return a session as the contract has it."""
+    stats = session.stats
+    return {
+        "id": session.id,
+        "name": session.name,
+        "project": session.project,
+        "task": session.task,
+        "parent": session.parent,
+        "mode": session.mode,
+        "agent": session.agent,
+        "executor": session.executor,
+        "work": {"argv": list(session.work.argv), "prompt": session.work.prompt},
+        "status": session.status,
+        "status_reason": {
+            "signal": session.reason.signal,
+            "text": session.reason.text,
+            "at": to_rfc3339(session.reason.at),
+        },
+        "activity": {
+            "state": session.activity.state,
+            "tool": session.activity.tool,
+            "argument": session.activity.argument,
+            "at": to_rfc3339(session.activity.at or None),
+        },
+        "branch": session.branch,
+        "worktree": session.worktree,
+        "base_commit": session.base_commit,
+        "exit_code": session.exit_code,
+        "priority": session.priority,
+        "created_at": to_rfc3339(session.created_at),
+        "started_at": to_rfc3339(session.started_at),
+        "ended_at": to_rfc3339(session.ended_at),
+        "resume_at": to_rfc3339(session.resume_at),
+        "last_output_at": to_rfc3339(session.last_output_at),
+        "last_heartbeat_at": to_rfc3339(session.last_heartbeat_at),
+        "attempts": session.attempts,
+        "tokens": {"input": stats.tokens_input, "output": stats.tokens_output, "cached": stats.tokens_cached},
+        "cost_usd": round(stats.cost_usd, 6),
+        "budget_usd": session.budget_usd,
+        "tools_used": stats.tools_used,
+        "messages": stats.messages,
+        "turns": stats.turns,
+        "errors": stats.errors,
+        "permissions_refused": stats.permissions_refused,
+        "log_path": session.log_path,
+        "agent_session_ids": list(session.agent_session_ids),
+        "tmux_target": session.tmux_target,
+        "container": session.container,
+        "image": session.image,
+        "isolation": "enforced" if session.executor == "docker" else "advisory",
+    }
+
+
+def attempt_json(attempt: Attempt) -> dict[str, Any]:
+    """Return an attempt."""
+    return {
+        "id": attempt.id,
+        "session": attempt.session,
+        "number": attempt.number,
+        "executor": attempt.executor,
+        "status": attempt.status,
+        "handle": attempt.handle,
+        "pid": attempt.pid,
+        "exit_code": attempt.exit_code,
+        "reason": attempt.reason,
+        "last_error": attempt.last_error,
+        "claimed_at": to_rfc3339(attempt.claimed_at),
+        "started_at": to_rfc3339(attempt.started_at),
+        "ended_at": to_rfc3339(attempt.ended_at),
+        "last_output_at": to_rfc3339(attempt.last_output_at),
+        "last_heartbeat_at": to_rfc3339(attempt.last_heartbeat_at),
+    }
+
+
+def project_json(project: Project) -> dict[str, Any]:
+    """Return a project."""
+    return {
+        "id": project.id,
+        "name": project.name,
+        "root": project.root,
+        "default_branch": project.default_branch,
+        "created_at": to_rfc3339(project.created_at),
+    }
+
+
+def audit_json(entry: AuditEntry) -> dict[str, Any]:
+    """Return an audit entry."""
+    return {
+        "seq": entry.seq,
+        "time": to_rfc3339(entry.time),
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "before": entry.before,
+        "after": entry.after,
+        "prev_hash": entry.prev_hash,
+        "hash": entry.hash,
+    }
+
+
+@lru_cache(maxsize=16_384)
+def event_bytes(event: Event) -> bytes:
+    """Return an event as JSON; its payload is the text that was stored. Subscribers share the result."""
+    return msgspec.json.encode(
+        {
+            "seq": event.seq,
+            "time": to_rfc3339(event.time),
+            "project": event.project,
+            "plan": event.plan,
+            "task": event.task,
+            "session": event.session,
+            "attempt": event.attempt,
+            "phase": event.phase,
+            "type": event.type,
+            "severity": event.severity,
+            "source": event.source,
+            "payload": msgspec.Raw(event.payload.encode()),
+        }
+    )

@@ -1,0 +1,90 @@
+"""The event stream: server-sent events with sequence numbers, replayed from any number.
+
+A batch goes out as soon as it is committed; what is committed while one is being written goes out together.
+A reader too slow for its buffer gets ``event: gap`` with the number to re-read from, then what is new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+
+from supervisor.api.protocol import event_bytes
+from supervisor.engine.bus import Bus, Subscription
+from supervisor.model.events import Event
+from supervisor.store import events
+from supervisor.store.database import Store
+
+KEEPALIVE_S = 15.0
+REPLAY_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events a reader wants; None is any."""
+
+    session: str | None = None
+    plan: str | None = None
+    phase: str | None = None
+    type: str | None = None
+
+    def matches(self, event: Event) -> bool:
+        """Whether an event is wanted."""
+        return (
+            (self.session is None or event.session == self.session)
+            and (self.plan is None or event.plan == self.plan)
+            and (self.phase is None or event.phase == self.phase)
+            and (self.type is None or event.type == self.type)
+        )
+
+
+async def follow(store: Store, bus: Bus, since: int | None, wanted: Filter) -> AsyncIterator[bytes]:
+    """Yield server-sent events after the number ``since`` (None: from now on)."""
+    with bus.subscribe() as subscription:
+        cursor = await events.last_seq(store) if since is None else since
+        yield b": connected\n\n"
+        while True:
+            batch = await _since(store, cursor)
+            if not batch:
+                break
+            yield _frames(batch, wanted)
+            cursor = batch[-1].seq
+        while True:
+            fresh = await _take(subscription)
+            if fresh is None:
+                yield b": keepalive\n\n"
+                continue
+            if subscription.dropped:
+                subscription.dropped = False
+                notice = msgspec.json.encode({"from": cursor + 1})
+                yield b"event: gap\ndata: " + notice + b"\n\n"
+                cursor = fresh[-1].seq if fresh else await events.last_seq(store)
+            fresh = [event for event in fresh if event.seq > cursor]
+            if not fresh:
+                continue
+            if fresh[0].seq > cursor + 1:
+                # Committed, but never published (its caller was cancelled): the store has it.
+                fresh = await _since(store, cursor, fresh[-1].seq - cursor)
+            yield _frames(fresh, wanted)
+            cursor = fresh[-1].seq
+
+
+async def _take(subscription: Subscription) -> list[Event] | None:
+    try:
+        async with asyncio.timeout(KEEPALIVE_S):
+            return await subscription.take()
+    except TimeoutError:
+        return None
+
+
+async def _since(store: Store, cursor: int, limit: int = REPLAY_BATCH) -> list[Event]:
+    return await events.since(store, cursor, limit=limit)
+
+
+def _frames(batch: list[Event], wanted: Filter) -> bytes:
+    return b"".join(
+        b"id: %d\ndata: %s\n\n" % (event.seq, event_bytes(event)) for event in batch if wanted.matches(event)
+    )

@@ -1,0 +1,67 @@
+"""The event bus: stored events go out to subscribers in the order of their numbers.
+
+Publishing never waits. A subscriber that is too slow, or that missed a batch, is told so by a
+gap in the numbers and re-reads from the store: the bus is a doorbell with a buffer, the store is the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from supervisor.model.events import Event
+
+SUBSCRIBER_LIMIT = 20_000
+"""Events a subscriber may lag behind before its buffer is dropped and it must re-read."""
+
+
+class Subscription:
+    """One subscriber's buffer."""
+
+    def __init__(self, limit: int = SUBSCRIBER_LIMIT) -> None:
+        self._buffer: deque[Event] = deque()
+        self._ready = asyncio.Event()
+        self._limit = limit
+        self.dropped = False
+
+    def put(self, events: Sequence[Event]) -> None:
+        """Take a batch; when it does not fit, forget everything and remember that."""
+        if len(self._buffer) + len(events) > self._limit:
+            self._buffer.clear()
+            self.dropped = True
+        else:
+            self._buffer.extend(events)
+        self._ready.set()
+
+    async def take(self) -> list[Event]:
+        """Wait for events and return all there are. Empty when the buffer was dropped."""
+        await self._ready.wait()
+        self._ready.clear()
+        events = list(self._buffer)
+        self._buffer.clear()
+        return events
+
+
+class Bus:
+    """Fans stored events out to subscribers."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Give a committed batch to every subscriber."""
+        if events:
+            for subscription in self._subscriptions:
+                subscription.put(events)
+
+    @contextmanager
+    def subscribe(self, limit: int = SUBSCRIBER_LIMIT) -> Iterator[Subscription]:
+        """Subscribe for as long as the context lasts."""
+        subscription = Subscription(limit)
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)

@@ -1,0 +1,176 @@
+"""Runs sessions: from their place in the queue, or from where a crash left them, to their end."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from supervisor.engine.delivery import Delivery
+from supervisor.engine.failpoints import hit
+from supervisor.engine.keeping import Keeper
+from supervisor.engine.launching import Launcher
+from supervisor.engine.ledger import Transaction
+from supervisor.engine.metadata import write_metadata
+from supervisor.engine.ports import AgentAdapter, Found, Started
+from supervisor.engine.scheduling import Scheduler
+from supervisor.engine.services import Services
+from supervisor.model.entities import Attempt, Project, Session
+from supervisor.model.errors import QuarterdeckError
+from supervisor.model.events import EventType
+from supervisor.model.statuses import ATTEMPT_ENDED, SESSION_ENDED, AttemptStatus, SessionStatus
+from supervisor.store import attempts, projects, sessions, tokens
+
+log = logging.getLogger(__name__)
+
+
+class Conductor:
+    """One task per session that is under way."""
+
+    def __init__(self, services: Services, hook_client: Path, python: str) -> None:
+        self._services = services
+        self.delivery = Delivery(services, self.adapter_of)
+        self.scheduler = Scheduler(services, self.begin)
+        self._launcher = Launcher(services, hook_client, python)
+        self._keeper = Keeper(services, self.delivery, self.adapter_of, self.ended)
+
+    def adapter_of(self, session: Session) -> AgentAdapter:
+        """Return the adapter of a session's agent; a profile that is gone is read like a plain command."""
+        agents = self._services.config_for(None).settings.agents
+        return self._services.adapter_for(agents.get(session.agent) or agents["command"])
+
+    def begin(self, session: Session) -> None:
+        """Prepare and start a session that is `preparing`."""
+        self._services.tasks.start(f"run {session.id}", self._run(session))
+
+    def forget(self, session_id: str) -> bool:
+        """Stop preparing a session; whether that was under way."""
+        return self._services.tasks.cancel(f"run {session_id}")
+
+    async def _run(self, session: Session) -> None:
+        attempt: Attempt | None = None
+        try:
+            project, attempt = await self._services.ledger.commit(
+                lambda t: (projects.get(t.conn, session.project), _starting(t, session))
+            )
+            session, attempt = await self._start(session, project, attempt)
+        except QuarterdeckError as error:
+            await self._not_started(session, error)
+            return
+        await self._keeper.keep(session, attempt)
+
+    async def _start(self, session: Session, project: Project, attempt: Attempt | None) -> tuple[Session, Attempt]:
+        loaded = self._services.config_for(Path(project.root))
+        session, workspace = await self._launcher.workspace(session, project)
+        if attempt is None:
+            attempt = await self._launcher.claim(session)
+        running = await self._launcher.start(session, attempt, workspace, loaded)
+        self._services.tasks.ensure(f"refill {project.id}", lambda: self._refill(project))
+        return session, running
+
+    async def _refill(self, project: Project) -> None:
+        """Make the next start in this project cheap again."""
+        worktrees = self._services.paths.worktrees / project.id
+        try:
+            await self._services.workspaces.refill(project.id, Path(project.root), worktrees)
+        except QuarterdeckError as error:
+            log.warning("The warm pool of %s was not refilled: %s", project.name, error)
+
+    async def _not_started(self, session: Session, error: QuarterdeckError) -> None:
+        """Store that a session could not be started, and why."""
+
+        def store(transaction: Transaction) -> Session:
+            current = transaction.session(session.id)
+            if current.status in SESSION_ENDED:
+                return current
+            attempt = attempts.latest(transaction.conn, session.id)
+            if attempt is not None and attempt.status not in ATTEMPT_ENDED:
+                transaction.move_attempt(
+                    attempt,
+                    AttemptStatus.FAILED,
+                    ended_at=transaction.now,
+                    reason=str(error),
+                    last_error=str(error),
+                )
+            tokens.revoke_session(transaction.conn, session.id)
+            transaction.event(
+                EventType.ERROR,
+                current,
+                severity="error",
+                phase="autonomy",
+                text=str(error),
+                kind=error.specific_code,
+            )
+            return transaction.move(current, SessionStatus.FAILED, "workspace", str(error), ended_at=transaction.now)
+
+        self.ended(await self._services.ledger.commit(store))
+
+    def ended(self, session: Session) -> None:
+        """Note that a session needs its place no longer."""
+        self.scheduler.kick()
+        if session.status is not SessionStatus.PAUSED:
+            self._services.secrets.forget(session.id)
+        try:
+            write_metadata(session)
+        except OSError as error:
+            log.warning("%s: metadata.json was not written: %s", session.id, error)
+
+    # --- after a start of the supervisor ---------------------------------------------------
+
+    async def recover(self) -> int:
+        """Decide every attempt that was under way; returns how many are alive and were adopted.
+
+        Alive: adopted. Exit record: finished. Never started: the same attempt is started.
+        Started, gone, no record: lost.
+        """
+        hit("recovery.begin")
+        live, preparing = await self._services.ledger.commit(_under_way)
+        adopted = 0
+        for session, attempt in live:
+            found = await self._services.executor(session).find(self._services.ref(attempt, session))
+            await self._note_recovery(session, attempt, found)
+            adopted += found.state == "alive"
+            self._resume(session, attempt, found)
+        for session in preparing:
+            self.begin(session)
+        hit("recovery.adopted")
+        self.scheduler.kick()
+        return adopted
+
+    def _resume(self, session: Session, attempt: Attempt, found: Found) -> None:
+        if found.state == "not_started":
+            self.begin(session)
+        elif found.state == "alive" and found.started is not None:
+            self._services.tasks.start(f"run {session.id}", self._adopt(session, attempt, found.started))
+        else:
+            ref = self._services.ref(attempt, session)
+            self._services.tasks.start(
+                f"run {session.id}", self._keeper.finish(session.id, attempt.id, ref, found.exit)
+            )
+
+    async def _adopt(self, session: Session, attempt: Attempt, started: Started) -> None:
+        if attempt.status is AttemptStatus.STARTING:
+            attempt = await self._launcher.record_start(session, attempt, started)
+        await self._keeper.keep(session, attempt)
+
+    async def _note_recovery(self, session: Session, attempt: Attempt, found: Found) -> None:
+        def store(transaction: Transaction) -> None:
+            transaction.event(EventType.RECOVERED, session, attempt.id, found=found.state, detail=found.detail)
+
+        await self._services.ledger.commit(store)
+
+
+def _starting(transaction: Transaction, session: Session) -> Attempt | None:
+    """Return the attempt that was claimed for a session but never started, if there is one."""
+    attempt = attempts.latest(transaction.conn, session.id)
+    return attempt if attempt is not None and attempt.status is AttemptStatus.STARTING else None
+
+
+def _under_way(transaction: Transaction) -> tuple[list[tuple[Session, Attempt]], list[Session]]:
+    live = [
+        (transaction.session(attempt.session), attempt)
+        for attempt in attempts.live(transaction.conn)
+        if attempt.session is not None
+    ]
+    busy = {session.id for session, _ in live}
+    preparing = sessions.find(transaction.conn, statuses={SessionStatus.PREPARING})
+    return live, [session for session in preparing if session.id not in busy]

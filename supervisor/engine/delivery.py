@@ -1,0 +1,122 @@
+"""Delivers what is addressed to a running agent: messages of a person, answers to its questions.
+
+Everything stands in the outbox before it is written, so a restart repeats what was not confirmed. Answers may
+arrive twice (agents ignore the second); a message is written once and confirmed by the agent's own echo or hook.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from supervisor.engine.failpoints import hit
+from supervisor.engine.ledger import Transaction
+from supervisor.engine.ports import AgentAdapter
+from supervisor.engine.services import Services
+from supervisor.model.entities import Attempt, Session
+from supervisor.model.errors import QuarterdeckError
+from supervisor.model.events import EventType
+from supervisor.model.statuses import ATTEMPT_ENDED
+from supervisor.store import attempts, outbox
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One deliverer per session at a time; a kick while it works makes it look again."""
+
+    services: Services
+    adapter_of: Callable[[Session], AgentAdapter]
+    _again: set[str] = field(default_factory=set)
+
+    def kick(self, session_id: str) -> None:
+        """Look whether there is something to deliver to a session."""
+        name = f"deliver {session_id}"
+        if self.services.tasks.running(name):
+            self._again.add(session_id)
+        else:
+            self.services.tasks.start(name, self._deliver_all(session_id))
+
+    async def _deliver_all(self, session_id: str) -> None:
+        while True:
+            self._again.discard(session_id)
+            await self._deliver(session_id)
+            if session_id not in self._again:
+                return
+
+    async def _deliver(self, session_id: str) -> None:
+        def look(transaction: Transaction) -> tuple[Session, Attempt | None, list[outbox.Entry]]:
+            session = transaction.session(session_id)
+            attempt = attempts.latest(transaction.conn, session_id)
+            if attempt is None or attempt.status in ATTEMPT_ENDED:
+                return session, None, []
+            return session, attempt, outbox.pending(transaction.conn, session_id)
+
+        session, attempt, items = await self.services.ledger.commit(look)
+        if attempt is None:
+            return
+        for item in items:
+            await self._send(session, attempt, item)
+        await self._close_when_done(session_id, attempt)
+
+    async def _send(self, session: Session, attempt: Attempt, item: outbox.Entry) -> None:
+        executor = self.services.executor(session)
+        ref = self.services.ref(attempt, session)
+        hit("message.before_write")
+        # What is marked first is written at most once: a message must not be said twice, and the agent's
+        # echo tells whether it arrived. An answer that arrives twice does no harm, one that is missing does.
+        if item.kind == "message":
+            await self._mark_sent(item, attempt)
+        try:
+            if item.kind == "message" and session.mode == "dispatch":
+                await executor.type_text(ref, item.body.decode())
+            elif item.kind == "message":
+                await executor.write(ref, self.adapter_of(session).message(item.body.decode()) or b"")
+            else:
+                await executor.write(ref, item.body)
+        except QuarterdeckError as error:
+            problem = str(error)
+            log.warning("%s: %s", session.id, problem)
+            await self.services.ledger.commit(lambda t: self._failed(t, session, attempt, item, problem))
+            return
+        hit("message.after_write")
+        if item.kind == "reply":
+            await self._mark_sent(item, attempt)
+
+    async def _mark_sent(self, item: outbox.Entry, attempt: Attempt) -> None:
+        await self.services.ledger.commit(lambda t: outbox.sent(t.conn, item.id, attempt.id, t.now))
+
+    def _failed(
+        self, transaction: Transaction, session: Session, attempt: Attempt, item: outbox.Entry, problem: str
+    ) -> None:
+        outbox.failed(transaction.conn, item.id, problem)
+        transaction.event(
+            EventType.MESSAGE_UNDELIVERED,
+            session,
+            attempt.id,
+            severity="warning",
+            message=item.id,
+            text=problem,
+        )
+
+    async def _close_when_done(self, session_id: str, attempt: Attempt) -> None:
+        """End the stdin of a headless agent whose turn is over and that has nothing left to read."""
+
+        def finished(transaction: Transaction) -> Session | None:
+            session = transaction.session(session_id)
+            idle = session.activity.state == "idle"
+            reads = session.mode == "autonomous" and self.adapter_of(session).message("") is not None
+            if not (idle and reads) or outbox.unconfirmed(transaction.conn, attempt.id):
+                return None
+            live = attempts.get(transaction.conn, attempt.id)
+            attempts.update(transaction.conn, replace(live, input_closed_at=transaction.now))
+            return session
+
+        session = await self.services.ledger.commit(finished)
+        if session is not None:
+            try:
+                await self.services.executor(session).write(self.services.ref(attempt, session), b"", close=True)
+            except QuarterdeckError as error:
+                log.info("%s had closed its input already: %s", session_id, error)

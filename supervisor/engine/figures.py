@@ -1,0 +1,139 @@
+"""What a session's events add up to: activity, tokens, cost, status. Pure.
+
+`fold` is applied inside the transaction that stores the events, so the figures can never
+disagree with the log, whatever is killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from supervisor.model.entities import Activity, Reason, Session
+from supervisor.model.events import EventType as T
+from supervisor.model.events import NewEvent
+from supervisor.model.statuses import SessionStatus
+
+
+def fold(session: Session, events: Iterable[NewEvent]) -> Session:
+    """Return the session as it is after these events."""
+    for event in events:
+        step = _STEPS.get(event.type)
+        if step is not None:
+            session = step(session, event)
+        if event.severity in ("error", "critical", "warning"):
+            errors = session.stats.errors
+            counted = {**errors, event.severity: errors.get(event.severity, 0) + 1}
+            session = replace(session, stats=replace(session.stats, errors=counted))
+    return session
+
+
+def new_process(session: Session) -> Session:
+    """Return the session as a fresh agent process finds it: its own cost counter is at zero."""
+    stats = replace(session.stats, process_cost_usd=0.0, turn_error=None)
+    return replace(session, stats=stats, activity=Activity("starting"))
+
+
+def _working(session: Session, event: NewEvent, tool: str | None = None, argument: str | None = None) -> Session:
+    session = replace(session, activity=Activity("working", tool, argument, event.time))
+    if session.status is SessionStatus.WAITING:
+        reason = Reason(event.source, "It works again.", event.time)
+        session = replace(session, status=SessionStatus.RUNNING, reason=reason)
+    return session
+
+
+def _message(session: Session, event: NewEvent) -> Session:
+    stats = replace(session.stats, messages=session.stats.messages + 1)
+    return replace(_working(session, event), stats=stats)
+
+
+def _thinking(session: Session, event: NewEvent) -> Session:
+    return _working(session, event, "thinking")
+
+
+def _tool_use(session: Session, event: NewEvent) -> Session:
+    tool = str(event.payload.get("tool") or "unknown")
+    used = session.stats.tools_used
+    stats = replace(session.stats, tools_used={**used, tool: used.get(tool, 0) + 1})
+    return replace(_working(session, event, tool, _text(event, "argument")), stats=stats)
+
+
+def _tool_result(session: Session, event: NewEvent) -> Session:
+    return _working(session, event)
+
+
+def _agent_session(session: Session, event: NewEvent) -> Session:
+    name = _text(event, "id")
+    if not name or name in session.agent_session_ids:
+        return session
+    return replace(session, agent_session_ids=(*session.agent_session_ids, name))
+
+
+def _turn_ended(session: Session, event: NewEvent) -> Session:
+    stats = session.stats
+    tokens: dict[str, Any] = event.payload.get("tokens") or {}
+    spent = event.payload.get("process_cost_usd")
+    # The figure is cumulative per process: what is new is the difference to the last one.
+    fresh = max(0.0, float(spent) - stats.process_cost_usd) if spent is not None else 0.0
+    stats = replace(
+        stats,
+        turns=stats.turns + 1,
+        tokens_input=stats.tokens_input + int(tokens.get("input") or 0),
+        tokens_output=stats.tokens_output + int(tokens.get("output") or 0),
+        tokens_cached=stats.tokens_cached + int(tokens.get("cached") or 0),
+        cost_usd=stats.cost_usd + fresh,
+        process_cost_usd=float(spent) if spent is not None else stats.process_cost_usd,
+        turn_error=(_text(event, "text") or "no reason given") if event.payload.get("is_error") else None,
+    )
+    return _idle(replace(session, stats=stats), event)
+
+
+def _idle(session: Session, event: NewEvent) -> Session:
+    return replace(_working(session, event), activity=Activity("idle", None, None, event.time))
+
+
+def _asked(session: Session, event: NewEvent) -> Session:
+    activity = Activity("asking", _text(event, "tool"), _text(event, "argument"), event.time)
+    session = replace(session, activity=activity)
+    # Only a terminal keeps the question open for a person; elsewhere it is refused at once.
+    if session.mode == "dispatch" and session.status is SessionStatus.RUNNING:
+        text = f"It asks for permission: {activity.tool or 'a tool'} {activity.argument or ''}".strip()
+        session = replace(session, status=SessionStatus.WAITING, reason=Reason(event.source, text, event.time))
+    return session
+
+
+def _refused(session: Session, event: NewEvent) -> Session:
+    stats = session.stats
+    return replace(session, stats=replace(stats, permissions_refused=stats.permissions_refused + 1))
+
+
+def _retry(session: Session, event: NewEvent) -> Session:
+    return replace(session, activity=Activity("retrying", None, _text(event, "error"), event.time))
+
+
+def _limited(session: Session, event: NewEvent) -> Session:
+    if event.payload.get("status") != "rejected":
+        return session
+    return replace(session, activity=Activity("limited", None, _text(event, "text"), event.time))
+
+
+def _text(event: NewEvent, key: str) -> str | None:
+    value = event.payload.get(key)
+    return None if value is None else str(value)
+
+
+_STEPS: dict[str, Callable[[Session, NewEvent], Session]] = {
+    T.MESSAGE: _message,
+    T.THINKING: _thinking,
+    T.TOOL_USE: _tool_use,
+    T.TOOL_RESULT: _tool_result,
+    T.AGENT_SESSION: _agent_session,
+    T.TURN_ENDED: _turn_ended,
+    T.IDLE: _idle,
+    T.PERMISSION_ASKED: _asked,
+    T.PERMISSION_REFUSED: _refused,
+    T.RETRY: _retry,
+    T.USAGE_LIMIT: _limited,
+    T.MESSAGE_DELIVERED: _thinking,
+}

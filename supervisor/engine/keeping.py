@@ -1,0 +1,184 @@
+"""Keeps a running attempt: reads its news, feeds the tail, and sees it through to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from supervisor.engine.delivery import Delivery
+from supervisor.engine.failpoints import hit
+from supervisor.engine.ledger import Transaction
+from supervisor.engine.outcome import Outcome, outcome
+from supervisor.engine.ports import AgentAdapter, AttemptRef, ExitRecord, Signal
+from supervisor.engine.services import Services
+from supervisor.engine.tail import ingest
+from supervisor.model.entities import Activity, Attempt, Session
+from supervisor.model.errors import QuarterdeckError
+from supervisor.model.events import EventType
+from supervisor.model.statuses import ATTEMPT_ENDED, SessionStatus
+from supervisor.store import attempts, outbox, tokens
+
+log = logging.getLogger(__name__)
+
+_RELEVANT = {
+    EventType.PERMISSION_ASKED,
+    EventType.TURN_ENDED,
+    EventType.MESSAGE_DELIVERED,
+    EventType.USAGE_LIMIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Sees attempts through; ``ended`` is called after each end (a place in the queue is free)."""
+
+    services: Services
+    delivery: Delivery
+    adapter_of: Callable[[Session], AgentAdapter]
+    ended: Callable[[Session], None]
+
+    async def keep(self, session: Session, attempt: Attempt) -> None:
+        """Follow a running attempt until it has ended and its end is stored."""
+        ref = self.services.ref(attempt, session)
+        executor = self.services.executor(session)
+        adapter = self.adapter_of(session)
+        bell = asyncio.Event()
+        bell.set()
+        follow = asyncio.create_task(self._follow(session.id, adapter, bell), name=f"tail {session.id}")
+        record: ExitRecord | None = None
+        try:
+            if attempt.intent == "cancel":
+                await executor.stop(ref, grace_s=0)
+            self.delivery.kick(session.id)
+            async for news in executor.watch(ref):
+                if news.kind == "grew":
+                    bell.set()
+                elif news.kind in ("exited", "gone"):
+                    record = news.exit
+                else:
+                    await self._note(session.id, attempt.id, news)
+        finally:
+            follow.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await follow
+        await self.finish(session.id, attempt.id, ref, record)
+
+    async def finish(self, session_id: str, attempt_id: str, ref: AttemptRef, record: ExitRecord | None) -> None:
+        """Store the end of an attempt: first all that it printed, then what became of it."""
+        hit("exit.seen")
+        ledger = self.services.ledger
+        session = await ledger.commit(lambda transaction: transaction.session(session_id))
+        adapter = self.adapter_of(session)
+        more = True
+        while more:
+            done = await ledger.commit(lambda t: ingest(t, session_id, adapter, last=True), urgent=False)
+            more = done.more
+        hit("exit.drained")
+        returned = await self._bring_back(session)
+        session = await ledger.commit(lambda t: self._store_end(t, session_id, attempt_id, record, returned))
+        hit("finish.after_commit")
+        if session.executor == "docker" or record is not None:
+            with contextlib.suppress(QuarterdeckError):
+                await self.services.executor(session).release(ref)
+        self.ended(session)
+
+    def _store_end(
+        self,
+        transaction: Transaction,
+        session_id: str,
+        attempt_id: str,
+        record: ExitRecord | None,
+        returned: str,
+    ) -> Session:
+        session = transaction.session(session_id)
+        attempt = attempts.get(transaction.conn, attempt_id)
+        if attempt.status in ATTEMPT_ENDED:
+            return session
+        end: Outcome = outcome(session, attempt, record, transaction.now)
+        ended_at = record.ended_at if record else transaction.now
+        code = record.exit_code if record else None
+        transaction.move_attempt(attempt, end.attempt, exit_code=code, ended_at=ended_at, reason=end.text)
+        for message in outbox.unconfirmed(transaction.conn, attempt_id):
+            text = "The agent ended before it had confirmed the message."
+            outbox.failed(transaction.conn, message.id, text)
+            transaction.event(
+                EventType.MESSAGE_UNDELIVERED,
+                session,
+                attempt_id,
+                severity="warning",
+                message=message.id,
+                text=text,
+            )
+        tokens.revoke_session(transaction.conn, session_id)
+        transaction.event(
+            EventType.ATTEMPT_ENDED,
+            session,
+            attempt_id,
+            severity="info" if end.session is SessionStatus.COMPLETED else "warning",
+            status=end.attempt,
+            exit_code=code,
+            reason=end.text,
+            returned=returned,
+        )
+        session = transaction.move(
+            session,
+            end.session,
+            end.signal,
+            end.text,
+            exit_code=code,
+            ended_at=None if end.session is SessionStatus.PAUSED else ended_at,
+            activity=Activity("limited" if end.session is SessionStatus.PAUSED else "idle", at=ended_at),
+        )
+        hit("finish.before_commit")
+        return session
+
+    async def _follow(self, session_id: str, adapter: AgentAdapter, bell: asyncio.Event) -> None:
+        """Take rounds of ingest for as long as the bell rings."""
+        while True:
+            await bell.wait()
+            bell.clear()
+            more = True
+            while more:
+                try:
+                    done = await self.services.ledger.commit(lambda t: ingest(t, session_id, adapter), urgent=False)
+                except QuarterdeckError as error:
+                    # The spool keeps what could not be stored; the next ring or the end takes it.
+                    log.warning("%s: its output cannot be stored now: %s", session_id, error)
+                    await asyncio.sleep(1)
+                    bell.set()
+                    break
+                hit("ingest.after_commit")
+                more = done.more
+                if any(event.type in _RELEVANT for event in done.events):
+                    self.delivery.kick(session_id)
+
+    async def _note(self, session_id: str, attempt_id: str, news: Signal) -> None:
+        """Store a sign of life, or that the child was stopped by somebody else."""
+
+        def store(transaction: Transaction) -> None:
+            session = transaction.session(session_id)
+            attempts.beat(transaction.conn, attempt_id, news.at)
+            session = replace(session, last_heartbeat_at=news.at)
+            if news.kind == "stopped" and session.status is not SessionStatus.PAUSED:
+                session = replace(session, activity=Activity("stalled", None, "the process was stopped", news.at))
+            elif news.kind == "continued" and session.activity.state == "stalled":
+                session = replace(session, activity=Activity("working", at=news.at))
+            transaction.save(session)
+
+        await self.services.ledger.commit(store, urgent=False)
+
+    async def _bring_back(self, session: Session) -> str:
+        """Bring a container's work back to the worktree before its end is stored."""
+        if session.executor != "docker" or not session.worktree or not session.branch:
+            return ""
+        clone = Path(session.folder) / "clone"
+        if not clone.exists():
+            return ""
+        try:
+            return await self.services.workspaces.bring_back(clone, Path(session.worktree), session.branch)
+        except QuarterdeckError as error:
+            return f"Its work could not be brought back and stays in {clone}: {error}"

@@ -1,0 +1,140 @@
+"""The one way to change state: decide inside a transaction, tell the bus after the commit.
+
+What a decision stores, the events that it causes and the audit entries that record it are
+committed together. The bus hears of events in the order of their numbers, because coroutines
+that wait for the writer wake in the order of its commits.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from supervisor.engine.bus import Bus
+from supervisor.model.entities import Attempt, Reason, Session
+from supervisor.model.events import Event, EventType, NewEvent, Phase, Severity
+from supervisor.model.statuses import AttemptStatus, SessionStatus, check_attempt_move, check_session_move
+from supervisor.model.times import now_ms
+from supervisor.store import attempts, audit, events, sessions
+from supervisor.store.database import Store
+
+T = TypeVar("T")
+
+
+class Transaction:
+    """What a decision may do. Lives in the writer's thread, for one savepoint."""
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        self.conn = conn
+        self.events: list[Event] = []
+        self.now = now_ms()
+
+    def record(
+        self,
+        new: Sequence[NewEvent],
+        session: Session | None = None,
+        attempt: str | None = None,
+        *,
+        positions: Sequence[tuple[int, int]] | None = None,
+    ) -> list[Event]:
+        """Store events; ``positions`` are their (offset, index) in the session's spool."""
+        stored = events.append(
+            self.conn,
+            new,
+            project=session.project if session else None,
+            task=session.task if session else None,
+            session=session.id if session else None,
+            attempt=attempt,
+            positions=positions,
+        )
+        self.events.extend(stored)
+        return stored
+
+    def event(
+        self,
+        event_type: EventType,
+        session: Session | None = None,
+        attempt: str | None = None,
+        /,
+        *,
+        phase: Phase = "autonomy",
+        severity: Severity = "info",
+        **payload: Any,
+    ) -> None:
+        """Store one event of the supervisor's own."""
+        self.record([NewEvent(event_type, phase, self.now, severity, payload=payload)], session, attempt)
+
+    def session(self, session_id: str) -> Session:
+        """Return a session as it is in this transaction."""
+        return sessions.get(self.conn, session_id)
+
+    def save(self, session: Session) -> Session:
+        """Store a session whose status did not change."""
+        sessions.update(self.conn, session)
+        return session
+
+    def move(self, session: Session, status: SessionStatus, signal: str, text: str, **changes: Any) -> Session:
+        """Give a session another status, with its reason; IllegalMove when it may not have it."""
+        check_session_move(session.status, status)
+        reason = Reason(signal, text, self.now)
+        moved = replace(session, status=status, reason=reason, **changes)
+        sessions.update(self.conn, moved)
+        self.status_changed(session, moved)
+        return moved
+
+    def status_changed(self, before: Session, after: Session) -> None:
+        """Record that a session's status changed, and why."""
+        changed = NewEvent(
+            EventType.STATUS_CHANGED,
+            "autonomy",
+            self.now,
+            "error" if after.status is SessionStatus.FAILED else "info",
+            payload={
+                "from": before.status,
+                "to": after.status,
+                "signal": after.reason.signal,
+                "reason": after.reason.text,
+                "name": after.name,
+            },
+        )
+        self.record([changed], after)
+
+    def move_attempt(self, attempt: Attempt, status: AttemptStatus, **changes: Any) -> Attempt:
+        """Give an attempt another status; IllegalMove when it may not have it."""
+        check_attempt_move(attempt.status, status)
+        moved = replace(attempt, status=status, **changes)
+        attempts.update(self.conn, moved)
+        return moved
+
+    def audit(
+        self,
+        actor: str,
+        action: str,
+        subject: str,
+        *,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        """Append an audit entry; it is committed with what it records, or not at all."""
+        audit.append(self.conn, time=self.now, actor=actor, action=action, subject=subject, before=before, after=after)
+
+
+class Ledger:
+    """Commits decisions and publishes their events."""
+
+    def __init__(self, store: Store, bus: Bus) -> None:
+        self.store = store
+        self._bus = bus
+
+    async def commit(self, decide: Callable[[Transaction], T], *, urgent: bool = True) -> T:
+        """Run ``decide`` in a transaction of its own; when it raises, nothing of it is stored."""
+
+        def run(conn: sqlite3.Connection) -> tuple[T, list[Event]]:
+            transaction = Transaction(conn)
+            return decide(transaction), transaction.events
+
+        result, committed = await self.store.submit(run, urgent=urgent)
+        self._bus.publish(committed)
+        return result

@@ -1,0 +1,61 @@
+"""What the end of an attempt means for it and for its session. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from supervisor.engine.ports import ExitRecord
+from supervisor.model.entities import Attempt, Session
+from supervisor.model.statuses import AttemptStatus, SessionStatus
+
+WAITS_FOR_APPROVAL = 90
+"""The exit code by which a tool says that it waits for an approval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The statuses that an end leads to, and why, in words."""
+
+    attempt: AttemptStatus
+    session: SessionStatus
+    signal: str
+    text: str
+
+
+def outcome(session: Session, attempt: Attempt, record: ExitRecord | None, now: int) -> Outcome:
+    """Decide from how the process ended, what a person wanted, and what the stream said.
+
+    ``record`` is None when the attempt is gone without an exit record.
+    """
+    failed = SessionStatus.FAILED
+    if record is None:
+        text = "The attempt was started, is gone, and left no exit record. It is not run again by itself."
+        return Outcome(AttemptStatus.LOST, failed, "recovery", text)
+    if attempt.intent == "cancel":
+        return Outcome(AttemptStatus.CANCELLED, SessionStatus.CANCELLED, "person", "It was cancelled.")
+    if record.cause == "spawn_failed":
+        return Outcome(AttemptStatus.FAILED, failed, "runner", record.message or "It could not be started.")
+    if record.cause in ("start_to_close", "no_output"):
+        text = _TIMEOUTS[record.cause] + (f" {record.message}" if record.message else "")
+        return Outcome(AttemptStatus.FAILED_TIMEOUT, failed, "watchdog", text)
+    limited = session.resume_at is not None and session.resume_at > now
+    if limited and (record.exit_code != 0 or session.stats.turn_error):
+        text = f"The usage limit of {session.agent} was reached; it goes on when the limit is reset."
+        return Outcome(AttemptStatus.FAILED, SessionStatus.PAUSED, "limit", text)
+    if record.exit_code == WAITS_FOR_APPROVAL:
+        text = "It stopped to wait for an approval (exit code 90); approvals cannot be given yet."
+        return Outcome(AttemptStatus.FAILED, failed, "exit", text)
+    if session.stats.turn_error:
+        text = f"The agent ended its turn with an error: {session.stats.turn_error}"
+        return Outcome(AttemptStatus.FAILED, failed, "stream", text)
+    if record.exit_code == 0:
+        return Outcome(AttemptStatus.COMPLETED, SessionStatus.COMPLETED, "exit", "It ended with exit code 0.")
+    detail = f" (signal {record.signal})" if record.signal else ""
+    text = f"It ended with exit code {record.exit_code}{detail}." + (f" {record.message}" if record.message else "")
+    return Outcome(AttemptStatus.FAILED, failed, "exit", text)
+
+
+_TIMEOUTS = {
+    "start_to_close": "It ran longer than its hard timeout (start_to_close) and was stopped.",
+    "no_output": "It printed nothing for longer than its no_output timeout and was stopped.",
+}

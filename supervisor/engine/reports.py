@@ -1,0 +1,76 @@
+"""What sessions report of themselves: agents' hooks, tools' beats and events."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from supervisor.engine.absorb import absorb
+from supervisor.engine.conducting import Conductor
+from supervisor.engine.ledger import Transaction
+from supervisor.engine.services import Services
+from supervisor.model.errors import InvalidInput
+from supervisor.model.events import Event, EventType, NewEvent
+from supervisor.model.times import now_ms
+from supervisor.store import attempts
+
+PAYLOAD_LIMIT = 64 * 1024
+"""Bytes of JSON that one emitted event may carry."""
+
+_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Takes reports; they come from untrusted programs and are data, nothing more."""
+
+    services: Services
+    conductor: Conductor
+
+    async def hook(self, session_id: str, payload: dict[str, Any]) -> None:
+        """Take what an agent's hook was given."""
+
+        def store(transaction: Transaction) -> list[Event]:
+            session = transaction.session(session_id)
+            adapter = self.conductor.adapter_of(session)
+            attempt = attempts.latest(transaction.conn, session_id)
+            events = adapter.hook_events(payload, transaction.now)
+            return absorb(transaction, session, attempt, adapter, events)[1]
+
+        stored = await self.services.ledger.commit(store, urgent=False)
+        if any(event.type == EventType.MESSAGE_DELIVERED for event in stored):
+            self.conductor.delivery.kick(session_id)
+
+    async def emit(self, session_id: str | None, kind: str, payload: dict[str, Any]) -> Event:
+        """Take an event that a tool emits; `heartbeat` is a sign of life."""
+        if not _TYPE.fullmatch(kind):
+            raise InvalidInput(
+                f"{kind!r} cannot be an event type.",
+                hint="Use lower-case letters, digits, dots, dashes and underscores; begin with a letter.",
+            )
+        if kind in _RESERVED:
+            raise InvalidInput(f"{kind} events are Quarterdeck's own.", hint="Choose another type.")
+        if len(msgspec.json.encode(payload)) > PAYLOAD_LIMIT:
+            raise InvalidInput(f"The payload is larger than {PAYLOAD_LIMIT} bytes.", hint="Emit less, or print it.")
+        event = NewEvent(kind, "telemetry", now_ms(), source="tool", payload=payload)
+
+        def store(transaction: Transaction) -> Event:
+            if session_id is None:
+                return transaction.record([event])[0]
+            session = transaction.session(session_id)
+            attempt = attempts.latest(transaction.conn, session_id)
+            adapter = self.conductor.adapter_of(session)
+            return absorb(transaction, session, attempt, adapter, [event])[1][0]
+
+        return await self.services.ledger.commit(store, urgent=False)
+
+
+_RESERVED = frozenset(EventType) - {
+    EventType.HEARTBEAT,
+    EventType.PROGRESS,
+    EventType.OUTPUT,
+    EventType.MESSAGE,
+}

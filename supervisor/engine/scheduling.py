@@ -1,0 +1,132 @@
+"""The queue: which autonomous session starts next. Terminal sessions do not wait.
+
+The queue is the sessions whose status is `queued`; nothing of it lives in memory only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from config.settings import Settings
+from supervisor.engine.failpoints import hit
+from supervisor.engine.ledger import Transaction
+from supervisor.engine.services import Services
+from supervisor.model.entities import Session, Work
+from supervisor.model.errors import QueueFull
+from supervisor.model.events import EventType
+from supervisor.model.statuses import SessionStatus
+from supervisor.store import pauses, queue
+
+RECHECK_S = 10.0
+"""How soon a queue that is held back by something outside (disk, a usage limit) looks again."""
+
+CONTINUE_PROMPT = "The usage limit has been reset. Go on where you stopped."
+
+
+def admit(transaction: Transaction, settings: Settings) -> None:
+    """Raise QueueFull unless one more autonomous session may be stored."""
+    limits = settings.queue
+    waiting = queue.count_waiting(transaction.conn)
+    running = queue.places_taken(transaction.conn)
+    if waiting >= limits.waiting + max(0, limits.concurrent - running):
+        raise QueueFull(
+            f"The queue is full: {running} sessions run and {waiting} wait.",
+            hint="Wait until one has ended, cancel one, or raise queue.waiting in the configuration.",
+        )
+
+
+@dataclass(slots=True)
+class Scheduler:
+    """Moves sessions out of the queue as places become free."""
+
+    services: Services
+    begin: Callable[[Session], None]
+    _bell: asyncio.Event = field(default_factory=asyncio.Event)
+    last_tick: float = 0.0
+    held_back: str = ""
+
+    def kick(self) -> None:
+        """Look at the queue soon."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Serve the queue until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self.last_tick = loop.time()
+            await self._wake_limited()
+            recheck = await self._serve()
+            try:
+                async with asyncio.timeout(RECHECK_S if recheck else 60):
+                    await self._bell.wait()
+            except TimeoutError:
+                continue
+            self._bell.clear()
+
+    async def _serve(self) -> bool:
+        """Start what may start; returns whether something is held back by the outside."""
+        settings = self.services.config_for(None).settings
+        problem = disk_problem(self.services, settings)
+        if problem != self.held_back:
+            self.held_back = problem
+            await self.services.ledger.commit(lambda t: _note_hold(t, problem))
+        if problem:
+            return True
+        while True:
+            session = await self.services.ledger.commit(lambda t: _next(t, settings))
+            if session is None:
+                break
+            hit("session.dequeued")
+            self.begin(session)
+        return bool(await self.services.ledger.commit(lambda t: pauses.find(t.conn)))
+
+    async def _wake_limited(self) -> None:
+        """Queue the sessions whose usage limit has been reset."""
+
+        def wake(transaction: Transaction) -> None:
+            for pause in pauses.find(transaction.conn):
+                if pause.until is not None and pause.until <= transaction.now:
+                    pauses.lift(transaction.conn, pause.agent)
+                    transaction.event(EventType.QUEUE_RESUMED, phase="batch", agent=pause.agent)
+            for session in queue.due(transaction.conn, transaction.now):
+                work = Work(prompt=CONTINUE_PROMPT) if session.agent_session_ids else session.work
+                moved = transaction.move(
+                    session,
+                    SessionStatus.QUEUED,
+                    "limit",
+                    "The usage limit was reset.",
+                    work=work,
+                    resume_at=None,
+                )
+                transaction.audit("supervisor", "session.resume", moved.id, after={"reason": "limit reset"})
+
+        await self.services.ledger.commit(wake)
+
+
+def disk_problem(services: Services, settings: Settings) -> str:
+    """Return why nothing new may be started for lack of disk, or an empty string."""
+    floor = settings.storage.free_disk_floor_mb
+    free = shutil.disk_usage(services.paths.state).free // (1024 * 1024)
+    if free >= floor:
+        return ""
+    return f"Only {free} MiB of disk are free (the floor is {floor} MiB): nothing new is started."
+
+
+def _next(transaction: Transaction, settings: Settings) -> Session | None:
+    if queue.places_taken(transaction.conn) >= settings.queue.concurrent:
+        return None
+    paused = {pause.agent for pause in pauses.find(transaction.conn)}
+    for session in queue.waiting(transaction.conn):
+        if session.agent not in paused:
+            return transaction.move(session, SessionStatus.PREPARING, "queue", "Its turn has come.")
+    return None
+
+
+def _note_hold(transaction: Transaction, problem: str) -> None:
+    if problem:
+        transaction.event(EventType.QUEUE_PAUSED, phase="batch", severity="critical", reason=problem)
+    else:
+        transaction.event(EventType.QUEUE_RESUMED, phase="batch", reason="There is room on the disk again.")

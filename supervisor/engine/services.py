@@ -1,0 +1,48 @@
+"""What the engine works with, put together once by the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.loading import Loaded
+from config.paths import Paths
+from config.profiles import AgentProfile
+from supervisor.engine.ledger import Ledger
+from supervisor.engine.ports import AgentAdapter, AttemptRef, Executor, Workspaces
+from supervisor.engine.secrets import SecretVault
+from supervisor.engine.tasks import Tasks
+from supervisor.model.entities import Attempt, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The engine's surroundings. ``boot_id`` names this boot of the machine."""
+
+    ledger: Ledger
+    paths: Paths
+    executors: Mapping[str, Executor]
+    workspaces: Workspaces
+    adapter_for: Callable[[AgentProfile], AgentAdapter]
+    config_for: Callable[[Path | None], Loaded]
+    secrets: SecretVault
+    tasks: Tasks
+    boot_id: str
+
+    def executor(self, session: Session) -> Executor:
+        """Return the executor that a session runs on."""
+        return self.executors[session.executor]
+
+    def ref(self, attempt: Attempt, session: Session) -> AttemptRef:
+        """Name an attempt to its executor."""
+        return AttemptRef(
+            attempt=attempt.id,
+            session=session.id,
+            number=attempt.number,
+            token=attempt.fencing_token,
+            boot_id=attempt.boot_id,
+            run=self.paths.run,
+            folder=Path(session.folder),
+            handle=attempt.handle,
+        )

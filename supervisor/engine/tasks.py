@@ -1,0 +1,59 @@
+"""Background work with an owner, a name and a visible failure."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+class Tasks:
+    """Owns background tasks; a failure is logged and counted, never silent."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.failures: list[str] = []
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start work under a name; a second start of a name that still runs is refused."""
+        if name in self._tasks:
+            work.close()
+            raise RuntimeError(f"The task {name} runs already.")
+        task = asyncio.create_task(work, name=name)
+        self._tasks[name] = task
+        task.add_done_callback(self._done)
+        return task
+
+    def ensure(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start work unless work of that name is under way."""
+        if name not in self._tasks:
+            self.start(name, work())
+
+    def cancel(self, name: str) -> bool:
+        """Cancel work by name; whether there was any."""
+        task = self._tasks.get(name)
+        return task.cancel() if task is not None else False
+
+    def running(self, name: str) -> bool:
+        """Whether work of this name is under way."""
+        return name in self._tasks
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        name = task.get_name()
+        self._tasks.pop(name, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s failed", name, exc_info=error)
+            self.failures.append(f"{name}: {error}")
+
+    async def close(self) -> None:
+        """Cancel everything and wait until it has ended."""
+        while self._tasks:
+            running = list(self._tasks.values())
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            # Callbacks that remove the ended tasks run in the next round of the loop.
+            await asyncio.sleep(0)

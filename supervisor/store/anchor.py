@@ -1,0 +1,77 @@
+"""The audit log's anchor: the newest entry's number and hash, in a file outside the database.
+
+A chain alone cannot show that its end was cut off. The anchor can, because whoever cuts the
+log does not cut the file with it; so it is never moved when the log does not hold what it names.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from supervisor.store import queries
+from supervisor.store.rows import to_json
+
+SQL = queries.load("audit")
+
+GENESIS: Final = "0" * 64
+"""What the first entry is chained to."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An entry of the audit log; number 0 is before the first."""
+
+    seq: int
+    hash: str
+
+
+def newest(conn: sqlite3.Connection) -> Mark:
+    """Return the newest entry of the log."""
+    row = conn.execute(SQL["newest"]).fetchone()
+    return Mark(0, GENESIS) if row is None else Mark(row["seq"], row["hash"])
+
+
+def read_anchor(path: Path) -> Mark | None:
+    """Return what the anchor names; None when it is not there or cannot be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Mark)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+class Anchor:
+    """Keeps the file in step with the log. Belongs to the writer's thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kept = read_anchor(path)
+        self._contradicted = False
+
+    def keep(self, conn: sqlite3.Connection) -> None:
+        """Write the newest entry down when it is a new one; OSError when the file cannot be written."""
+        last = newest(conn)
+        if last == self._kept or self._contradicted:
+            return
+        if self._kept is not None and not _holds(conn, self._kept):
+            self._contradicted = True
+            log.error("The audit log does not hold what %s has seen; `quarterdeck audit verify`.", self._path)
+            return
+        fresh = self._path.with_name(self._path.name + ".new")
+        fresh.write_text(to_json(last), encoding="utf-8")
+        fresh.replace(self._path)
+        self._kept = last
+
+
+def _holds(conn: sqlite3.Connection, mark: Mark) -> bool:
+    if mark.seq == 0:
+        return True
+    row = conn.execute(SQL["hash"], {"seq": mark.seq}).fetchone()
+    return row is not None and row["hash"] == mark.hash

@@ -1,0 +1,119 @@
+"""Events: append-only, numbered without a gap in the order of the commits."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from itertools import repeat
+from typing import Any, Final
+
+import msgspec
+
+from supervisor.model.errors import StoreError
+from supervisor.model.events import Event, NewEvent
+from supervisor.store import queries
+
+SQL = queries.load("events")
+
+_FILTERS: Final = {
+    "session": "AND session = :session",
+    "plan": "AND plan = :plan",
+    "phase": "AND phase = :phase",
+    "type": "AND type = :type",
+    "since": "AND time >= :since",
+}
+
+_encode = msgspec.json.Encoder().encode
+
+
+def append(
+    conn: sqlite3.Connection,
+    events: Sequence[NewEvent],
+    *,
+    project: str | None = None,
+    plan: str | None = None,
+    task: str | None = None,
+    session: str | None = None,
+    attempt: str | None = None,
+    positions: Sequence[tuple[int, int]] | None = None,
+) -> list[Event]:
+    """Store events of one subject and return them with their numbers.
+
+    ``positions`` are their (offset, index) in the session's log, for those that were read from it;
+    StoreError when one of these was stored before.
+    """
+    seq = last_seq(conn) + 1
+    stored = [
+        Event(
+            number, new.time, project, plan, task, session, attempt,
+            new.phase, str(new.type), new.severity, new.source, _payload(new.payload),
+        )
+        for number, new in enumerate(events, seq)
+    ]  # fmt: skip
+    rows = (
+        (
+            event.seq, event.time, project, plan, task, session, attempt,
+            event.phase, event.type, event.severity, event.source, event.payload, offset, index,
+        )
+        for event, (offset, index) in zip(stored, positions or repeat((None, None), len(stored)), strict=True)
+    )  # fmt: skip
+    try:
+        conn.executemany(SQL["append"], rows)
+    except sqlite3.IntegrityError as error:
+        raise StoreError(f"A part of the log of the session {session} was stored before: {error}.") from error
+    return stored
+
+
+def last_seq(conn: sqlite3.Connection) -> int:
+    """Return the highest number that was ever given out, 0 before the first."""
+    row = conn.execute(SQL["last_seq"]).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def since(
+    conn: sqlite3.Connection,
+    seq: int = 0,
+    *,
+    session: str | None = None,
+    plan: str | None = None,
+    phase: str | None = None,
+    type: str | None = None,  # noqa: A002 - the name that the domain and the command line use
+    since: int | None = None,
+    limit: int = 1000,
+) -> list[Event]:
+    """Return up to ``limit`` events after number ``seq``, in order; ``since`` is a time in milliseconds."""
+    chosen = {"session": session, "plan": plan, "phase": phase, "type": type, "since": since}
+    return _select(conn, "since", seq, chosen, limit)
+
+
+def recent(
+    conn: sqlite3.Connection,
+    limit: int = 1000,
+    *,
+    session: str | None = None,
+    plan: str | None = None,
+    phase: str | None = None,
+    type: str | None = None,  # noqa: A002 - the name that the domain and the command line use
+    since: int | None = None,
+) -> list[Event]:
+    """Return the newest ``limit`` events, in order; ``since`` is a time in milliseconds."""
+    chosen = {"session": session, "plan": plan, "phase": phase, "type": type, "since": since}
+    return _select(conn, "recent", 0, chosen, limit)[::-1]
+
+
+def _select(
+    conn: sqlite3.Connection, query: str, seq: int, chosen: dict[str, str | int | None], limit: int
+) -> list[Event]:
+    given = {name: value for name, value in chosen.items() if value is not None}
+    sql = SQL[query].format(filters=" ".join(_FILTERS[name] for name in given))
+    return [Event(*row) for row in conn.execute(sql, {"seq": seq, "limit": limit, **given})]
+
+
+def _payload(payload: dict[str, Any]) -> str:
+    try:
+        return _encode(payload).decode()
+    except UnicodeEncodeError:
+        # A lone surrogate is not text that UTF-8 can hold; one bad character must not stop a log.
+        scrubbed = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
+        return _encode(json.loads(scrubbed)).decode()

@@ -1,0 +1,42 @@
+-- name: insert
+-- Adds something to be written to an attempt.
+INSERT INTO outbox (id, session, attempt, kind, request_id, body, state, created_at)
+VALUES (:id, :session, :attempt, :kind, :request_id, :body, 'pending', :created_at);
+
+-- name: get
+-- One entry.
+SELECT * FROM outbox WHERE id = :id;
+
+-- name: pending
+-- What a session's attempt has not been sent yet, in order.
+SELECT * FROM outbox WHERE session = :session AND state = 'pending' ORDER BY id;
+
+-- name: unconfirmed
+-- Messages to an attempt of which it is not known that they arrived.
+SELECT * FROM outbox
+WHERE attempt = :attempt AND kind = 'message' AND state IN ('pending', 'sent') ORDER BY id;
+
+-- name: of_session
+-- Everything that was ever written to a session, in order.
+SELECT * FROM outbox WHERE session = :session ORDER BY id;
+
+-- name: answered
+-- The reply to a request, when there is one.
+SELECT * FROM outbox WHERE attempt = :attempt AND request_id = :request_id;
+
+-- name: sent
+-- Notes that an entry was written to an attempt.
+UPDATE outbox SET state = 'sent', attempt = :attempt, sent_at = :now WHERE id = :id AND state = 'pending';
+
+-- name: failed
+-- Notes that an entry could not be delivered, and why.
+UPDATE outbox SET state = 'failed', detail = :detail WHERE id = :id AND state IN ('pending', 'sent');
+
+-- name: delivered
+-- Notes that the agent took the oldest message with this text.
+UPDATE outbox SET state = 'delivered'
+WHERE id = (
+    SELECT id FROM outbox
+    WHERE attempt = :attempt AND kind = 'message' AND state IN ('pending', 'sent') AND body = :body
+    ORDER BY id LIMIT 1
+);

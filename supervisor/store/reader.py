@@ -1,0 +1,87 @@
+"""Read-only connections. They see what is committed and can change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+import aiosqlite
+
+from supervisor.store.failures import explain
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CONNECTIONS: Final = 2
+"""A long read (an export, a replay) leaves a connection for the short ones."""
+
+
+class _Connection(aiosqlite.Connection):
+    """An aiosqlite connection that runs a whole function in its thread: one hop for any number of queries."""
+
+    async def run(
+        self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        result: T = await self._execute(_snapshot, self._conn, read, *args, **kwargs)
+        return result
+
+
+class Reader:
+    """A small pool of read-only connections to one database."""
+
+    def __init__(self) -> None:
+        self._idle: asyncio.Queue[_Connection] = asyncio.Queue()
+
+    @classmethod
+    async def open(cls, path: Path) -> Reader:
+        """Connect to a database that exists."""
+        reader = cls()
+        for _ in range(CONNECTIONS):
+            connection = _Connection(lambda: _connect(path), iter_chunk_size=64)
+            await connection
+            reader._idle.put_nowait(connection)
+        return reader
+
+    async def read(
+        self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return ``read(connection, …)``, run in a thread; all its queries see the same state."""
+        connection = await self._idle.get()
+        try:
+            return await connection.run(read, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise explain(error) from error
+        finally:
+            self._idle.put_nowait(connection)
+
+    async def close(self) -> None:
+        """Finish the reads that run, then close the connections."""
+        for _ in range(CONNECTIONS):
+            connection = await self._idle.get()
+            await connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    conn = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    conn.row_factory = sqlite3.Row
+    conn.execute("PRAGMA busy_timeout = 5000")
+    conn.execute("PRAGMA query_only = ON")
+    return conn
+
+
+def _snapshot(
+    conn: sqlite3.Connection,
+    read: Callable[Concatenate[sqlite3.Connection, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    conn.execute("BEGIN")
+    try:
+        return read(conn, *args, **kwargs)
+    finally:
+        conn.execute("ROLLBACK")

@@ -1,0 +1,189 @@
+"""The one writer: a connection in a thread of its own, with group commit and two priorities.
+
+A round is one transaction. It takes every decision that waits, then ingest; each submission has
+a savepoint, so one that raises loses only its own changes. Callers hear of their result after
+the commit, in the order of the commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Final, TypeVar
+
+from supervisor.model.errors import StoreError
+from supervisor.store.failures import explain
+
+T = TypeVar("T")
+
+INGEST_WAITING: Final = 64
+"""Ingest submissions that may wait; further callers are held back."""
+
+INGEST_BESIDE_DECISIONS: Final = 1
+"""Ingest submissions in a round that has decisions: the decisions wait for them, and ingest never starves."""
+
+ROUND_LIMIT: Final = 256
+"""Submissions in one round, so that a stream of decisions cannot put off its commit."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Submission:
+    apply: Callable[[sqlite3.Connection], Any]
+    future: asyncio.Future[Any]
+    urgent: bool
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Applies submissions to ``conn``, which belongs to it from now on.
+
+    ``after_commit`` runs in the writer's thread after each commit, before the callers hear of it.
+    """
+
+    def __init__(
+        self, conn: sqlite3.Connection, after_commit: Callable[[sqlite3.Connection], None] | None = None
+    ) -> None:
+        self._conn = conn
+        self._after_commit = after_commit
+        self._loop = asyncio.get_running_loop()
+        self._inbox: SimpleQueue[_Submission | None] = SimpleQueue()
+        self._room = asyncio.Semaphore(INGEST_WAITING)
+        self._decisions: deque[_Submission] = deque()
+        self._ingest: deque[_Submission] = deque()
+        self._closing = False
+        self._ended = False
+        self._thread = Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    async def submit(self, apply: Callable[[sqlite3.Connection], T], *, urgent: bool = True) -> T:
+        """Run ``apply`` in the writer's thread and return its result once it is durable.
+
+        What ``apply`` raises undoes its own changes and is raised here. StoreError when the commit
+        failed: nothing of the round was kept. ``urgent`` is for decisions; ingest waits behind them
+        and is held back when much of it waits. Keep one submission to some hundred rows: a decision
+        waits for the one that runs. A caller that is cancelled before its turn stores nothing.
+        """
+        if urgent:
+            return await self._send(apply, urgent=True)
+        async with self._room:
+            return await self._send(apply, urgent=False)
+
+    async def close(self) -> None:
+        """Finish what was submitted, then close the connection."""
+        if not self._closing:
+            self._closing = True
+            self._inbox.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def _send(self, apply: Callable[[sqlite3.Connection], T], *, urgent: bool) -> T:
+        if self._closing:
+            raise StoreError("The database is closed.", hint="The supervisor is stopping; start it again.")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._inbox.put(_Submission(apply, future, urgent))
+        return await future
+
+    # --- in the writer's thread ---
+
+    def _run(self) -> None:
+        try:
+            while True:
+                idle = not (self._decisions or self._ingest)
+                if idle and self._ended:
+                    return
+                self._collect(wait=idle)
+                if self._decisions or self._ingest:
+                    self._round()
+        finally:
+            self._conn.close()
+
+    def _collect(self, *, wait: bool = False) -> None:
+        with suppress(Empty):
+            while True:
+                submission = self._inbox.get(block=wait)
+                wait = False
+                if submission is None:
+                    self._ended = True
+                elif submission.urgent:
+                    self._decisions.append(submission)
+                else:
+                    self._ingest.append(submission)
+
+    def _round(self) -> None:
+        taken: list[_Submission] = []
+        try:
+            self._conn.execute("BEGIN IMMEDIATE")
+            while (submission := self._next(taken)) is not None:
+                taken.append(submission)
+                self._apply(submission)
+            self._conn.execute("COMMIT")
+        except Exception as error:
+            self._fail(taken, error)
+        else:
+            self._committed()
+        # The loop is gone when its owner did not close the store; then nobody waits.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(_resolve, taken)
+
+    def _next(self, taken: list[_Submission]) -> _Submission | None:
+        self._collect()
+        if len(taken) >= ROUND_LIMIT:
+            return None
+        if self._decisions:
+            return self._decisions.popleft()
+        beside = sum(not submission.urgent for submission in taken)
+        if self._ingest and (beside == len(taken) or beside < INGEST_BESIDE_DECISIONS):
+            return self._ingest.popleft()
+        return None
+
+    def _apply(self, submission: _Submission) -> None:
+        if submission.future.cancelled():
+            return
+        self._conn.execute("SAVEPOINT submission")
+        try:
+            submission.result = submission.apply(self._conn)
+        except Exception as error:
+            submission.error = explain(error) if isinstance(error, sqlite3.OperationalError) else error
+            # Some errors (a full disk among them) make SQLite roll back the whole transaction.
+            if not self._conn.in_transaction:
+                raise
+            self._conn.execute("ROLLBACK TO submission")
+        self._conn.execute("RELEASE submission")
+
+    def _fail(self, taken: list[_Submission], error: Exception) -> None:
+        with suppress(sqlite3.Error):
+            if self._conn.in_transaction:
+                self._conn.execute("ROLLBACK")
+        if not taken:
+            taken.extend((*self._decisions, *self._ingest))
+            self._decisions.clear()
+            self._ingest.clear()
+        reason = explain(error) if isinstance(error, sqlite3.Error) else error
+        for submission in taken:
+            submission.error = submission.error or reason
+
+    def _committed(self) -> None:
+        if self._after_commit is not None:
+            try:
+                self._after_commit(self._conn)
+            except Exception:
+                log.exception("What follows a commit failed; the commit itself is safe.")
+
+
+def _resolve(submissions: list[_Submission]) -> None:
+    for submission in submissions:
+        if submission.future.done():
+            continue
+        if submission.error is not None:
+            submission.future.set_exception(submission.error)
+        else:
+            submission.future.set_result(submission.result)
