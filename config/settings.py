@@ -74,8 +74,8 @@ class Docker(Strict):
 
     host: str | None = Field(
         None,
-        pattern=r"^(unix|tcp|ssh)://.+",
-        description="address, for example unix:///run/docker.sock; null means DOCKER_HOST or Docker's own",
+        pattern=r"^unix:///.+",
+        description="socket, for example unix:///run/docker.sock; null means DOCKER_HOST or Docker's own",
     )
 
 
