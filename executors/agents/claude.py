@@ -64,9 +64,7 @@ class ClaudeAdapter:
             argv += ["--", turn.prompt] if turn.prompt else []
             return Invocation(tuple(argv), files=files)
         if turn.prompt is None:
-            raise InvalidInput(
-                f"The agent {profile.name!r} needs a prompt.", hint="Give --prompt or --prompt-file."
-            )
+            raise InvalidInput(f"The agent {profile.name!r} needs a prompt.", hint="Give --prompt or --prompt-file.")
         return Invocation(tuple(argv), stdin="pipe", first_input=self.message(turn.prompt), files=files)
 
     def parse(self, line: Line) -> Sequence[NewEvent]:
@@ -92,9 +90,7 @@ class ClaudeAdapter:
 
     def interrupt(self) -> bytes:
         """Return the control request that ends the turn and keeps the process."""
-        return _line(
-            {"type": "control_request", "request_id": "interrupt", "request": {"subtype": "interrupt"}}
-        )
+        return _line({"type": "control_request", "request_id": "interrupt", "request": {"subtype": "interrupt"}})
 
     def refusal(self, event: Event) -> bytes | None:
         """Return the control response that denies; None for a question that only its screen answers."""
@@ -123,11 +119,7 @@ def _system(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
             return (origin.agent_session(data.get("session_id"), data.get("model")),)
         case "api_retry":
             error = data.get("error") or data.get("error_status")
-            return (
-                origin.retry(
-                    data.get("attempt"), data.get("max_retries"), data.get("retry_delay_ms"), str(error)
-                ),
-            )
+            return (origin.retry(data.get("attempt"), data.get("max_retries"), data.get("retry_delay_ms"), str(error)),)
         case "status":
             return (origin.progress(word(data.get("status")) or "idle"),)
         case "thinking_tokens":
@@ -217,30 +209,42 @@ def _control_request(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]
     request = data.get("request")
     if not isinstance(request, dict) or request.get("subtype") != "can_use_tool":
         return ()
-    return (
-        origin.permission_asked(data.get("request_id"), request.get("tool_name"), request.get("input", {})),
-    )
+    return (origin.permission_asked(data.get("request_id"), request.get("tool_name"), request.get("input", {})),)
 
 
 def _control_cancel(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
     return (origin.permission_withdrawn(data.get("request_id")),)
 
 
+def _control_response(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
+    """Read Claude's answer to an interrupt, or its echo of an answer that it was given."""
+    response = data.get("response")
+    if not isinstance(response, dict):
+        return ()
+    return (origin.progress("answered", request_id=word(response.get("request_id"))),)
+
+
 def _result(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
     is_error = data.get("is_error") is True
+    how = word(data.get("terminal_reason")) or word(data.get("stop_reason"))
     text = prose(data.get("result")) or prose(data.get("errors"))
-    cost = next((data[key] for key in ("total_cost_usd", "total_cost", "cost_usd") if key in data), None)
+    interrupted = how is not None and how.startswith("aborted")
+    if interrupted:
+        text = "The turn was interrupted."
+    costs = (data.get(key) for key in ("total_cost_usd", "total_cost", "cost_usd"))
     turns = data.get("num_turns")
     ended = origin.turn_ended(
         is_error=is_error,
         subtype=word(data.get("subtype")) or "success",
         text=text,
         tokens=_tokens(data),
-        process_cost_usd=float(cost) if isinstance(cost, int | float) else None,
+        process_cost_usd=next((float(cost) for cost in costs if isinstance(cost, int | float)), None),
         turns=turns if isinstance(turns, int) else None,
-        terminal_reason=word(data.get("terminal_reason")) or word(data.get("stop_reason")),
+        severity="warning" if interrupted else None,
+        terminal_reason=how,
     )
-    events = [_denial(origin, denial) for denial in data.get("permission_denials") or ()]
+    denials = data.get("permission_denials")
+    events = [_denial(origin, denial) for denial in denials] if isinstance(denials, list) else []
     if is_error and (data.get("api_error_status") == 429 or says_limit_reached(text)):
         events.append(origin.usage_limit("rejected", reset_time(text, origin.time), text))
     return [*events, ended]
@@ -248,10 +252,9 @@ def _result(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
 
 def _denial(origin: Origin, denial: Any) -> NewEvent:
     if not isinstance(denial, dict):
-        return origin.unknown(str(denial))
-    return origin.permission_refused(
-        None, denial.get("tool_name"), denial.get("tool_input", {}), "The agent's rules did not allow it."
-    )
+        return origin.unknown(msgspec.json.encode(denial).decode())
+    tool, given = denial.get("tool_name"), denial.get("tool_input", {})
+    return origin.permission_refused(None, tool, given, "It was not allowed to run.")
 
 
 def _tokens(data: dict[str, Any]) -> dict[str, int]:
@@ -269,9 +272,7 @@ def _tokens(data: dict[str, Any]) -> dict[str, int]:
     models = data.get("modelUsage")
     each = [model for model in models.values() if isinstance(model, dict)] if isinstance(models, dict) else []
     cached = sum(number(model.get("cacheReadInputTokens")) for model in each)
-    read = sum(
-        number(model.get("inputTokens")) + number(model.get("cacheCreationInputTokens")) for model in each
-    )
+    read = sum(number(model.get("inputTokens")) + number(model.get("cacheCreationInputTokens")) for model in each)
     written = sum(number(model.get("outputTokens")) for model in each)
     return {"input": read + cached, "output": written, "cached": cached}
 
@@ -283,6 +284,7 @@ _READERS: dict[str, Reader] = {
     "user": _user,
     "control_request": _control_request,
     "control_cancel_request": _control_cancel,
+    "control_response": _control_response,
     "result": _result,
     "tool_use": lambda origin, data: (_tool_use(origin, data),),
     "tool_result": lambda origin, data: (_tool_result(origin, data),),

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-GATED_TOOLS = ("Bash", "Write", "Edit", "MultiEdit", "NotebookEdit", "WebFetch", "WebSearch", "mcp__*")
-"""Tools that change or reach something. An ask rule beats every allow rule of a project."""
+GATED_TOOLS = ("Bash", "Write", "Edit", "NotebookEdit", "WebFetch", "WebSearch", "mcp__*")
+"""Tools that change or reach something. An ask rule beats every allow rule of a project.
+
+``Edit`` covers every tool that edits files; a name that Claude does not know is a warning at each start."""
 
 REPORTED = (
     "SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PermissionRequest",

@@ -42,9 +42,7 @@ class CodexAdapter:
             argv += ["--", turn.prompt] if turn.prompt else []
             return Invocation(tuple(argv))
         if turn.prompt is None:
-            raise InvalidInput(
-                f"The agent {profile.name!r} needs a prompt.", hint="Give --prompt or --prompt-file."
-            )
+            raise InvalidInput(f"The agent {profile.name!r} needs a prompt.", hint="Give --prompt or --prompt-file.")
         argv += ["exec", "-s", "workspace-write"]
         argv += ["resume"] if turn.resume else []
         argv += ["--json", *model, *profile.arguments, "--"]
@@ -85,8 +83,7 @@ def _read(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
         case "turn.started":
             return (origin.progress("requesting"),)
         case "turn.completed":
-            tokens = _tokens(data.get("usage"))
-            return (origin.turn_ended(is_error=False, subtype="success", text="", tokens=tokens),)
+            return (_completed(origin, data.get("usage")),)
         case "turn.failed":
             return _failed(origin, _message(data.get("error")))
         case "error":
@@ -127,16 +124,14 @@ def _item(origin: Origin, item: dict[str, Any], stage: str) -> Sequence[NewEvent
             return (origin.progress("plan", items=item.get("items")),)
         case "command_execution" | "file_change" | "mcp_tool_call" | "web_search":
             return _tool(origin, item, str(kind), stage)
-    return (
-        (origin.progress(f"{kind} {stage}"),) if isinstance(kind, str) and stage != "item.completed" else ()
-    )
+    return (origin.progress(f"{kind} {stage}"),) if isinstance(kind, str) and stage != "item.completed" else ()
 
 
 def _tool(origin: Origin, item: dict[str, Any], kind: str, stage: str) -> Sequence[NewEvent]:
     if stage == "item.started":
         tool = _TOOLS.get(kind) or f"mcp__{item.get('server')}__{item.get('tool')}"
-        told = ("command", "changes", "arguments", "query")
-        return (origin.tool_use(item.get("id"), tool, {key: item[key] for key in told if key in item}),)
+        given = {key: item[key] for key in ("command", "changes", "arguments", "query") if key in item}
+        return (origin.tool_use(item.get("id"), tool, given, _paths(item.get("changes"))),)
     if stage == "item.updated":
         return (origin.progress(kind),)
     code = item.get("exit_code")
@@ -145,11 +140,18 @@ def _tool(origin: Origin, item: dict[str, Any], kind: str, stage: str) -> Sequen
     return (origin.tool_result(item.get("id"), text, is_error=is_error),)
 
 
-def _tokens(usage: object) -> dict[str, int]:
-    if not isinstance(usage, dict):
-        return dict(NO_TOKENS)
-    return {
-        "input": number(usage.get("input_tokens")),
-        "output": number(usage.get("output_tokens")),
-        "cached": number(usage.get("cached_input_tokens")),
+def _paths(changes: object) -> str:
+    if not isinstance(changes, list):
+        return ""
+    return ", ".join(str(change.get("path")) for change in changes if isinstance(change, dict))
+
+
+def _completed(origin: Origin, usage: object) -> NewEvent:
+    """The turn is done. Its figures count the whole conversation, earlier processes too (measured)."""
+    used = usage if isinstance(usage, dict) else {}
+    tokens = {
+        "input": number(used.get("input_tokens")),
+        "output": number(used.get("output_tokens")),
+        "cached": number(used.get("cached_input_tokens")),
     }
+    return origin.turn_ended(is_error=False, subtype="success", text="", tokens=tokens, tokens_of="conversation")

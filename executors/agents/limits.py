@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _REACHED = re.compile(
-    r"usage limit|hit your (?:\w+ )?limit|limit reached|insufficient_quota|exceeded your current quota"
-    r"|credit balance is too low|out of (?:extra usage|credits)",
+    r"usage limit|hit your (?:\w+ )?limit|limit reached|insufficient_quota|quota exceeded"
+    r"|exceeded your current quota|status: 429|credit balance is too low|out of (?:extra usage|credits)",
     re.IGNORECASE,
 )
 _EPOCH = re.compile(r"\|(\d{10,13})\b")
@@ -26,7 +26,7 @@ _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
 def says_limit_reached(text: str) -> bool:
-    """Return whether an error's text is about a usage limit or a quota, not about being busy."""
+    """Return whether an error's text is about a usage limit or quota, so that asking again is no use."""
     return _REACHED.search(text) is not None
 
 

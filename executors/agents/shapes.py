@@ -18,17 +18,13 @@ class Origin:
     time: int
     source: Literal["stream", "hook", "tool"] = "stream"
 
-    def event(
-        self, kind: str, phase: Phase, payload: dict[str, Any], severity: Severity = "info"
-    ) -> NewEvent:
+    def event(self, kind: str, phase: Phase, payload: dict[str, Any], severity: Severity = "info") -> NewEvent:
         """Return an event of this origin."""
         return NewEvent(kind, phase, self.time, severity, self.source, payload)
 
     def agent_session(self, session_id: object, model: object) -> NewEvent:
         """The agent named its own session; ``id`` is what resumes it."""
-        return self.event(
-            EventType.AGENT_SESSION, "telemetry", {"id": word(session_id), "model": word(model)}
-        )
+        return self.event(EventType.AGENT_SESSION, "telemetry", {"id": word(session_id), "model": word(model)})
 
     def message(self, text: object) -> NewEvent:
         """The agent said something."""
@@ -38,9 +34,12 @@ class Origin:
         """The agent thought something."""
         return self.event(EventType.THINKING, "tool", {"text": prose(text)}, "debug")
 
-    def tool_use(self, call: object, tool: object, given: object) -> NewEvent:
-        """The agent calls a tool."""
-        return self.event(EventType.TOOL_USE, "tool", {"id": word(call), **_call(tool, given)})
+    def tool_use(self, call: object, tool: object, given: object, argument: str = "") -> NewEvent:
+        """The agent calls a tool; ``argument`` where it is not simply one of what is given."""
+        payload = {"id": word(call), **_call(tool, given)}
+        if argument:
+            payload["argument"] = telling_argument(argument)
+        return self.event(EventType.TOOL_USE, "tool", payload)
 
     def tool_result(self, call: object, text: object, *, is_error: bool) -> NewEvent:
         """A tool finished, or was not allowed to run."""
@@ -76,14 +75,10 @@ class Origin:
         }
         return self.event(EventType.RETRY, "telemetry", payload, "warning")
 
-    def usage_limit(
-        self, status: Literal["warning", "rejected"], resets_at: int | None, text: object
-    ) -> NewEvent:
+    def usage_limit(self, status: Literal["warning", "rejected"], resets_at: int | None, text: object) -> NewEvent:
         """A usage limit is near (warning) or reached (rejected); ``resets_at`` in ms or None."""
         payload = {"status": status, "resets_at": resets_at, "text": prose(text)}
-        return self.event(
-            EventType.USAGE_LIMIT, "telemetry", payload, "error" if status == "rejected" else "warning"
-        )
+        return self.event(EventType.USAGE_LIMIT, "telemetry", payload, "error" if status == "rejected" else "warning")
 
     def permission_asked(self, request: object, tool: object, given: object) -> NewEvent:
         """The agent asks before it runs a tool; without a request id only its own screen can answer."""
@@ -112,6 +107,7 @@ class Origin:
         tokens: dict[str, int],
         turns: int | None = None,
         process_cost_usd: float | None = None,
+        severity: Severity | None = None,
         **more: Any,
     ) -> NewEvent:
         """The agent stopped and waits for its next message, or exits."""
@@ -124,7 +120,8 @@ class Origin:
             "turns": turns,
             **more,
         }
-        return self.event(EventType.TURN_ENDED, "autonomy", payload, "error" if is_error else "info")
+        severity = severity or ("error" if is_error else "info")
+        return self.event(EventType.TURN_ENDED, "autonomy", payload, severity)
 
     def idle(self, why: object) -> NewEvent:
         """The agent does nothing until someone does something."""

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 
-class Interrupted(Exception):  # noqa: N818 - news, not an error
+class Interrupted(Exception):
     """The turn was interrupted by the control request of this id."""
 
 
@@ -59,9 +59,7 @@ class Inbox:
             self._messages.append(line)
         elif line["type"] == "user":
             content = line["message"]["content"]
-            self._messages.append(
-                content if isinstance(content, str) else "\n".join(part["text"] for part in content)
-            )
+            self._messages.append(content if isinstance(content, str) else "\n".join(part["text"] for part in content))
         elif line["type"] == "control_response":
             self._answers[line["response"]["request_id"]] = line["response"]["response"]
         elif line["request"]["subtype"] == "interrupt":

@@ -40,9 +40,7 @@ class Terminal(Plain):
         super().result(call, tool, given, text, is_error=is_error)
         if not is_error:
             response = {"stdout": text, "stderr": ""}
-            self.hook(
-                "PostToolUse", tool_name=tool, tool_input=given, tool_use_id=call, tool_response=response
-            )
+            self.hook("PostToolUse", tool_name=tool, tool_input=given, tool_use_id=call, tool_response=response)
 
     def end(self, text: str) -> None:
         print_line("\x1b]2;✳ Scripted\x07\n❯ ")

@@ -12,7 +12,7 @@ INPUT_TOKENS, OUTPUT_TOKENS, COST_USD = 100, 20, 0.001
 """What every answer of the pretended model uses."""
 
 
-class TurnFailed(Exception):  # noqa: N818 - news, not an error
+class TurnFailed(Exception):
     """The turn ends with an error; ``status`` is the HTTP status of the pretended API."""
 
     def __init__(self, text: str, status: int | None = None) -> None:
