@@ -138,9 +138,12 @@ def _add_one(tree: Tree, key: Key, value: Any, source: Source) -> None:
 
 
 def _name_profiles(tree: Tree) -> None:
-    """A profile's name is its key; only data files repeat it."""
+    """Give each profile its name, which is its key; only data files repeat it."""
     for section in ("agents", "containers"):
         profiles = tree.values.get(section)
         for name, profile in profiles.items() if isinstance(profiles, dict) else ():
-            if isinstance(profile, dict):
-                profile["name"] = name
+            if isinstance(profile, dict) and profile.setdefault("name", name) != name:
+                raise ConfigError(
+                    f"{tree.nearest((section, name, 'name'))}: `{section}.{name}.name`: a profile's name is its key.",
+                    hint="Leave `name` out.",
+                )

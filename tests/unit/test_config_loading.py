@@ -92,10 +92,7 @@ def test_what_is_left_empty_changes_nothing(paths: Paths, text: str) -> None:
 
 def test_null_takes_a_value_away(paths: Paths, tmp_path: Path) -> None:
     user(paths, "worktrees: {setup: make}\n")
-    assert (
-        load(paths, project(tmp_path, "worktrees: {setup: null}\n"), environ={}).settings.worktrees.setup
-        is None
-    )
+    assert load(paths, project(tmp_path, "worktrees: {setup: null}\n"), environ={}).settings.worktrees.setup is None
 
 
 def test_a_misspelt_key_is_named_with_its_line_and_the_nearest_name(paths: Paths) -> None:
@@ -135,6 +132,7 @@ def test_a_key_like_no_other_points_to_the_list(paths: Paths) -> None:
         ("agents:\n  mine:\n    command: [x]\n", 2, "agents.mine.adapter"),
         ("worktrees:\n  ports: [A, B]\n  port_range: [20000, 20000]\n", 1, "worktrees"),
         ("docker:\n  host: /run/docker.sock\n", 2, "docker.host"),
+        ("agents:\n  claude:\n    name: other\n", 3, "agents.claude.name"),
         ("worktrees:\n  setup_timeout_s: inf\n", 2, "worktrees.setup_timeout_s"),
         ("worktrees:\n  setup_timeout_s: 1e999\n", 2, "worktrees.setup_timeout_s"),
     ],
@@ -267,9 +265,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-KEYS = st.sampled_from(
-    [*Settings.model_fields, "claude", "default", "concurrent", "names", "ports", "timeouts"]
-)
+KEYS = st.sampled_from([*Settings.model_fields, "claude", "default", "concurrent", "names", "ports", "timeouts"])
 NEAR = st.recursive(VALUES, lambda inner: st.dictionaries(KEYS, inner, max_size=4), max_leaves=10)
 
 
