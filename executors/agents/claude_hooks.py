@@ -25,6 +25,8 @@ def events(payload: dict[str, object], time: int) -> Sequence[NewEvent]:
         case "PostToolUse":
             text = _response(payload.get("tool_response"))
             return (origin.tool_result(payload.get("tool_use_id"), text, is_error=False),)
+        case "PostToolUseFailure":
+            return (origin.tool_result(payload.get("tool_use_id"), payload.get("error"), is_error=True),)
         case "PermissionRequest":
             return (origin.permission_asked(None, tool, given),)
         case "Notification":

@@ -13,8 +13,8 @@ GATED_TOOLS = ("Bash", "Write", "Edit", "NotebookEdit", "WebFetch", "WebSearch",
 ``Edit`` covers every tool that edits files; a name that Claude does not know is a warning at each start."""
 
 REPORTED = (
-    "SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PermissionRequest",
-    "Notification", "Stop", "StopFailure", "SessionEnd",
+    "SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure",
+    "PermissionRequest", "Notification", "Stop", "StopFailure", "SessionEnd",
 )  # fmt: skip
 """Hooks that report. One name that Claude does not know would drop the ask rules as well."""
 

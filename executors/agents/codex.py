@@ -37,9 +37,9 @@ class CodexAdapter:
         argv = program(profile, "codex")
         model = ["--model", profile.model] if profile.model else []
         if turn.mode == "dispatch":
-            argv += ["resume", turn.resume] if turn.resume else []
-            argv += ["--no-daemon", "-a", "on-request", *model, *profile.arguments]
-            argv += ["--", turn.prompt] if turn.prompt else []
+            argv += ["resume"] if turn.resume else []
+            argv += ["--no-daemon", "-a", "on-request", *model, *profile.arguments, "--"]
+            argv += [part for part in (turn.resume, turn.prompt) if part]
             return Invocation(tuple(argv))
         if turn.prompt is None:
             raise InvalidInput(f"The agent {profile.name!r} needs a prompt.", hint="Give --prompt or --prompt-file.")

@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from executors.agents.script.claude import Claude
 from executors.agents.script.codex import Codex
-from executors.agents.script.inbox import Inbox
+from executors.agents.script.inbox import Inbox, Interrupted
 from executors.agents.script.player import Player
 from executors.agents.script.terminal import Terminal
 from executors.agents.script.voice import Plain, Step
@@ -62,22 +62,33 @@ def main() -> int:
     parser.add_argument("--resume")
     parser.add_argument("--settings")
     given, others = parser.parse_known_args()
-    prompt = others[others.index("--") + 1] if "--" in others else None
+    words = others[others.index("--") + 1 :] if "--" in others else []  # codex: the session, then the prompt
+    prompt = words[-1] if words else None
+    resumed = given.resume or (words[0] if len(words) > 1 else None)
     script = given.script.read_text() if given.script else None
-    session = given.resume or str(uuid.uuid5(uuid.NAMESPACE_URL, f"{Path.cwd()}\n{script or prompt}"))
+    session = resumed or str(uuid.uuid5(uuid.NAMESPACE_URL, f"{Path.cwd()}\n{script or prompt}"))
     if given.shape == "codex":
         return Player(Codex(session, None)).turn(prompt or "", steps_of(script or prompt or ""))
     if given.shape == "plain":
         return Player(Plain(session, None)).turn(prompt or "", steps_of(script or prompt or ""))
     inbox = Inbox(stream_json=given.headless)
-    player = Player(Claude(session, inbox) if given.headless else Terminal(session, inbox, given.settings))
+    voice = Claude(session, inbox) if given.headless else Terminal(session, inbox, given.settings)
     code = 0
-    message = prompt if prompt is not None else inbox.message()
+    message = prompt if prompt is not None else next_message(voice, inbox)
     while message is not None:
-        code = player.turn(message, steps_of(script or message))
+        code = Player(voice).turn(message, steps_of(script or message))
         script = None
-        message = inbox.message()
+        message = next_message(voice, inbox)
     return code
+
+
+def next_message(voice: Plain, inbox: Inbox) -> str | None:
+    """Wait for a message; an interrupt between turns is only acknowledged."""
+    while True:
+        try:
+            return inbox.message()
+        except Interrupted as interrupt:
+            voice.acknowledge(str(interrupt))
 
 
 if __name__ == "__main__":

@@ -100,7 +100,8 @@ def telling_argument(given: Any) -> str:
     if isinstance(given, dict):
         found = next((given[key] for key in _TELLING if given.get(key)), None)
         if found is None:
-            found = next((item for item in given.values() if isinstance(item, str) and item), "")
+            rest = sorted(filter(None, given.values()), key=lambda item: not isinstance(item, str))
+            found = rest[0] if rest else ""
     else:
         found = given
     if not isinstance(found, str):

@@ -73,8 +73,10 @@ class Claude(Plain):
         status = {"api_error_status": failure.status}
         self._result("success", result=str(failure), is_error=True, terminal_reason="completed", **status)
 
-    def interrupted(self, request: str) -> None:
+    def acknowledge(self, request: str) -> None:
         print_line({"type": "control_response", "response": {"subtype": "success", "request_id": request}})
+
+    def interrupted(self) -> None:
         block = {"type": "text", "text": "[Request interrupted by user]"}
         self._print(type="user", message={"role": "user", "content": [block]})
         self._result("error_during_execution", is_error=True, terminal_reason="aborted_streaming")

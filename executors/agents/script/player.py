@@ -30,7 +30,8 @@ class Player:
             self._voice.fail(failure)
             return 1
         except Interrupted as interrupt:
-            self._voice.interrupted(str(interrupt))
+            self._voice.acknowledge(str(interrupt))
+            self._voice.interrupted()
             return 0
         self._voice.end(self._said)
         return 0

@@ -74,5 +74,8 @@ class Plain:
         """End the turn with an error."""
         print_line(str(failure))
 
-    def interrupted(self, request: str) -> None:
+    def interrupted(self) -> None:
         """End the turn because somebody interrupted it."""
+
+    def acknowledge(self, request: str) -> None:
+        """Answer the request to interrupt."""

@@ -1,0 +1,199 @@
+"""The hook client: what it posts, and that it never stands in an agent's way."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from executors import hookclient
+from executors.agents.program import HOOK_COMMAND
+
+
+class Supervisor:
+    """A tiny HTTP server on a unix socket; keeps the requests and gives the set answer."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as stream:
+                first = stream.readline().decode().strip()
+                headers = {}
+                while line := stream.readline().decode().strip():
+                    name, _, value = line.partition(": ")
+                    headers[name.lower()] = value
+                self.requests.append((first, headers, stream.read(int(headers["content-length"]))))
+                connection.sendall(self.answer)
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    server = Supervisor(tmp_path / "api.sock")
+    yield server
+    server.close()
+
+
+def run(path: Path, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {"QUARTERDECK_SOCKET": str(path), "QUARTERDECK_TOKEN": "secret", "QUARTERDECK_SESSION": "ses_1"}
+    return subprocess.run(
+        [*HOOK_COMMAND, *arguments], input=stdin, env=env | environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_hook_posts_its_input(supervisor: Supervisor) -> None:
+    given = json.dumps({"hook_event_name": "Stop", "text": "Grüße\x00"})
+    done = run(supervisor.path, "hook", "claude", stdin=given)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    ((first, headers, body),) = supervisor.requests
+    assert first == "POST /hooks/claude HTTP/1.1"
+    assert headers["authorization"] == "Bearer secret"
+    assert headers["x-quarterdeck-session"] == "ses_1"
+    assert headers["content-type"] == "application/json"
+    assert json.loads(body) == json.loads(given)
+
+
+def test_a_beat_is_an_event(supervisor: Supervisor) -> None:
+    assert run(supervisor.path, "beat").returncode == 0
+    ((first, _, body),) = supervisor.requests
+    assert first == "POST /emit HTTP/1.1"
+    assert json.loads(body) == {"type": "heartbeat", "payload": {}}
+
+
+def test_emit_with_and_without_a_payload(supervisor: Supervisor) -> None:
+    assert run(supervisor.path, "emit", "progress", '{"done": "é"}').returncode == 0
+    assert run(supervisor.path, "emit", "my.own-type_2").returncode == 0
+    assert [json.loads(body) for _, _, body in supervisor.requests] == [
+        {"type": "progress", "payload": {"done": "é"}},
+        {"type": "my.own-type_2", "payload": {}},
+    ]
+
+
+def test_a_megabyte_arrives_whole(supervisor: Supervisor) -> None:
+    given = json.dumps({"tool_input": "x" * 1_000_000})
+    assert run(supervisor.path, "hook", "claude", stdin=given).returncode == 0
+    assert supervisor.requests[0][2] == given.encode()
+
+
+@pytest.mark.parametrize("arguments", [[], ["hook"], ["emit"], ["emit", 'a"b'], ["emit", ""], ["beat", "x"], ["x"]])
+def test_wrong_usage(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(tmp_path / "none", *arguments)
+    assert done.returncode == (0 if arguments[:1] == ["hook"] else 2)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("agent", ["../x", "a b", "claude?x"])
+def test_an_agents_name_is_no_path(tmp_path: Path, agent: str) -> None:
+    assert run(tmp_path / "none", "hook", agent, stdin="{}").returncode == 0
+    assert "Usage" in (tmp_path / "hooks.log").read_text()
+
+
+def test_without_a_supervisor_a_hook_is_silent_and_logs(tmp_path: Path) -> None:
+    done = run(tmp_path / "none", "hook", "claude", stdin="{}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    log = (tmp_path / "hooks.log").read_text()
+    assert "ses_1 hook claude: No supervisor answers" in log
+    assert (tmp_path / "hooks.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_without_a_supervisor_an_event_says_so(tmp_path: Path) -> None:
+    done = run(tmp_path / "none", "emit", "progress")
+    assert done.returncode == 5
+    assert "No supervisor answers" in done.stderr
+
+
+def test_outside_of_a_session(tmp_path: Path) -> None:
+    assert run(tmp_path, "beat", QUARTERDECK_SOCKET="").returncode == 2
+    done = run(tmp_path, "hook", "claude", QUARTERDECK_SOCKET="")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 403 Forbidden\r\n\r\n", b"", b"nonsense\r\n", b"\xff\xfe"])
+def test_a_refusal_is_said(supervisor: Supervisor, answer: bytes) -> None:
+    supervisor.answer = answer
+    done = run(supervisor.path, "emit", "progress")
+    assert done.returncode == 1
+    assert "refused" in done.stderr
+    assert run(supervisor.path, "hook", "claude", stdin="{}").returncode == 0
+    assert "refused" in (supervisor.path.parent / "hooks.log").read_text()
+
+
+def test_a_supervisor_that_hangs_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "api.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        monkeypatch.setattr(hookclient, "TIMEOUT_S", 0.05)
+        monkeypatch.setenv("QUARTERDECK_SOCKET", str(path))
+        started = time.monotonic()
+        with pytest.raises(hookclient.ReportError, match="No supervisor answers"):
+            hookclient.post("/emit", b"{}")
+        assert time.monotonic() - started < 1
+
+
+def test_the_log_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUARTERDECK_SOCKET", str(tmp_path / "none"))
+    monkeypatch.setattr(hookclient, "LOG_LIMIT", 100)
+    for _ in range(20):
+        assert hookclient.main(["hook", "a b"]) == 0
+    assert (tmp_path / "hooks.log").stat().st_size < 400
+
+
+def test_a_log_that_cannot_be_written_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUARTERDECK_SOCKET", str(tmp_path / "missing" / "api.sock"))
+    assert hookclient.main(["hook", "a b"]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_requests_are_built_from_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hookclient.request(["beat"]) == ("/emit", b'{"type":"heartbeat","payload":{}}')
+    assert hookclient.request(["emit", "x"]) == ("/emit", b'{"type":"x","payload":{}}')
+    assert hookclient.request(["emit", "x", "[1]"]) == ("/emit", b'{"type":"x","payload":[1]}')
+    assert hookclient.main(["nonsense"]) == 2
+
+
+BARE = """
+import os, socket, sys
+body = sys.stdin.buffer.read()
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(os.environ["QUARTERDECK_SOCKET"])
+    s.sendall(b"POST /hooks/claude HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
+    s.recv(4096)
+"""
+
+
+def test_it_costs_little_more_than_a_bare_client(supervisor: Supervisor) -> None:
+    env = {"QUARTERDECK_SOCKET": str(supervisor.path), "PATH": os.environ["PATH"]}
+
+    def seconds(command: list[str]) -> float:
+        started = time.perf_counter()
+        subprocess.run(command, input=b"{}", env=env, check=True)
+        return time.perf_counter() - started
+
+    bare, ours = [], []
+    for _ in range(15):  # alternately, so that both meet the same machine; the fastest is what it costs
+        bare.append(seconds([*HOOK_COMMAND[:3], "-c", BARE]))
+        ours.append(seconds([*HOOK_COMMAND, "hook", "claude"]))
+    assert min(ours) <= 1.2 * min(bare), f"{min(ours) * 1000:.1f} ms against {min(bare) * 1000:.1f} ms"

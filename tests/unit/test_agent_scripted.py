@@ -1,0 +1,299 @@
+"""The scripted agent: its streams are read by the real adapters, and what it does is real."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.profiles import AgentProfile
+from executors.agents.program import SCRIPTED
+from executors.agents.registry import adapter_for
+from supervisor.engine.ports import Line
+from supervisor.model.events import NewEvent
+from tests.support.agents import NOON, kinds, profile, read_all, stored, turn
+
+AGENT = profile("claude", command=("{python}", "-I", "-S", "{scripted}", "--shape", "claude"))
+ENV = {"PATH": os.environ["PATH"]}
+
+
+class Running:
+    """The scripted agent, started as the claude adapter starts it; its events as they come."""
+
+    def __init__(self, folder: Path, prompt: str, **fields: Any) -> None:
+        self.adapter = adapter_for(AGENT)
+        invocation = self.adapter.invocation(turn(AGENT, prompt=prompt, cwd=folder, folder=folder, **fields))
+        for path, text in invocation.files.items():
+            path.write_text(text)
+        self.process = subprocess.Popen(
+            invocation.argv, cwd=folder, env=ENV, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.events: list[NewEvent] = []
+        self.write(invocation.first_input)
+
+    def write(self, data: bytes | None) -> None:
+        assert self.process.stdin
+        assert data
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def until(self, kind: str) -> NewEvent:
+        """Read up to the next event of a kind."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            events = list(self.adapter.parse(Line(line.rstrip(b"\n"), "stdout", NOON)))
+            self.events += events
+            if kind in kinds(events):
+                return next(event for event in events if event.type == kind)
+        raise AssertionError(f"no {kind}")
+
+    def end(self) -> int:
+        """Close stdin and return the exit code."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        self.events += read_all("claude", self.process.stdout.read().splitlines())
+        self.process.stdout.close()
+        return self.process.wait(10)
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Any]:
+    running: list[Running] = []
+
+    def start(steps: list[dict[str, Any]] | str, **fields: Any) -> Running:
+        prompt = steps if isinstance(steps, str) else json.dumps(steps)
+        running.append(Running(tmp_path, prompt, **fields))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.process.kill()
+        one.process.wait()
+        for stream in (one.process.stdin, one.process.stdout):
+            if stream:
+                stream.close()
+
+
+def plain(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-I", "-S", SCRIPTED, *arguments],
+        cwd=folder, env=ENV, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+EDITS = [
+    {"think": "hm"},
+    {"say": "Working."},
+    {"write": {"path": "src/a.txt", "content": "one\n"}},
+    {"edit": {"path": "src/a.txt", "old": "one", "new": "two"}},
+    {"run": "cat src/a.txt"},
+    {"say": "Done."},
+]
+
+
+def test_what_it_does_is_real(started: Any, tmp_path: Path) -> None:
+    agent = started(EDITS)
+    ended = agent.until("turn_ended")
+    assert agent.end() == 0
+    assert (tmp_path / "src" / "a.txt").read_text() == "two\n"
+    assert kinds(agent.events) == [
+        "agent_session", "message_delivered", "thinking", "message", "tool_use", "tool_result", "tool_use",
+        "tool_result", "tool_use", "tool_result", "message", "turn_ended",
+    ]  # fmt: skip
+    assert ended.payload["text"] == "Done."
+    assert ended.payload["tokens"] == {"input": 600, "output": 120, "cached": 0}
+    assert ended.payload["process_cost_usd"] == 0.006
+    results = [event.payload["text"] for event in agent.events if event.type == "tool_result"]
+    assert results[-1] == "two"
+
+
+def test_it_is_deterministic(started: Any) -> None:
+    def stream() -> list[NewEvent]:
+        agent = started([{"say": "hi"}, {"run": "echo x"}])
+        agent.end()
+        return list(agent.events)
+
+    assert stream() == stream()
+
+
+def test_words_are_answered(started: Any) -> None:
+    agent = started("hello there")
+    assert agent.until("message").payload["text"] == "You said: hello there"
+
+
+def test_messages_are_further_turns(started: Any) -> None:
+    agent = started([{"say": "one"}])
+    agent.until("turn_ended")
+    agent.write(agent.adapter.message("two"))
+    assert agent.until("message_delivered").payload["text"] == "two"
+    assert agent.until("turn_ended").payload["process_cost_usd"] == 0.002
+    assert agent.end() == 0
+
+
+def test_a_message_while_it_works_waits_for_the_next_turn(started: Any) -> None:
+    agent = started([{"say": "one"}, {"sleep": 0.2}, {"say": "still one"}])
+    agent.until("message")
+    agent.write(agent.adapter.message("two"))
+    assert agent.until("turn_ended").payload["text"] == "still one"
+    assert agent.until("turn_ended").payload["text"] == "You said: two"
+
+
+def test_a_resumed_session_keeps_its_id(started: Any) -> None:
+    agent = started("hi", resume="abc")
+    assert agent.until("agent_session").payload["id"] == "abc"
+
+
+def test_a_question_waits_for_its_answer(started: Any, tmp_path: Path) -> None:
+    agent = started([{"ask": {"run": "touch asked"}}, {"say": "ok"}])
+    asked = agent.until("permission_asked")
+    assert asked.payload["argument"] == "touch asked"
+    agent.write(agent.adapter.refusal(stored(json.dumps(asked.payload))))
+    assert agent.until("tool_result").payload["is_error"]
+    agent.until("turn_ended")
+    assert agent.end() == 0
+    assert not (tmp_path / "asked").exists()
+
+
+def test_an_allowed_question_runs(started: Any, tmp_path: Path) -> None:
+    agent = started([{"ask": {"write": {"path": "asked", "content": "x"}}}])
+    request = agent.until("permission_asked").payload["request_id"]
+    response = {"subtype": "success", "request_id": request, "response": {"behavior": "allow"}}
+    agent.write(json.dumps({"type": "control_response", "response": response}).encode() + b"\n")
+    agent.until("turn_ended")
+    assert (tmp_path / "asked").read_text() == "x"
+
+
+def test_a_closed_stdin_denies(started: Any) -> None:
+    agent = started([{"ask": {"run": "touch asked"}}])
+    agent.until("permission_asked")
+    assert agent.end() == 0
+    assert "stream closed" in next(e for e in agent.events if e.type == "tool_result").payload["text"]
+
+
+@pytest.mark.parametrize("step", [{"hang": True}, {"sleep": 60}, {"ask": {"run": "true"}}])
+def test_an_interrupt_ends_the_turn_and_not_the_process(started: Any, step: dict[str, Any]) -> None:
+    agent = started([{"say": "now"}, step])
+    agent.until("message")
+    agent.write(agent.adapter.interrupt())
+    assert agent.until("turn_ended").payload["subtype"] == "error_during_execution"
+    agent.write(agent.adapter.message("go on"))
+    assert agent.until("turn_ended").payload["text"] == "You said: go on"
+    assert agent.end() == 0
+
+
+def test_an_interrupt_between_turns_is_harmless(started: Any) -> None:
+    agent = started("one")
+    agent.until("turn_ended")
+    agent.write(agent.adapter.interrupt())
+    agent.write(agent.adapter.message("two"))
+    assert agent.until("turn_ended").payload["text"] == "You said: two"
+    assert agent.end() == 0
+
+
+def test_a_failure(started: Any) -> None:
+    agent = started([{"fail": "API Error: 500 boom"}, {"say": "never"}])
+    ended = agent.until("turn_ended")
+    assert (ended.payload["is_error"], ended.payload["text"]) == (True, "API Error: 500 boom")
+    assert agent.end() == 1
+    assert kinds(agent.events).count("error") == 1
+
+
+def test_a_retry_and_a_warning(started: Any) -> None:
+    retry = {"attempt": 1, "max": 3, "delay_ms": 1, "error": "overloaded"}
+    agent = started([{"retry": retry}, {"limit": {"status": "allowed_warning", "resets_in": 60}}])
+    assert agent.until("retry").payload == retry
+    assert agent.until("usage_limit").payload["status"] == "warning"
+    agent.until("turn_ended")
+
+
+def test_a_usage_limit_ends_the_turn(started: Any) -> None:
+    agent = started([{"limit": {"status": "rejected", "resets_in": 60}}])
+    agent.until("turn_ended")
+    assert agent.end() == 1
+    limits = [event.payload for event in agent.events if event.type == "usage_limit"]
+    assert limits[0]["status"] == "rejected"
+    assert limits[0]["resets_at"] % 1000 == 0
+
+
+def test_a_signal_ends_what_hangs(started: Any) -> None:
+    agent = started([{"say": "now"}, {"hang": True}])
+    agent.until("message")
+    agent.process.send_signal(signal.SIGTERM)
+    assert agent.process.wait(10) == -signal.SIGTERM
+
+
+def test_what_lies_outside_is_left_alone(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    script = tmp_path / "script.json"
+    script.write_text(
+        json.dumps([{"write": {"path": "../x", "content": ""}}, {"edit": {"path": "y", "old": "a", "new": ""}}])
+    )
+    done = plain(inner, "--shape", "plain", "--script", str(script))
+    assert "outside" in done.stdout
+    assert "not found" in done.stdout
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_plain_shape_prints_lines_and_exits(tmp_path: Path) -> None:
+    steps = [{"say": "words"}, {"print": {"type": "progress", "done": 1}}, {"warn": "careful"}, {"exit": 7}]
+    done = plain(tmp_path, "--shape", "plain", "--", json.dumps(steps))
+    assert (done.returncode, done.stderr) == (7, "careful\n")
+    assert kinds(read_all("command", done.stdout.encode().splitlines())) == ["output", "progress"]
+
+
+def test_the_codex_shape(tmp_path: Path) -> None:
+    agent = profile("codex", command=("{python}", "-I", "-S", "{scripted}", "--shape", "codex"))
+    steps = [*EDITS, {"retry": {"attempt": 1, "max": 2, "delay_ms": 1, "error": "busy"}}, {"ask": {"run": "true"}}]
+    argv = adapter_for(agent).invocation(turn(agent, prompt=json.dumps(steps))).argv
+    done = subprocess.run(argv, cwd=tmp_path, env=ENV, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    events = read_all("codex", done.stdout.splitlines())
+    assert "unknown" not in kinds(events)
+    assert [event.payload["tool"] for event in events if event.type == "tool_use"] == [
+        "apply_patch", "apply_patch", "shell", "shell",
+    ]  # fmt: skip
+    assert events[-1].payload["tokens"]["output"] > 0
+    assert (tmp_path / "src" / "a.txt").read_text() == "two\n"
+
+
+def test_the_codex_shape_resumes_and_reaches_its_limit(tmp_path: Path) -> None:
+    agent = profile("codex", command=("{python}", "-I", "-S", "{scripted}", "--shape", "codex"))
+    prompt = json.dumps([{"limit": {"status": "rejected", "resets_in": 60}}])
+    argv = adapter_for(agent).invocation(turn(agent, prompt=prompt, resume="th_1")).argv
+    done = subprocess.run(argv, cwd=tmp_path, env=ENV, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    events = read_all("codex", done.stdout.splitlines())
+    assert done.returncode == 1
+    assert events[0].payload["id"] == "th_1"
+    assert [event.payload["status"] for event in events if event.type == "usage_limit"] == ["rejected"]
+
+
+def test_in_a_terminal_it_runs_hooks_and_shows_a_screen(tmp_path: Path) -> None:
+    log = tmp_path / "hooks"
+    agent = AgentProfile.model_validate({**AGENT.model_dump(), "name": "scripted"})
+    hook = ("sh", "-c", f"cat >> {log}; echo >> {log}")
+    steps = [{"say": "hi"}, {"run": "echo x"}, {"ask": {"run": "touch asked"}}]
+    given = turn(agent, prompt=json.dumps(steps), mode="dispatch", executor="tmux", folder=tmp_path, hook_command=hook)
+    invocation = adapter_for(agent).invocation(given)
+    for path, text in invocation.files.items():
+        path.write_text(text)
+    done = subprocess.run(
+        invocation.argv, cwd=tmp_path, env=ENV, input='1\n[{"fail": "boom"}]\n', capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    inputs = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [given["hook_event_name"] for given in inputs] == [
+        "SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PreToolUse", "PermissionRequest",
+        "PostToolUse", "Stop", "UserPromptSubmit", "StopFailure",
+    ]  # fmt: skip
+    assert (tmp_path / "asked").exists()
+    assert "❯ 1. Yes" in done.stdout
+    assert "\x1b]2;✳" in done.stdout
