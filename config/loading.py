@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from config.documents import Document, parse_document, read_document
 from config.paths import Paths
 from config.problems import explain
-from config.profiles import AgentProfile, ContainerProfile
 from config.settings import Settings
 from config.sources import BUILT_IN, Key, LayerName, Source, Tree, leaves
 from supervisor.model.errors import ConfigError
@@ -69,16 +68,6 @@ def load(
         raise explain(error, tree) from error
     keys = (key for key, _ in leaves(settings.model_dump(mode="json")))
     return Loaded(settings, {".".join(key): tree.sources.get(key, BUILT_IN) for key in keys})
-
-
-def agent_profiles(loaded: Loaded) -> dict[str, AgentProfile]:
-    """Return the agents by name: the built-in ones with the user's changes, and the user's own."""
-    return loaded.settings.agents
-
-
-def container_profiles(loaded: Loaded) -> dict[str, ContainerProfile]:
-    """Return the container profiles by name, built-in and the user's own."""
-    return loaded.settings.containers
 
 
 def _add_profile(tree: Tree, section: str, path: Path) -> None:

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from config.loading import PROJECT_FILE, agent_profiles, container_profiles, load
+from config.loading import PROJECT_FILE, load
 from config.paths import Paths
 from config.settings import Settings
 from supervisor.model.errors import ConfigError
@@ -222,10 +222,10 @@ def test_a_wrong_flag_is_named(paths: Paths) -> None:
 
 
 def test_a_user_changes_one_value_of_a_built_in_agent(paths: Paths) -> None:
-    before = agent_profiles(load(paths, environ={}))["claude"]
+    before = load(paths, environ={}).settings.agents["claude"]
     user(paths, "agents:\n  claude:\n    model: small\n")
     loaded = load(paths, environ={})
-    assert agent_profiles(loaded)["claude"] == before.model_copy(update={"model": "small"})
+    assert loaded.settings.agents["claude"] == before.model_copy(update={"model": "small"})
     assert loaded.sources["agents.claude.model"].layer == "user"
     assert loaded.sources["agents.claude.adapter"].where.endswith("config/agents/claude.yaml")
 
@@ -234,8 +234,8 @@ def test_a_user_adds_an_agent_and_a_container(paths: Paths) -> None:
     aider = "agents: {aider: {adapter: command, command: [aider], container: big}}\n"
     user(paths, aider + "containers: {big: {memory_mb: 9}}\n")
     loaded = load(paths, environ={})
-    assert agent_profiles(loaded)["aider"].name == "aider"
-    assert container_profiles(loaded)["big"].name == "big"
+    assert loaded.settings.agents["aider"].name == "aider"
+    assert loaded.settings.containers["big"].name == "big"
 
 
 @pytest.mark.parametrize(
@@ -254,9 +254,9 @@ def test_names_lead_somewhere(paths: Paths, text: str, line: int, what: str) -> 
 
 def test_the_built_in_profiles_are_complete(paths: Paths) -> None:
     loaded = load(paths, environ={})
-    assert {"claude", "codex", "command", "scripted"} <= agent_profiles(loaded).keys()
-    assert "default" in container_profiles(loaded)
-    command = agent_profiles(loaded)["command"].timeouts
+    assert {"claude", "codex", "command", "scripted"} <= loaded.settings.agents.keys()
+    assert "default" in loaded.settings.containers
+    command = loaded.settings.agents["command"].timeouts
     assert (command.start_to_close, command.no_output) == (1800, 300)
 
 
