@@ -32,12 +32,19 @@ class DockerEngine:
 
     def __init__(self, address: str | None = None) -> None:
         self._given = address
+        self._found: str | None = None
         self._client: APIClient | None = None
         self._lock = threading.Lock()
 
     async def address(self) -> str:
         """Return ``unix://`` and the socket's path."""
-        return await asyncio.to_thread(self._address)
+        return await asyncio.to_thread(self.known_address)
+
+    def known_address(self) -> str:
+        """Return the same; the first time it blocks while Docker's configuration is read."""
+        if self._found is None:
+            self._found = self._address()
+        return self._found
 
     async def check(self, image: str | None = None) -> None:
         """Raise Unavailable unless the engine answers and has the image."""
@@ -88,7 +95,7 @@ class DockerEngine:
         return await asyncio.to_thread(self._translated, call)
 
     def _translated(self, call: Callable[[APIClient], T]) -> T:
-        address = self._address()
+        address = self.known_address()
         from docker.errors import APIError, DockerException
         from requests.exceptions import RequestException
 

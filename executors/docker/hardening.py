@@ -20,7 +20,7 @@ LOG = {"Type": "json-file", "Config": {"max-size": "64m", "max-file": "2"}}
 MEGABYTE = 1024 * 1024
 
 
-def create_body(launch: Launch, container: ContainerLaunch, labels: dict[str, str]) -> dict[str, Any]:
+def create_body(launch: Launch, container: ContainerLaunch) -> dict[str, Any]:
     """Return the body of `POST /containers/create`; InvalidInput when the profile would open the container."""
     profile = container.profile
     _check_network(profile)
@@ -32,7 +32,7 @@ def create_body(launch: Launch, container: ContainerLaunch, labels: dict[str, st
         "Env": [f"{name}={value}" for name, value in ({"HOME": home} | launch.env).items()],
         "User": profile.user,
         "WorkingDir": _working_folder(launch.cwd, container.clone),
-        "Labels": labels,
+        "Labels": _labels(launch),
         "Tty": False,
         "AttachStdin": launch.stdin == "pipe",
         "OpenStdin": launch.stdin == "pipe",
@@ -89,6 +89,16 @@ def effective(body: dict[str, Any], created: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _labels(launch: Launch) -> dict[str, str]:
+    """Return whose the container is; ``home`` is the state folder, of which a machine may have several."""
+    return {
+        "quarterdeck.session": launch.session,
+        "quarterdeck.attempt": launch.attempt,
+        "quarterdeck.token": str(launch.token),
+        "quarterdeck.home": str(launch.folder.parent.parent),
+    }
+
+
 def _check_network(profile: ContainerProfile) -> None:
     if profile.network in ("host", "default", "bridge") or profile.network.startswith("container:"):
         raise InvalidInput(
@@ -99,6 +109,9 @@ def _check_network(profile: ContainerProfile) -> None:
 
 
 def _working_folder(cwd: Path, clone: Path) -> str:
+    """Return the folder inside, for one that is given by its path inside or on this machine."""
+    if cwd.is_relative_to(WORKSPACE):
+        return str(cwd)
     below = cwd.relative_to(clone) if cwd.is_relative_to(clone) else PurePosixPath()
     return str(PurePosixPath(WORKSPACE) / below)
 

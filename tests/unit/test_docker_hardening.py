@@ -27,7 +27,7 @@ LAUNCH = Launch(
     number=1,
     token=7,
     run=Path("/run"),
-    folder=Path("/state"),
+    folder=Path("/home/sessions/ses_1"),
     argv=("tool", "--flag", "a value"),
     env={"KEY": "sk-secret", "ODD": "a=b\nc"},
     cwd=Path("/state/clone"),
@@ -37,7 +37,7 @@ LAUNCH = Launch(
 
 def body(launch: Launch = LAUNCH, **profile: Any) -> dict[str, Any]:
     container = replace(CONTAINER, profile=ContainerProfile(name="p", **profile))
-    return create_body(launch, container, {"quarterdeck.attempt": launch.attempt})
+    return create_body(launch, container)
 
 
 def host(**profile: Any) -> dict[str, Any]:
@@ -126,6 +126,7 @@ def test_a_named_network_is_taken() -> None:
     [
         ("/state/clone", "/workspace"),
         ("/state/clone/a b/c", "/workspace/a b/c"),
+        ("/workspace/sub", "/workspace/sub"),
         ("/elsewhere", "/workspace"),
         ("/state/clone-2", "/workspace"),
     ],
@@ -139,6 +140,15 @@ def test_stdin_is_open_only_where_something_writes_to_it() -> None:
     made = body(replace(LAUNCH, stdin="pipe"))
     assert made["OpenStdin"] is True
     assert made["StdinOnce"] is True
+
+
+def test_labels_say_whose_it_is() -> None:
+    assert body()["Labels"] == {
+        "quarterdeck.session": "ses_1",
+        "quarterdeck.attempt": "att_1",
+        "quarterdeck.token": "7",
+        "quarterdeck.home": "/home",
+    }
 
 
 def test_the_log_outlives_everything_but_is_bounded() -> None:

@@ -1,0 +1,77 @@
+"""Typing into a pane: paste, see that it arrived, and only then press Enter."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from supervisor.model.errors import QuarterdeckError
+
+Command = Callable[..., Awaitable[list[str]]]
+
+SEEN_WITHIN_S = 5.0
+LOOK_EVERY_S = 0.02
+# How much of the text's end is looked for: enough to be telling, short enough to be on the screen.
+NEEDLE = 24
+# Agents show a placeholder for a long paste: "[Pasted text #1 +20 lines]", "[Pasted Content 2000 chars]".
+PLACEHOLDER = re.compile(r"\[Pasted(?:text|Content)")
+# Escape would end the bracketed paste, and what follows would be keys.
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """Return text without control characters; line breaks and tabs stay."""
+    return CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+async def type_text(command: Command, pane: str, text: str, folder: Path) -> None:
+    """Paste ``text`` and press Enter once it is seen on the screen; QuarterdeckError when it is not.
+
+    ``folder`` is private: the text passes through a file in it.
+    """
+    text = harmless(text).rstrip("\n")
+    before = await _look(command, pane)
+    await _paste(command, pane, text, folder)
+    deadline = time.monotonic() + SEEN_WITHIN_S
+    while not arrived(text, before, await _look(command, pane)):
+        if time.monotonic() > deadline:
+            raise QuarterdeckError(
+                "The text did not arrive: the terminal does not show it.",
+                hint="Look at the terminal with `quarterdeck attach`; it may still stand at its prompt.",
+            )
+        await asyncio.sleep(LOOK_EVERY_S)
+    await command("send-keys", "-t", pane, "Enter")
+
+
+def arrived(text: str, before: str, after: str) -> bool:
+    """Whether a screen shows the end of a text that it did not show before. Screens are squeezed.
+
+    The same text may have been there before, and have scrolled away meanwhile: a screen that changed counts.
+    """
+    needle = squeeze(text)[-NEEDLE:]
+    if not needle or after.count(needle) > before.count(needle) or (needle in after and after != before):
+        return True
+    return len(PLACEHOLDER.findall(after)) > len(PLACEHOLDER.findall(before))
+
+
+def squeeze(screen: str) -> str:
+    """Return text without any white space: lines wrap where the screen ends."""
+    return "".join(screen.split())
+
+
+async def _look(command: Command, pane: str) -> str:
+    return squeeze("".join(await command("capture-pane", "-p", "-t", pane)))
+
+
+async def _paste(command: Command, pane: str, text: str, folder: Path) -> None:
+    # Its own buffer, so that two texts for two panes do not meet.
+    buffer = f"quarterdeck{pane.removeprefix('%')}"
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="paste-") as file:
+        file.write(text.encode(errors="replace"))
+        file.flush()
+        await command("load-buffer", "-b", buffer, file.name)
+    await command("paste-buffer", "-p", "-d", "-b", buffer, "-t", pane)
