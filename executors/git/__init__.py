@@ -1,0 +1,1 @@
+"""Git: the worktrees that sessions work in, and everything that happens on them."""

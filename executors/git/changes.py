@@ -1,0 +1,56 @@
+"""What a session changed, and its commits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from executors.git.run import ask, git
+from executors.git.snapshot import snapshot
+from supervisor.model.errors import QuarterdeckError
+
+_STAT_WIDTH = 100
+_NOBODY = {"NAME": "Quarterdeck", "EMAIL": "quarterdeck@localhost"}
+
+
+async def diff(worktree: Path, base_commit: str, *, stat: bool) -> str:
+    """Return everything since a commit: later commits, staged, unstaged and untracked files.
+
+    Text that is not UTF-8 is shown with replacement characters, binary files by name only.
+    """
+    kind = f"--stat={_STAT_WIDTH}" if stat else "--patch"
+    answer = await ask(
+        worktree,
+        *("diff", kind, "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames", "--submodule=short"),
+        *(base_commit, await snapshot(worktree), "--"),
+        reads=True,
+    )
+    if answer.code != 0:
+        raise QuarterdeckError(
+            f"The changes since {base_commit[:12]} cannot be shown: {answer.complaint}.",
+            hint="Was the history that the session began from removed? `git log` shows what there is.",
+        )
+    return answer.out.decode(errors="replace")
+
+
+async def commit(worktree: Path, message: str) -> str | None:
+    """Commit everything that is not ignored; returns the commit, or None when there was nothing."""
+    await git(worktree, "add", "--all")
+    staged = await ask(worktree, "diff", "--cached", "--quiet", "--ignore-submodules=dirty", reads=True)
+    merging = await ask(worktree, "rev-parse", "-q", "--verify", "MERGE_HEAD", reads=True)
+    if staged.code == 0 and merging.code != 0:
+        return None
+    await git(worktree, "commit", "-q", "--no-verify", "-m", message, env=await identity(worktree))
+    return (await git(worktree, "rev-parse", "HEAD", reads=True)).strip()
+
+
+async def identity(where: Path) -> dict[str, str]:
+    """Return what names an author where the person configured none; empty where one is."""
+    emails = {name: os.environ.get(f"GIT_{name}_EMAIL") for name in ("AUTHOR", "COMMITTER")}
+    if all(emails.values()):
+        return {}
+    known = await asyncio.gather(*(ask(where, "config", f"user.{key}", reads=True) for key in ("name", "email")))
+    if all(answer.code == 0 and answer.out.strip() for answer in known):
+        return {}
+    return {f"GIT_{who}_{key}": value for who, email in emails.items() if not email for key, value in _NOBODY.items()}

@@ -1,0 +1,116 @@
+"""The `Workspaces` port, made of git."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from config.settings import Worktrees
+from executors.git import (
+    changes,
+    clones,
+    exclusion,
+    merging,
+    pool,
+    provisioning,
+    removal,
+    repository,
+    returns,
+    setup,
+    submodules,
+    worktrees,
+)
+from executors.git.convention import check_name
+from executors.git.lock import RepositoryLocks
+from executors.git.records import Record, Records
+from supervisor.engine.ports import MergeResult, Repository, Workspace, WorkspaceRequest, WorktreeState
+
+
+class GitWorkspaces:
+    """Worktrees of git repositories. ``settings_for`` returns the settings of a repository by its root."""
+
+    def __init__(self, settings_for: Callable[[Path], Worktrees]) -> None:
+        self._settings_for = settings_for
+        self._locks = RepositoryLocks()
+
+    async def inspect(self, path: Path) -> Repository:
+        """Return the repository that holds ``path``; refuses bare ones and those without commits."""
+        return await repository.inspect(path)
+
+    async def prepare(self, request: WorkspaceRequest) -> Workspace:
+        """Make or find the session's worktree and provision it. Idempotent per session."""
+        check_name(request.session)
+        settings = await asyncio.to_thread(self._settings_for, request.root)
+        records = Records(request.worktrees)
+        async with self._locks.hold(request.root, request.worktrees) as keep:
+            await asyncio.to_thread(exclusion.exclude, request.root)
+            made = await worktrees.obtain(request, keep)
+            record = await asyncio.to_thread(_with_ports, records, made.record, settings)
+        path = Path(record.path)
+        env = provisioning.variables(settings, record, request.project)
+        warnings = list(made.warnings)
+        if record.step != "ready":
+            warnings += await submodules.complete(request.root, path)
+            warnings += await provisioning.copy_ignored(request.root, path, settings.copy_files)
+            await setup.run(settings, path, request.log, env)
+            await asyncio.to_thread(records.write, replace(record, step="ready"))
+        return Workspace(
+            path=path,
+            branch=record.branch,
+            base_commit=record.base_commit,
+            env=env,
+            reused=made.reused,
+            warm=made.warm,
+            warnings=tuple(warnings),
+        )
+
+    async def refill(self, project: str, root: Path, worktrees: Path) -> float:
+        """Bring the warm pool of a project up to its size; returns the seconds it took."""
+        began = time.monotonic()
+        settings = await asyncio.to_thread(self._settings_for, root)
+        # Git does not move worktrees with submodules.
+        poolable = not await asyncio.to_thread((root / ".gitmodules").exists)
+        await pool.refill(root, worktrees, settings.pool_size if poolable else 0, self._locks)
+        return time.monotonic() - began
+
+    async def clone_for_container(self, workspace: Path, into: Path, *, uid: int, gid: int) -> tuple[Path, ...]:
+        """Make a container's own clone of a worktree; returns folders of objects it shares read-only."""
+        return await clones.make(workspace, into, uid=uid, gid=gid)
+
+    async def bring_back(self, clone: Path, workspace: Path, branch: str) -> str:
+        """Bring a container's commits and uncommitted files back to the worktree; says what came."""
+        return await returns.bring_back(clone, workspace, branch)
+
+    async def diff(self, worktree: Path, base_commit: str, *, stat: bool = False) -> str:
+        """Return everything since ``base_commit``: commits, uncommitted and untracked files."""
+        return await changes.diff(worktree, base_commit, stat=stat)
+
+    async def commit(self, worktree: Path, message: str) -> str | None:
+        """Commit everything; returns the commit, or None when there was nothing."""
+        return await changes.commit(worktree, message)
+
+    async def merge(self, root: Path, branch: str, into: str, message: str) -> MergeResult:
+        """Merge a session's branch into another; a conflict changes nothing and says where."""
+        async with self._locks.within(root):
+            return await merging.merge(root, branch, into, message)
+
+    async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
+        """Say what a worktree holds that exists nowhere else."""
+        return await removal.state(worktree, branch, base_commit)
+
+    async def remove(self, root: Path, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
+        """Remove a worktree that holds no work; one that does is kept, and the answer says what."""
+        async with self._locks.hold(root, worktree.parent):
+            return await removal.remove(root, worktree, branch, base_commit)
+
+
+def _with_ports(records: Records, record: Record, settings: Worktrees) -> Record:
+    """Give a record the ports that the settings name; unique, because the caller holds the lock."""
+    if not settings.ports:
+        return record
+    taken = {port for other in records.every() if other.session != record.session for port in other.ports.values()}
+    ports = provisioning.allocate(settings, record.session, record.ports, taken)
+    return records.write(replace(record, ports=ports)) if ports != record.ports else record
