@@ -47,16 +47,16 @@ async def examine(
         "git": _git,
         "tmux": _tmux,
         "docker": lambda: _docker(settings),
-        "sqlite": _sqlite,
+        "sqlite": lambda: asyncio.to_thread(_sqlite),
         **{
             f"agent {profile.name}": _agent_probe(profile)
             for profile in settings.agents.values()
             if profile.command or profile.adapter != "command"
         },
-        "disk": lambda: _disk(paths, settings),
-        "sockets": lambda: _sockets(paths),
-        "processes": _processes,
-        "secrets": lambda: _secrets(settings, environ),
+        "disk": lambda: asyncio.to_thread(_disk, paths, settings),
+        "sockets": lambda: asyncio.to_thread(_sockets, paths),
+        "processes": lambda: asyncio.to_thread(_processes),
+        "secrets": lambda: asyncio.to_thread(_secrets, settings, environ),
     }
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_answer(name, probe)) for name, probe in probes.items()]
@@ -79,7 +79,7 @@ async def _answer(name: str, probe: Probe) -> Check:
 
 
 async def _git() -> Check:
-    if not shutil.which("git"):
+    if not await _is_installed("git"):
         return Check("git", "error", "not installed", "Install it: sudo apt install git")
     text = await _output("git", "--version")
     if _version(text) < OLDEST_GIT:
@@ -89,7 +89,7 @@ async def _git() -> Check:
 
 async def _tmux() -> Check:
     hint = "Install it, for sessions in a terminal: sudo apt install tmux"
-    if not shutil.which("tmux"):
+    if not await _is_installed("tmux"):
         return Check("tmux", "warning", "not installed", hint)
     text = await _output("tmux", "-V")
     if _version(text) < OLDEST_TMUX:
@@ -122,7 +122,7 @@ async def _engine_version(path: str) -> str:
     return str(json.loads(answer.partition(b"\r\n\r\n")[2])["Version"])
 
 
-async def _sqlite() -> Check:
+def _sqlite() -> Check:
     version = sqlite3.sqlite_version
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         return Check("sqlite", "error", f"{version} is older than 3.37", "Use a newer Python.")
@@ -138,14 +138,14 @@ def _agent_probe(profile: AgentProfile) -> Probe:
 
 async def _agent(profile: AgentProfile) -> Check:
     name, command = f"agent {profile.name}", program(profile, profile.adapter)
-    if not shutil.which(command[0]):
+    if not await _is_installed(command[0]):
         return Check(name, "warning", f"{command[0]} is not installed", profile.install_hint)
     if len(command) > 1 or profile.adapter == "command":
         return Check(name, "ok", command[0])
     return Check(name, "ok", _shown(await _output(command[0], "--version")))
 
 
-async def _disk(paths: Paths, settings: Settings) -> Check:
+def _disk(paths: Paths, settings: Settings) -> Check:
     folder = next(place for place in (paths.state, *paths.state.parents) if place.exists())
     free, floor = shutil.disk_usage(folder).free >> 20, settings.storage.free_disk_floor_mb
     detail = f"{free:,} MiB free at {folder}, the floor is {floor:,} MiB"
@@ -154,7 +154,7 @@ async def _disk(paths: Paths, settings: Settings) -> Check:
     return Check("disk", "ok" if free >= 2 * floor else "warning", detail, "Make room soon." * (free < 2 * floor))
 
 
-async def _sockets(paths: Paths) -> Check:
+def _sockets(paths: Paths) -> Check:
     detail = f"{paths.socket} ({len(os.fsencode(paths.socket))} bytes)"
     if not paths.run.exists():
         return Check("sockets", "ok", f"{detail}, made when the supervisor first starts")
@@ -174,7 +174,7 @@ def _bind(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-async def _processes() -> Check:
+def _processes() -> Check:
     group = make_cgroup(f"doctor-{os.getpid()}")
     if group is not None:
         group.remove()
@@ -184,11 +184,15 @@ async def _processes() -> Check:
     return Check("processes", "warning", "processes that leave their tree are not found on this system")
 
 
-async def _secrets(settings: Settings, environ: Mapping[str, str]) -> Check:
+def _secrets(settings: Settings, environ: Mapping[str, str]) -> Check:
     known = settings.secret_values(environ)
     if not settings.secrets:
         return Check("secrets", "ok", "none are configured, so sessions get the whole environment")
     return Check("secrets", "ok", f"{len(known)} of {len(settings.secrets)} are set and kept out of all output")
+
+
+async def _is_installed(name: str) -> bool:
+    return await asyncio.to_thread(shutil.which, name) is not None
 
 
 async def _output(*argv: str) -> str:
