@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from config.profiles import AgentProfile
 from executors.agents.registry import adapter_for
+from executors.agents.shapes import Origin
 from supervisor.engine.ports import Line, Turn
 from supervisor.model.events import Event, NewEvent
 
@@ -51,6 +54,14 @@ def kinds(events: Iterable[NewEvent]) -> list[str]:
     return [str(event.type) for event in events]
 
 
-def stored(payload: str) -> Event:
+def stored(event: NewEvent) -> Event:
     """Return an event as the store gives it back."""
-    return Event(1, NOON, None, None, None, "ses_1", None, "policy", "permission_asked", "info", "stream", payload)
+    payload = msgspec.json.encode(event.payload).decode()
+    return Event(
+        1, event.time, None, None, None, "ses_1", None, event.phase, event.type, event.severity, event.source, payload
+    )
+
+
+def asked(request: str | None) -> Event:
+    """Return a stored question with this request id."""
+    return stored(Origin(NOON).permission_asked(request, "Bash", {"command": "ls"}))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from config.loading import agent_profiles, load
+from config.loading import load
 from config.paths import Paths
 from executors.agents.program import HOOK_COMMAND, SCRIPTED, program
 from executors.agents.registry import adapter_for
 from supervisor.model.errors import InvalidInput
-from tests.support.agents import NOON, kinds, profile, read, stored, turn
+from tests.support.agents import NOON, asked, kinds, profile, read, turn
 
 COMMAND = adapter_for(profile("command"))
 
@@ -111,12 +111,12 @@ def test_events_are_not_read_from_stderr() -> None:
 def test_a_tool_takes_nothing_over_stdin() -> None:
     assert COMMAND.message("x") is None
     assert COMMAND.interrupt() is None
-    assert COMMAND.refusal(stored("{}")) is None
+    assert COMMAND.refusal(asked("r")) is None
     assert kinds(COMMAND.hook_events({}, NOON)) == ["unknown"]
 
 
 def test_the_shipped_profiles_have_adapters(tmp_path: Path) -> None:
-    profiles = agent_profiles(load(Paths.below(tmp_path), environ={}))
+    profiles = load(Paths.below(tmp_path), environ={}).settings.agents
     assert {name: adapter_for(agent).name for name, agent in profiles.items()} == {
         "claude": "claude",
         "codex": "codex",

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,43 +14,12 @@ import pytest
 
 from executors import hookclient
 from executors.agents.program import HOOK_COMMAND
-
-
-class Supervisor:
-    """A tiny HTTP server on a unix socket; keeps the requests and gives the set answer."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.answer = b"HTTP/1.1 204 No Content\r\n\r\n"
-        self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rb") as stream:
-                first = stream.readline().decode().strip()
-                headers = {}
-                while line := stream.readline().decode().strip():
-                    name, _, value = line.partition(": ")
-                    headers[name.lower()] = value
-                self.requests.append((first, headers, stream.read(int(headers["content-length"]))))
-                connection.sendall(self.answer)
+from tests.support.hook_server import HookServer
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
-    server = Supervisor(tmp_path / "api.sock")
+def supervisor(tmp_path: Path) -> Iterator[HookServer]:
+    server = HookServer(tmp_path / "api.sock")
     yield server
     server.close()
 
@@ -63,7 +31,7 @@ def run(path: Path, *arguments: str, stdin: str = "", **environment: str) -> sub
     )
 
 
-def test_a_hook_posts_its_input(supervisor: Supervisor) -> None:
+def test_a_hook_posts_its_input(supervisor: HookServer) -> None:
     given = json.dumps({"hook_event_name": "Stop", "text": "Grüße\x00"})
     done = run(supervisor.path, "hook", "claude", stdin=given)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -75,14 +43,14 @@ def test_a_hook_posts_its_input(supervisor: Supervisor) -> None:
     assert json.loads(body) == json.loads(given)
 
 
-def test_a_beat_is_an_event(supervisor: Supervisor) -> None:
+def test_a_beat_is_an_event(supervisor: HookServer) -> None:
     assert run(supervisor.path, "beat").returncode == 0
     ((first, _, body),) = supervisor.requests
     assert first == "POST /emit HTTP/1.1"
     assert json.loads(body) == {"type": "heartbeat", "payload": {}}
 
 
-def test_emit_with_and_without_a_payload(supervisor: Supervisor) -> None:
+def test_emit_with_and_without_a_payload(supervisor: HookServer) -> None:
     assert run(supervisor.path, "emit", "progress", '{"done": "é"}').returncode == 0
     assert run(supervisor.path, "emit", "my.own-type_2").returncode == 0
     assert [json.loads(body) for _, _, body in supervisor.requests] == [
@@ -91,7 +59,7 @@ def test_emit_with_and_without_a_payload(supervisor: Supervisor) -> None:
     ]
 
 
-def test_a_megabyte_arrives_whole(supervisor: Supervisor) -> None:
+def test_a_megabyte_arrives_whole(supervisor: HookServer) -> None:
     given = json.dumps({"tool_input": "x" * 1_000_000})
     assert run(supervisor.path, "hook", "claude", stdin=given).returncode == 0
     assert supervisor.requests[0][2] == given.encode()
@@ -131,7 +99,7 @@ def test_outside_of_a_session(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 403 Forbidden\r\n\r\n", b"", b"nonsense\r\n", b"\xff\xfe"])
-def test_a_refusal_is_said(supervisor: Supervisor, answer: bytes) -> None:
+def test_a_refusal_is_said(supervisor: HookServer, answer: bytes) -> None:
     supervisor.answer = answer
     done = run(supervisor.path, "emit", "progress")
     assert done.returncode == 1
@@ -184,7 +152,7 @@ with socket.socket(socket.AF_UNIX) as s:
 """
 
 
-def test_it_costs_little_more_than_a_bare_client(supervisor: Supervisor) -> None:
+def test_it_costs_little_more_than_a_bare_client(supervisor: HookServer) -> None:
     env = {"QUARTERDECK_SOCKET": str(supervisor.path), "PATH": os.environ["PATH"]}
 
     def seconds(command: list[str]) -> float:

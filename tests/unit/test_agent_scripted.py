@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,70 +17,29 @@ import pytest
 from config.profiles import AgentProfile
 from executors.agents.program import SCRIPTED
 from executors.agents.registry import adapter_for
-from supervisor.engine.ports import Line
 from supervisor.model.events import NewEvent
-from tests.support.agents import NOON, kinds, profile, read_all, stored, turn
+from tests.support.agent_process import AgentProcess
+from tests.support.agents import kinds, profile, read_all, turn
 
 AGENT = profile("claude", command=("{python}", "-I", "-S", "{scripted}", "--shape", "claude"))
 ENV = {"PATH": os.environ["PATH"]}
 
 
-class Running:
-    """The scripted agent, started as the claude adapter starts it; its events as they come."""
-
-    def __init__(self, folder: Path, prompt: str, **fields: Any) -> None:
-        self.adapter = adapter_for(AGENT)
-        invocation = self.adapter.invocation(turn(AGENT, prompt=prompt, cwd=folder, folder=folder, **fields))
-        for path, text in invocation.files.items():
-            path.write_text(text)
-        self.process = subprocess.Popen(
-            invocation.argv, cwd=folder, env=ENV, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        self.events: list[NewEvent] = []
-        self.write(invocation.first_input)
-
-    def write(self, data: bytes | None) -> None:
-        assert self.process.stdin
-        assert data
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
-
-    def until(self, kind: str) -> NewEvent:
-        """Read up to the next event of a kind."""
-        assert self.process.stdout
-        for line in self.process.stdout:
-            events = list(self.adapter.parse(Line(line.rstrip(b"\n"), "stdout", NOON)))
-            self.events += events
-            if kind in kinds(events):
-                return next(event for event in events if event.type == kind)
-        raise AssertionError(f"no {kind}")
-
-    def end(self) -> int:
-        """Close stdin and return the exit code."""
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.close()
-        self.events += read_all("claude", self.process.stdout.read().splitlines())
-        self.process.stdout.close()
-        return self.process.wait(10)
+Start = Callable[..., AgentProcess]
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Any]:
-    running: list[Running] = []
+def started(tmp_path: Path) -> Iterator[Start]:
+    running: list[AgentProcess] = []
 
-    def start(steps: list[dict[str, Any]] | str, **fields: Any) -> Running:
+    def start(steps: list[dict[str, Any]] | str, **fields: Any) -> AgentProcess:
         prompt = steps if isinstance(steps, str) else json.dumps(steps)
-        running.append(Running(tmp_path, prompt, **fields))
+        running.append(AgentProcess(AGENT, tmp_path, tmp_path, ENV, prompt, **fields))
         return running[-1]
 
     yield start
     for one in running:
-        one.process.kill()
-        one.process.wait()
-        for stream in (one.process.stdin, one.process.stdout):
-            if stream:
-                stream.close()
+        one.close()
 
 
 def plain(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -99,7 +59,7 @@ EDITS = [
 ]
 
 
-def test_what_it_does_is_real(started: Any, tmp_path: Path) -> None:
+def test_what_it_does_is_real(started: Start, tmp_path: Path) -> None:
     agent = started(EDITS)
     ended = agent.until("turn_ended")
     assert agent.end() == 0
@@ -115,54 +75,54 @@ def test_what_it_does_is_real(started: Any, tmp_path: Path) -> None:
     assert results[-1] == "two"
 
 
-def test_it_is_deterministic(started: Any) -> None:
+def test_it_is_deterministic(started: Start) -> None:
     def stream() -> list[NewEvent]:
         agent = started([{"say": "hi"}, {"run": "echo x"}])
         agent.end()
-        return list(agent.events)
+        return [replace(event, time=0) for event in agent.events]
 
     assert stream() == stream()
 
 
-def test_words_are_answered(started: Any) -> None:
+def test_words_are_answered(started: Start) -> None:
     agent = started("hello there")
     assert agent.until("message").payload["text"] == "You said: hello there"
 
 
-def test_messages_are_further_turns(started: Any) -> None:
+def test_messages_are_further_turns(started: Start) -> None:
     agent = started([{"say": "one"}])
     agent.until("turn_ended")
-    agent.write(agent.adapter.message("two"))
+    agent.say("two")
     assert agent.until("message_delivered").payload["text"] == "two"
     assert agent.until("turn_ended").payload["process_cost_usd"] == 0.002
     assert agent.end() == 0
 
 
-def test_a_message_while_it_works_waits_for_the_next_turn(started: Any) -> None:
+def test_a_message_while_it_works_waits_for_the_next_turn(started: Start) -> None:
     agent = started([{"say": "one"}, {"sleep": 0.2}, {"say": "still one"}])
     agent.until("message")
-    agent.write(agent.adapter.message("two"))
+    agent.say("two")
     assert agent.until("turn_ended").payload["text"] == "still one"
     assert agent.until("turn_ended").payload["text"] == "You said: two"
 
 
-def test_a_resumed_session_keeps_its_id(started: Any) -> None:
+def test_a_resumed_session_keeps_its_id(started: Start) -> None:
     agent = started("hi", resume="abc")
     assert agent.until("agent_session").payload["id"] == "abc"
 
 
-def test_a_question_waits_for_its_answer(started: Any, tmp_path: Path) -> None:
+def test_a_question_waits_for_its_answer(started: Start, tmp_path: Path) -> None:
     agent = started([{"ask": {"run": "touch asked"}}, {"say": "ok"}])
     asked = agent.until("permission_asked")
     assert asked.payload["argument"] == "touch asked"
-    agent.write(agent.adapter.refusal(stored(json.dumps(asked.payload))))
+    agent.refuse(asked)
     assert agent.until("tool_result").payload["is_error"]
     agent.until("turn_ended")
     assert agent.end() == 0
     assert not (tmp_path / "asked").exists()
 
 
-def test_an_allowed_question_runs(started: Any, tmp_path: Path) -> None:
+def test_an_allowed_question_runs(started: Start, tmp_path: Path) -> None:
     agent = started([{"ask": {"write": {"path": "asked", "content": "x"}}}])
     request = agent.until("permission_asked").payload["request_id"]
     response = {"subtype": "success", "request_id": request, "response": {"behavior": "allow"}}
@@ -171,7 +131,7 @@ def test_an_allowed_question_runs(started: Any, tmp_path: Path) -> None:
     assert (tmp_path / "asked").read_text() == "x"
 
 
-def test_a_closed_stdin_denies(started: Any) -> None:
+def test_a_closed_stdin_denies(started: Start) -> None:
     agent = started([{"ask": {"run": "touch asked"}}])
     agent.until("permission_asked")
     assert agent.end() == 0
@@ -179,26 +139,26 @@ def test_a_closed_stdin_denies(started: Any) -> None:
 
 
 @pytest.mark.parametrize("step", [{"hang": True}, {"sleep": 60}, {"ask": {"run": "true"}}])
-def test_an_interrupt_ends_the_turn_and_not_the_process(started: Any, step: dict[str, Any]) -> None:
+def test_an_interrupt_ends_the_turn_and_not_the_process(started: Start, step: dict[str, Any]) -> None:
     agent = started([{"say": "now"}, step])
     agent.until("message")
     agent.write(agent.adapter.interrupt())
     assert agent.until("turn_ended").payload["subtype"] == "error_during_execution"
-    agent.write(agent.adapter.message("go on"))
+    agent.say("go on")
     assert agent.until("turn_ended").payload["text"] == "You said: go on"
     assert agent.end() == 0
 
 
-def test_an_interrupt_between_turns_is_harmless(started: Any) -> None:
+def test_an_interrupt_between_turns_is_harmless(started: Start) -> None:
     agent = started("one")
     agent.until("turn_ended")
     agent.write(agent.adapter.interrupt())
-    agent.write(agent.adapter.message("two"))
+    agent.say("two")
     assert agent.until("turn_ended").payload["text"] == "You said: two"
     assert agent.end() == 0
 
 
-def test_a_failure(started: Any) -> None:
+def test_a_failure(started: Start) -> None:
     agent = started([{"fail": "API Error: 500 boom"}, {"say": "never"}])
     ended = agent.until("turn_ended")
     assert (ended.payload["is_error"], ended.payload["text"]) == (True, "API Error: 500 boom")
@@ -206,7 +166,7 @@ def test_a_failure(started: Any) -> None:
     assert kinds(agent.events).count("error") == 1
 
 
-def test_a_retry_and_a_warning(started: Any) -> None:
+def test_a_retry_and_a_warning(started: Start) -> None:
     retry = {"attempt": 1, "max": 3, "delay_ms": 1, "error": "overloaded"}
     agent = started([{"retry": retry}, {"limit": {"status": "allowed_warning", "resets_in": 60}}])
     assert agent.until("retry").payload == retry
@@ -214,7 +174,7 @@ def test_a_retry_and_a_warning(started: Any) -> None:
     agent.until("turn_ended")
 
 
-def test_a_usage_limit_ends_the_turn(started: Any) -> None:
+def test_a_usage_limit_ends_the_turn(started: Start) -> None:
     agent = started([{"limit": {"status": "rejected", "resets_in": 60}}])
     agent.until("turn_ended")
     assert agent.end() == 1
@@ -223,7 +183,7 @@ def test_a_usage_limit_ends_the_turn(started: Any) -> None:
     assert limits[0]["resets_at"] % 1000 == 0
 
 
-def test_a_signal_ends_what_hangs(started: Any) -> None:
+def test_a_signal_ends_what_hangs(started: Start) -> None:
     agent = started([{"say": "now"}, {"hang": True}])
     agent.until("message")
     agent.process.send_signal(signal.SIGTERM)
