@@ -1,7 +1,8 @@
 """The audit log's anchor: the newest entry's number and hash, in a file outside the database.
 
-A chain alone cannot show that its end was cut off. The anchor can, because whoever cuts the
-log does not cut the file with it; so it is never moved when the log does not hold what it names.
+A chain alone cannot show that its end was cut off. The anchor can, as long as it is never moved over
+a contradiction: it stays as it is when the log does not hold what it names, and when it is missing although
+the log has entries.
 """
 
 from __future__ import annotations
@@ -60,9 +61,9 @@ class Anchor:
         last = newest(conn)
         if last == self._kept or self._contradicted:
             return
-        if self._kept is not None and not _holds(conn, self._kept):
+        if not _agree(conn, self._kept, last):
             self._contradicted = True
-            log.error("The audit log does not hold what %s has seen; `quarterdeck audit verify`.", self._path)
+            log.error("The audit log and %s contradict each other; see `quarterdeck audit verify`.", self._path)
             return
         fresh = self._path.with_name(self._path.name + ".new")
         fresh.write_text(to_json(last), encoding="utf-8")
@@ -70,8 +71,8 @@ class Anchor:
         self._kept = last
 
 
-def _holds(conn: sqlite3.Connection, mark: Mark) -> bool:
-    if mark.seq == 0:
-        return True
-    row = conn.execute(SQL["hash"], {"seq": mark.seq}).fetchone()
-    return row is not None and row["hash"] == mark.hash
+def _agree(conn: sqlite3.Connection, kept: Mark | None, last: Mark) -> bool:
+    if kept is None or kept.seq == 0:
+        return kept is not None or last.seq == 0
+    row = conn.execute(SQL["hash"], {"seq": kept.seq}).fetchone()
+    return row is not None and row["hash"] == kept.hash

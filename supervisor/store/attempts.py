@@ -75,9 +75,7 @@ def check_current(conn: sqlite3.Connection, attempt_id: str, token: int) -> Atte
     attempt = get(conn, attempt_id)
     newest = attempt if attempt.session is None else latest(conn, attempt.session)
     if newest is None or newest.id != attempt_id or newest.fencing_token != token:
-        raise Refused(
-            f"The attempt {attempt_id} with token {token} is stale; what it reports does not count."
-        )
+        raise Refused(f"The attempt {attempt_id} with token {token} is stale; what it reports does not count.")
     return attempt
 
 

@@ -61,9 +61,7 @@ class Store:
         """Run ``apply`` in a transaction and return its result once it is durable (see `Writer.submit`)."""
         return await self._writer.submit(apply, urgent=urgent)
 
-    async def read(
-        self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def read(self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return ``read(connection, …)`` from a read-only connection; its queries see one state."""
         return await self._reader.read(read, *args, **kwargs)
 

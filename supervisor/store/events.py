@@ -51,12 +51,13 @@ def append(
         )
         for number, new in enumerate(events, seq)
     ]  # fmt: skip
+    places = repeat((None, None), len(stored)) if positions is None else positions
     rows = (
         (
             event.seq, event.time, project, plan, task, session, attempt,
             event.phase, event.type, event.severity, event.source, event.payload, offset, index,
         )
-        for event, (offset, index) in zip(stored, positions or repeat((None, None), len(stored)), strict=True)
+        for event, (offset, index) in zip(stored, places, strict=True)
     )  # fmt: skip
     try:
         conn.executemany(SQL["append"], rows)

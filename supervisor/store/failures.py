@@ -41,3 +41,8 @@ def explain(error: sqlite3.Error) -> StoreError:
         )
     message, hint = _MEANINGS.get(code, (f"The database refused: {error}.", "Run `quarterdeck doctor`."))
     return StoreError(message, hint=hint)
+
+
+def closed() -> StoreError:
+    """Return the error of one who comes after the store was closed."""
+    return StoreError("The database is closed.", hint="The supervisor is stopping; start it again.")

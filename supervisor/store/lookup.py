@@ -45,7 +45,5 @@ def only(noun: str, text: str, candidates: Sequence[N]) -> N:
         if best:
             listed = ", ".join(f"{candidate.id} ({candidate.name})" for candidate in best[:SHOWN])
             more = f" and {len(best) - SHOWN} more" if len(best) > SHOWN else ""
-            raise InvalidInput(
-                f"{text!r} can mean {len(best)} {noun}s: {listed}{more}.", hint="Give more of the id."
-            )
+            raise InvalidInput(f"{text!r} can mean {len(best)} {noun}s: {listed}{more}.", hint="Give more of the id.")
     raise AssertionError("unreachable: the last list holds every candidate")

@@ -84,6 +84,7 @@ def open_database(path: Path, backups: Path, steps: Sequence[Migration] | None =
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         current = _inspect(path, backups, steps)
+        path.touch(mode=0o600)
         conn = connect(path)
     except sqlite3.Error as error:
         raise _unusable(path, backups, error) from error
@@ -117,7 +118,11 @@ def _inspect(path: Path, backups: Path, steps: Sequence[Migration]) -> int:
     """Return the version of the database at ``path``, 0 for none yet, having changed nothing."""
     if not path.exists() or path.stat().st_size == 0:
         return 0
-    with closing(sqlite3.connect(path, isolation_level=None)) as conn:
+    # Read-only leaves even a damaged or foreign file as it is; only an interrupted first creation leaves a
+    # journal, and rolling that back takes a writer.
+    mode = "rw" if path.with_name(path.name + "-journal").exists() else "ro"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as conn:
         conn.execute("PRAGMA busy_timeout = 5000")
         application: int = conn.execute("PRAGMA application_id").fetchone()[0]
         current: int = conn.execute("PRAGMA user_version").fetchone()[0]

@@ -40,9 +40,7 @@ SHAPE = Shape(Entry)
 
 def add_message(conn: sqlite3.Connection, session: str, attempt: str | None, text: str) -> Entry:
     """Store a person's message for an attempt, or for the session's next one."""
-    return _add(
-        conn, Entry(new_id("msg"), session, attempt, "message", None, text.encode(), "pending", now_ms())
-    )
+    return _add(conn, Entry(new_id("msg"), session, attempt, "message", None, text.encode(), "pending", now_ms()))
 
 
 def add_reply(conn: sqlite3.Connection, session: str, attempt: str, request_id: str, body: bytes) -> Entry:

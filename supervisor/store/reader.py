@@ -10,7 +10,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import aiosqlite
 
-from supervisor.store.failures import explain
+from supervisor.store.failures import closed, explain
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,10 +22,14 @@ CONNECTIONS: Final = 2
 class _Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs a whole function in its thread: one hop for any number of queries."""
 
-    async def run(
-        self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        result: T = await self._execute(_snapshot, self._conn, read, *args, **kwargs)
+    def __init__(self, path: Path) -> None:
+        super().__init__(lambda: _connect(path), iter_chunk_size=64)
+        # A program that fails before it closes the store must still be able to end.
+        self._thread.daemon = True
+
+    async def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        # What every method of aiosqlite is made of; it has no public name.
+        result: T = await self._execute(_snapshot, self._conn, read)  # type: ignore[no-untyped-call]
         return result
 
 
@@ -34,24 +38,25 @@ class Reader:
 
     def __init__(self) -> None:
         self._idle: asyncio.Queue[_Connection] = asyncio.Queue()
+        self._closed = False
 
     @classmethod
     async def open(cls, path: Path) -> Reader:
         """Connect to a database that exists."""
         reader = cls()
         for _ in range(CONNECTIONS):
-            connection = _Connection(lambda: _connect(path), iter_chunk_size=64)
+            connection = _Connection(path)
             await connection
             reader._idle.put_nowait(connection)
         return reader
 
-    async def read(
-        self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def read(self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return ``read(connection, …)``, run in a thread; all its queries see the same state."""
+        if self._closed:
+            raise closed()
         connection = await self._idle.get()
         try:
-            return await connection.run(read, *args, **kwargs)
+            return await connection.run(lambda conn: read(conn, *args, **kwargs))
         except sqlite3.Error as error:
             raise explain(error) from error
         finally:
@@ -59,6 +64,9 @@ class Reader:
 
     async def close(self) -> None:
         """Finish the reads that run, then close the connections."""
+        if self._closed:
+            return
+        self._closed = True
         for _ in range(CONNECTIONS):
             connection = await self._idle.get()
             await connection.close()
@@ -74,14 +82,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     return conn
 
 
-def _snapshot(
-    conn: sqlite3.Connection,
-    read: Callable[Concatenate[sqlite3.Connection, P], T],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
+def _snapshot(conn: sqlite3.Connection, read: Callable[[sqlite3.Connection], T]) -> T:
     conn.execute("BEGIN")
     try:
-        return read(conn, *args, **kwargs)
+        return read(conn)
     finally:
         conn.execute("ROLLBACK")

@@ -31,12 +31,10 @@ class Shape(Generic[T]):
 
     def entity(self, row: sqlite3.Row) -> T:
         """Return the entity that ``row`` stores; msgspec.ValidationError when it does not fit."""
-        values = {
-            name: msgspec.json.decode(row[name])
-            if name in self._json and row[name] is not None
-            else row[name]
-            for name in self.columns
-        }
+        values = {name: row[name] for name in self.columns}
+        for name in self._json:
+            if values[name] is not None:
+                values[name] = msgspec.json.decode(values[name])
         return msgspec.convert(values, self._entity)
 
 

@@ -19,7 +19,7 @@ from threading import Thread
 from typing import Any, Final, TypeVar
 
 from supervisor.model.errors import StoreError
-from supervisor.store.failures import explain
+from supervisor.store.failures import closed, explain
 
 T = TypeVar("T")
 
@@ -60,6 +60,7 @@ class Writer:
         self._room = asyncio.Semaphore(INGEST_WAITING)
         self._decisions: deque[_Submission] = deque()
         self._ingest: deque[_Submission] = deque()
+        self._ingest_taken = 0
         self._closing = False
         self._ended = False
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
@@ -87,7 +88,7 @@ class Writer:
 
     async def _send(self, apply: Callable[[sqlite3.Connection], T], *, urgent: bool) -> T:
         if self._closing:
-            raise StoreError("The database is closed.", hint="The supervisor is stopping; start it again.")
+            raise closed()
         future: asyncio.Future[T] = self._loop.create_future()
         self._inbox.put(_Submission(apply, future, urgent))
         return await future
@@ -120,13 +121,14 @@ class Writer:
 
     def _round(self) -> None:
         taken: list[_Submission] = []
+        self._ingest_taken = 0
         try:
             self._conn.execute("BEGIN IMMEDIATE")
             while (submission := self._next(taken)) is not None:
                 taken.append(submission)
                 self._apply(submission)
             self._conn.execute("COMMIT")
-        except Exception as error:
+        except BaseException as error:
             self._fail(taken, error)
         else:
             self._committed()
@@ -140,8 +142,9 @@ class Writer:
             return None
         if self._decisions:
             return self._decisions.popleft()
-        beside = sum(not submission.urgent for submission in taken)
-        if self._ingest and (beside == len(taken) or beside < INGEST_BESIDE_DECISIONS):
+        decided = self._ingest_taken < len(taken)
+        if self._ingest and not (decided and self._ingest_taken >= INGEST_BESIDE_DECISIONS):
+            self._ingest_taken += 1
             return self._ingest.popleft()
         return None
 
@@ -151,25 +154,26 @@ class Writer:
         self._conn.execute("SAVEPOINT submission")
         try:
             submission.result = submission.apply(self._conn)
-        except Exception as error:
-            submission.error = explain(error) if isinstance(error, sqlite3.OperationalError) else error
+        except BaseException as error:
+            submission.error = _at_the_border(error)
             # Some errors (a full disk among them) make SQLite roll back the whole transaction.
             if not self._conn.in_transaction:
                 raise
             self._conn.execute("ROLLBACK TO submission")
         self._conn.execute("RELEASE submission")
 
-    def _fail(self, taken: list[_Submission], error: Exception) -> None:
-        with suppress(sqlite3.Error):
-            if self._conn.in_transaction:
+    def _fail(self, taken: list[_Submission], error: BaseException) -> None:
+        if self._conn.in_transaction:
+            with suppress(sqlite3.Error):
                 self._conn.execute("ROLLBACK")
+        # No transaction could begin: nobody who waits can be served.
         if not taken:
             taken.extend((*self._decisions, *self._ingest))
             self._decisions.clear()
             self._ingest.clear()
-        reason = explain(error) if isinstance(error, sqlite3.Error) else error
         for submission in taken:
-            submission.error = submission.error or reason
+            if submission.error is None:
+                submission.error = explain(error) if isinstance(error, sqlite3.Error) else StoreError(str(error))
 
     def _committed(self) -> None:
         if self._after_commit is not None:
@@ -177,6 +181,15 @@ class Writer:
                 self._after_commit(self._conn)
             except Exception:
                 log.exception("What follows a commit failed; the commit itself is safe.")
+
+
+def _at_the_border(error: BaseException) -> BaseException:
+    if isinstance(error, sqlite3.OperationalError):
+        return explain(error)
+    if isinstance(error, StopIteration):
+        # A future refuses it, as a generator does.
+        return RuntimeError("The submission raised StopIteration.")
+    return error
 
 
 def _resolve(submissions: list[_Submission]) -> None:
