@@ -66,6 +66,7 @@ def load(
         settings = Settings.model_validate(tree.values)
     except ValidationError as error:
         raise explain(error, tree) from error
+    _check_names(settings, tree)
     keys = (key for key, _ in leaves(settings.model_dump(mode="json")))
     return Loaded(settings, {".".join(key): tree.sources.get(key, BUILT_IN) for key in keys})
 
@@ -136,3 +137,17 @@ def _name_profiles(tree: Tree) -> None:
                     f"{tree.nearest((section, name, 'name'))}: `{section}.{name}.name`: a profile's name is its key.",
                     hint="Leave `name` out.",
                 )
+
+
+def _check_names(settings: Settings, tree: Tree) -> None:
+    """Refuse a name that leads nowhere where it stands, not when a session starts."""
+    named = {("default_agent",): (settings.default_agent, "agent", settings.agents)} | {
+        ("agents", profile.name, "container"): (profile.container, "container profile", settings.containers)
+        for profile in settings.agents.values()
+    }
+    for key, (name, kind, known) in named.items():
+        if name not in known:
+            raise ConfigError(
+                f"{tree.nearest(key)}: `{'.'.join(key)}`: there is no {kind} `{name}`.",
+                hint=f"Known are: {', '.join(sorted(known))}.",
+            )
