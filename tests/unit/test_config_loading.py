@@ -277,7 +277,7 @@ def outcome(paths: Paths) -> str:
     return ""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, NEAR, max_size=4))
 def test_any_configuration_is_taken_or_refused_with_a_line(paths: Paths, value: dict[str, Any]) -> None:
     user(paths, yaml.safe_dump(value))
