@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-from executors.git.run import git
+from executors.git.run import ask, git
 from supervisor.model.errors import InvalidInput
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -28,6 +28,16 @@ def check_name(session: str) -> None:
         raise InvalidInput(
             f"{session!r} cannot name a worktree.",
             hint="Use up to 100 letters, digits, dots, dashes and underscores.",
+        )
+
+
+async def check_branch(root: Path, branch: str) -> None:
+    """Raise InvalidInput unless git takes this as the name of a new branch."""
+    answer = await ask(root, "check-ref-format", "--branch", branch, reads=True)
+    if answer.code != 0 or answer.text.rstrip("\n") != branch:
+        raise InvalidInput(
+            f"{branch!r} is not a valid branch name.",
+            hint="`git help check-ref-format` lists what a branch's name may hold.",
         )
 
 

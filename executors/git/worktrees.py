@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from executors.git import pool
-from executors.git.convention import branch_of_session, branch_of_task, worktrees_on
+from executors.git.convention import branch_of_session, branch_of_task, check_branch, worktrees_on
 from executors.git.records import Record, Records
 from executors.git.repository import HEADS, Head, Heads, read_heads, resolve
 from executors.git.run import git
@@ -79,6 +79,8 @@ async def _plan(request: WorkspaceRequest, heads: Heads) -> Record:
             hint="Give another --branch; `merge` brings the work over when it is done.",
         )
     head = heads.branches.get(branch)
+    if head is None and request.branch is not None:
+        await check_branch(request.root, branch)
     if head is not None and head.worktree is not None:
         raise _occupied(branch, head.worktree, await asyncio.to_thread(head.worktree.exists))
     if request.base is not None:
