@@ -21,6 +21,7 @@ from supervisor.model.times import now_ms
 Message = dict[str, Any]
 
 RECEIVE = 1 << 18
+LONGEST_LINE = 1 << 24
 ANSWER_S = 10.0
 LOOK_AGAIN_S = 0.01
 GREW = b'{"ev":"grew"'

@@ -56,6 +56,8 @@ class Spool:
 
     def follow(self) -> None:
         """Open the file anew when it is not there any more under its name."""
+        if self._fd < 0:
+            return
         self._looked_at = time.monotonic()
         try:
             there = os.stat(self._path)
