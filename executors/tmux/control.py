@@ -30,7 +30,6 @@ class Parser:
     def __init__(self) -> None:
         self._guard: list[str] | None = None
         self._lines: list[str] = []
-        self.ended = False
 
     def feed(self, line: str) -> tuple[bool, list[str]] | None:
         """Take a line; returns (whether it went well, the lines) when it ends an answer to a command."""
@@ -39,8 +38,6 @@ class Parser:
             if word == "%begin" and len(guard) == 3:
                 self._guard = guard
                 self._lines = []
-            elif word == "%exit":
-                self.ended = True
             return None
         # What a window shows may look like an end, too: only the same time and number count.
         if word in ("%end", "%error") and guard == self._guard:
@@ -85,7 +82,7 @@ class Connection:
         parser = Parser()
         stdout = self._process.stdout
         try:
-            while stdout is not None and not parser.ended and (line := await stdout.readline()):
+            while stdout is not None and (line := await stdout.readline()):
                 answer = parser.feed(line.decode(errors="replace").rstrip("\n"))
                 if answer is not None:
                     self._resolve(*answer)

@@ -41,12 +41,6 @@ def test_an_end_without_a_beginning_is_nothing() -> None:
     assert answers("%end 9 8 1", "%begin", "text", "") == []
 
 
-def test_the_end_of_the_connection_is_noticed() -> None:
-    parser = Parser()
-    parser.feed("%exit server exited")
-    assert parser.ended
-
-
 @pytest.mark.parametrize(
     ("word", "quoted"),
     [
