@@ -14,7 +14,7 @@ from executors.agents.claude import REFUSAL
 from tests.support.agent_process import AgentProcess
 from tests.support.agents import kinds
 from tests.support.model_server import Answer, Call, ModelServer
-from tests.support.real_claude import environment, make_repository, real
+from tests.support.real_agents import claude_environment, make_repository, real
 from tests.wait import wait_until
 
 pytestmark = pytest.mark.claude
@@ -32,7 +32,7 @@ def start(tmp_path: Path, repository: Path) -> Iterator[Start]:
     running: list[AgentProcess] = []
 
     def start(model: ModelServer, prompt: str, resume: str | None = None) -> AgentProcess:
-        env = environment(tmp_path / "home", model.url)
+        env = claude_environment(tmp_path / "home", model.url)
         running.append(AgentProcess(real("claude"), repository, tmp_path, env, prompt, resume=resume))
         return running[-1]
 

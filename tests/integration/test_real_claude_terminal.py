@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,33 +17,11 @@ from supervisor.engine.ports import Turn
 from tests.support.agents import NOON, kinds
 from tests.support.hook_server import HookServer
 from tests.support.model_server import Answer, Call, ModelServer
-from tests.support.real_claude import environment, make_repository, real
+from tests.support.real_agents import claude_environment, make_repository, real
+from tests.support.terminal import Terminal
 from tests.wait import wait_until
 
 pytestmark = [pytest.mark.claude, pytest.mark.tmux]
-
-
-class Terminal:
-    """One agent in one window of a tmux server of its own."""
-
-    def __init__(self, socket: Path, command: Sequence[str], cwd: Path, env: dict[str, str]) -> None:
-        self._tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
-        given = ["env", "-i", *(f"{name}={value}" for name, value in env.items()), *command]
-        self.run("new-session", "-d", "-x", "100", "-y", "40", "-c", str(cwd), shlex.join(given))
-
-    def run(self, *arguments: str) -> str:
-        done = subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, check=True)
-        return done.stdout
-
-    def screen(self) -> tuple[str, str]:
-        title = self.run("display-message", "-p", "#{pane_title}").rstrip("\n")
-        return title, self.run("capture-pane", "-p")
-
-    def type(self, text: str) -> None:
-        self.run("set-buffer", text)
-        self.run("paste-buffer", "-p")
-        wait_until(lambda: text in self.screen()[1], 10, "the pasted text")
-        self.run("send-keys", "Enter")
 
 
 class Driven:
@@ -61,7 +37,7 @@ class Driven:
         for path, text in invocation.files.items():
             path.write_text(text)
         self.server = HookServer(tmp_path / "api.sock")
-        env = environment(tmp_path / "home", model.url) | {
+        env = claude_environment(tmp_path / "home", model.url) | {
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
             "QUARTERDECK_SOCKET": str(self.server.path),

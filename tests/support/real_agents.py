@@ -1,4 +1,4 @@
-"""What the tests of the real Claude share: its program, an offline environment, a repository it trusts."""
+"""What the tests of the real agents share: programs, offline environments, a repository they trust."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def real(name: str) -> AgentProfile:
     return profile(name, command=(shutil.which(os.environ.get(f"QUARTERDECK_TEST_{name.upper()}", name)),))
 
 
-def environment(home: Path, url: str) -> dict[str, str]:
+def claude_environment(home: Path, url: str) -> dict[str, str]:
     """Return what keeps Claude offline and off this user's own files."""
     return {
         "PATH": os.environ["PATH"],
@@ -29,6 +29,28 @@ def environment(home: Path, url: str) -> dict[str, str]:
         "DISABLE_TELEMETRY": "1",
         "DISABLE_AUTOUPDATER": "1",
     }
+
+
+def codex_environment(home: Path, url: str, repository: Path) -> dict[str, str]:
+    """Return what keeps Codex offline; its configuration goes to ``home``."""
+    folder = home / ".codex"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(
+        f"""
+model = "mock-model"
+model_provider = "mock"
+[model_providers.mock]
+name = "mock"
+base_url = "{url}"
+wire_api = "responses"
+env_key = "MOCK_KEY"
+request_max_retries = 1
+stream_max_retries = 1
+[projects."{repository}"]
+trust_level = "trusted"
+"""
+    )
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "MOCK_KEY": "dummy", "TZ": "UTC"}
 
 
 def make_repository(tmp_path: Path) -> Path:
