@@ -44,6 +44,10 @@ class Records:
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
+    def has(self, session: str) -> bool:
+        """Say whether there is a record of a session, readable or not."""
+        return self._file(session).exists()
+
     def write(self, record: Record) -> Record:
         """Store a record, whole or not at all, and return it."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -41,10 +41,8 @@ async def remove(root: Path, worktree: Path, branch: str, base_commit: str) -> W
     records = Records(worktree.parent)
     record = await asyncio.to_thread(records.read, worktree.name)
     held = await state(worktree, branch, base_commit)
-    if record is None and not held.exists:
-        return held
-    if record is None or not record.ours or Path(record.path) != worktree:
-        return _kept(held, "It was not made for a session, so it stays.")
+    if record is None or Path(record.path) != worktree or not record.ours:
+        return _not_ours(held)
     if not held.exists:
         return await _forget_missing(root, record, records)
     if held.holds_work:
@@ -57,6 +55,15 @@ async def remove(root: Path, worktree: Path, branch: str, base_commit: str) -> W
     said = await _remove_branch(root, record)
     await asyncio.to_thread(records.drop, record.session)
     return WorktreeState(exists=False, detail=f"Removed {worktree}. {said}")
+
+
+async def left_alone(worktree: Path, branch: str, base_commit: str) -> WorktreeState:
+    """Say what a worktree holds that was not made for a session; it is never removed."""
+    return _not_ours(await state(worktree, branch, base_commit))
+
+
+def _not_ours(held: WorktreeState) -> WorktreeState:
+    return _kept(held, "It was not made for a session, so it stays.") if held.exists else held
 
 
 def _kept(held: WorktreeState, why: str) -> WorktreeState:

@@ -66,24 +66,33 @@ async def temporary_index() -> AsyncIterator[Path]:
 async def _tree(files: Path, env: dict[str, str]) -> str:
     """Bring a temporary index up to date with ``files`` and write it as a tree."""
     changed = await git(files, *_CHANGED, env=env)
-    paths = await asyncio.to_thread(_storable, files, changed.split("\0"))
-    if paths:
-        listing = os.fsencode("\0".join(paths)) + b"\0"
-        await git(files, "update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=listing, env=env)
+    stored, gone = await asyncio.to_thread(_sorted, files, changed.split("\0"))
+    for names, flags in ((gone, ("--force-remove",)), (stored, ("--add", "--remove", "--replace"))):
+        if names:
+            listing = os.fsencode("\0".join(names)) + b"\0"
+            await git(files, "update-index", *flags, "-z", "--stdin", stdin=listing, env=env)
     return (await git(files, "write-tree", env=env)).strip()
 
 
-def _storable(files: Path, names: Iterable[str]) -> list[str]:
-    """Drop what git cannot store (pipes, sockets) and repositories inside the folder."""
-    return sorted({name for name in names if name and not name.endswith("/") and _is_storable(files / name)})
+def _sorted(files: Path, names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the paths that can be stored, and those that are gone or hidden behind a link.
 
-
-def _is_storable(path: Path) -> bool:
-    try:
-        mode = path.lstat().st_mode
-    except OSError:
-        return True  # it was removed, which is a change to store
-    return stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)
+    Pipes and sockets, which git cannot store, and whole repositories inside the folder are in neither.
+    """
+    links: dict[Path, bool] = {}
+    stored, gone = [], []
+    for name in sorted({name for name in names if name and not name.endswith("/")}):
+        parents = [parent for parent in Path(name).parents if parent != Path()]
+        links |= {parent: (files / parent).is_symlink() for parent in parents if parent not in links}
+        try:
+            mode = 0 if any(links[parent] for parent in parents) else (files / name).lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            mode = 0
+        if mode == 0:
+            gone.append(name)
+        elif stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode):
+            stored.append(name)
+    return stored, gone
 
 
 def _copy_index(own: Path, index: Path) -> None:

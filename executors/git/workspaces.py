@@ -103,14 +103,24 @@ class GitWorkspaces:
 
     async def remove(self, root: Path, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Remove a worktree that holds no work; one that does is kept, and the answer says what."""
+        if not await asyncio.to_thread(Records(worktree.parent).has, worktree.name):
+            return await removal.left_alone(worktree, branch, base_commit)
         async with self._locks.hold(root, worktree.parent):
             return await removal.remove(root, worktree, branch, base_commit)
 
 
 def _with_ports(records: Records, record: Record, settings: Worktrees) -> Record:
-    """Give a record the ports that the settings name; unique, because the caller holds the lock."""
+    """Give a record the ports that the settings name; unique, because the caller holds the lock.
+
+    Sessions in the same worktree share its ports; those of a worktree that is gone are free again.
+    """
     if not settings.ports:
         return record
-    taken = {port for other in records.every() if other.session != record.session for port in other.ports.values()}
-    ports = provisioning.allocate(settings, record.session, record.ports, taken)
+    held, taken = dict(record.ports), set[int]()
+    for other in records.every():
+        if other.path == record.path:
+            held = other.ports | held
+        elif Path(other.path).exists():
+            taken |= set(other.ports.values())
+    ports = provisioning.allocate(settings, record.session, held, taken)
     return records.write(replace(record, ports=ports)) if ports != record.ports else record

@@ -1,5 +1,7 @@
 """Lock files that somebody left behind, and locks that are in use."""
 
+# ruff: noqa: ASYNC220, ASYNC240 - nothing else runs in the loop of a test
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,7 @@
 """What new worktrees are given."""
 
+# ruff: noqa: ASYNC240 - nothing else runs in the loop of a test
+
 from __future__ import annotations
 
 import os
@@ -138,6 +140,14 @@ async def test_ports_are_free_again_after_removal(place: Place) -> None:
     made = await place.prepare()
     await place.workspaces.remove(place.root, made.path, made.branch, made.base_commit)
     assert (await place.prepare("ses_2")).env == {"PORT": "28010"}
+
+
+async def test_sessions_in_one_worktree_share_its_ports(place: Place, tmp_path: Path) -> None:
+    place.settings |= {"ports": ("PORT",), "port_range": (28_030, 28_031)}
+    git(place.root, "worktree", "add", "-q", "-b", "feature/x", tmp_path / "x")
+    first, second = [await place.prepare(f"ses_{number}", task="do-x") for number in range(2)]
+    assert first.env == second.env
+    assert (await place.prepare("ses_9")).env != first.env
 
 
 async def test_a_port_that_something_listens_on_is_passed_over(place: Place) -> None:
