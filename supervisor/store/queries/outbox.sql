@@ -9,20 +9,16 @@ SELECT * FROM outbox WHERE id = :id;
 
 -- name: pending
 -- What a session's attempt has not been sent yet, in order.
-SELECT * FROM outbox WHERE session = :session AND state = 'pending' ORDER BY id;
+SELECT * FROM outbox WHERE session = :session AND state = 'pending' ORDER BY rowid;
 
 -- name: unconfirmed
 -- Messages to an attempt of which it is not known that they arrived.
 SELECT * FROM outbox
-WHERE attempt = :attempt AND kind = 'message' AND state IN ('pending', 'sent') ORDER BY id;
+WHERE attempt = :attempt AND kind = 'message' AND state IN ('pending', 'sent') ORDER BY rowid;
 
 -- name: of_session
 -- Everything that was ever written to a session, in order.
-SELECT * FROM outbox WHERE session = :session ORDER BY id;
-
--- name: answered
--- The reply to a request, when there is one.
-SELECT * FROM outbox WHERE attempt = :attempt AND request_id = :request_id;
+SELECT * FROM outbox WHERE session = :session ORDER BY rowid;
 
 -- name: sent
 -- Notes that an entry was written to an attempt.
@@ -38,5 +34,5 @@ UPDATE outbox SET state = 'delivered'
 WHERE id = (
     SELECT id FROM outbox
     WHERE attempt = :attempt AND kind = 'message' AND state IN ('pending', 'sent') AND body = :body
-    ORDER BY id LIMIT 1
+    ORDER BY rowid LIMIT 1
 );

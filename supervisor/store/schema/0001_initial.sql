@@ -169,7 +169,8 @@ CREATE TABLE outbox (
     sent_at    INTEGER,
     detail     TEXT
 ) STRICT;
-CREATE INDEX outbox_open ON outbox (session) WHERE state IN ('pending', 'sent');
+CREATE INDEX outbox_by_session ON outbox (session);
+CREATE INDEX outbox_by_attempt ON outbox (attempt);
 CREATE UNIQUE INDEX outbox_answered_once ON outbox (attempt, request_id) WHERE request_id IS NOT NULL;
 
 -- Agents that must not be started now; "until" is null when a person must lift the pause.
