@@ -12,7 +12,7 @@ from executors.agents.claude_settings import settings_json
 from executors.agents.limits import epoch_ms, reset_time, says_limit_reached
 from executors.agents.program import program
 from executors.agents.shapes import Origin, number, prose, word
-from executors.agents.text import read_object
+from executors.agents.text import read_object, telling_argument
 from supervisor.engine.ports import Invocation, Line, Turn
 from supervisor.model.errors import InvalidInput
 from supervisor.model.events import Event, NewEvent
@@ -242,19 +242,20 @@ def _result(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
         turns=turns if isinstance(turns, int) else None,
         severity="warning" if interrupted else None,
         terminal_reason=how,
+        denials=_denials(data.get("permission_denials")),
     )
-    denials = data.get("permission_denials")
-    events = [_denial(origin, denial) for denial in denials] if isinstance(denials, list) else []
     if is_error and (data.get("api_error_status") == 429 or says_limit_reached(text)):
-        events.append(origin.usage_limit("rejected", reset_time(text, origin.time), text))
-    return [*events, ended]
+        return (origin.usage_limit("rejected", reset_time(text, origin.time), text), ended)
+    return (ended,)
 
 
-def _denial(origin: Origin, denial: Any) -> NewEvent:
-    if not isinstance(denial, dict):
-        return origin.unknown(msgspec.json.encode(denial).decode())
-    tool, given = denial.get("tool_name"), denial.get("tool_input", {})
-    return origin.permission_refused(None, tool, given, "It was not allowed to run.")
+def _denials(denials: object) -> list[dict[str, Any]]:
+    """Return the calls that were not allowed: those that were asked about, and those that a rule denied."""
+    return [
+        {"tool": word(denial.get("tool_name")), "argument": telling_argument(denial.get("tool_input"))}
+        for denial in (denials if isinstance(denials, list) else ())
+        if isinstance(denial, dict)
+    ]
 
 
 def _tokens(data: dict[str, Any]) -> dict[str, int]:

@@ -83,7 +83,7 @@ class Origin:
     def permission_asked(self, request: object, tool: object, given: object) -> NewEvent:
         """The agent asks before it runs a tool; without a request id only its own screen can answer."""
         payload = {"request_id": word(request), **_call(tool, given)}
-        return self.event(EventType.PERMISSION_ASKED, "policy", payload, "warning")
+        return self.event(EventType.PERMISSION_ASKED, "policy", payload)
 
     def permission_refused(self, request: object, tool: object, given: object, text: object) -> NewEvent:
         """A tool call was not allowed."""

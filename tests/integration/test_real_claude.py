@@ -53,7 +53,7 @@ def test_a_tool_call_is_asked_for_and_refused(start: Start, repository: Path) ->
         assert agent.end() == 0
     assert ended["text"] == "I was refused."
     assert ended["tokens"] == {"input": 200, "output": 40, "cached": 0}
-    assert [refused["tool"] for refused in agent.all("permission_refused")] == ["Bash"]
+    assert [denied["tool"] for denied in ended["denials"]] == ["Bash"]
     assert not (repository / "made").exists()
     assert (repository / "README.md").exists()
 
@@ -86,10 +86,9 @@ def test_an_allowed_edit_is_made(start: Start, repository: Path) -> None:
         answer = {"behavior": "allow", "updatedInput": given}
         response = {"subtype": "success", "request_id": request, "response": answer}
         agent.write(json.dumps({"type": "control_response", "response": response}).encode() + b"\n")
-        agent.until("turn_ended")
+        assert agent.until("turn_ended").payload["denials"] == []
         assert agent.end() == 0
     assert (repository / "new.txt").read_text() == "made\n"
-    assert agent.all("permission_refused") == []
 
 
 def test_a_resumed_session_keeps_its_id_and_starts_its_cost_again(start: Start) -> None:

@@ -97,12 +97,14 @@ def test_one_message_over_several_lines_counts_its_tokens_once() -> None:
     assert sum("tokens" in event.payload for event in events) == 1
 
 
-def test_a_denied_question_is_asked_answered_and_refused() -> None:
+def test_a_denied_question_is_asked_and_told_at_the_end() -> None:
+    """It is no event of its own: whoever answered it recorded the refusal already."""
     events = read_all("claude", recorded("claude", "stdio_deny.jsonl"))
     asked = next(event for event in events if event.type == "permission_asked")
-    refused = next(event for event in events if event.type == "permission_refused")
-    assert asked.payload["argument"] == refused.payload["argument"] == "touch x.txt && rm -f README.md"
     assert asked.payload["request_id"] == "88299e01-939a-4e90-b8d6-91cf488ac697"
+    assert asked.payload["argument"] == "touch x.txt && rm -f README.md"
+    denied = read_all("claude", recorded("claude", "denied.jsonl"))
+    assert denied[-1].payload["denials"] == [{"tool": "Bash", "argument": "touch x.txt"}]
 
 
 def test_an_interrupted_turn_is_no_failure_of_the_agent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from config.profiles import AgentProfile
+from executors.agents import scripted
 from executors.agents.program import SCRIPTED
 from executors.agents.registry import adapter_for
 from supervisor.model.events import NewEvent
@@ -257,3 +259,41 @@ def test_in_a_terminal_it_runs_hooks_and_shows_a_screen(tmp_path: Path) -> None:
     assert (tmp_path / "asked").exists()
     assert "❯ 1. Yes" in done.stdout
     assert "\x1b]2;✳" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "agent"),
+    [
+        (["--shape", "plain", "--", "PROMPT"], "", "command"),
+        (["--shape", "codex", "exec", "--json", "--", "PROMPT"], "", "codex"),
+        (["-p"], "MESSAGE\n", "claude"),
+        (["--", "PROMPT"], "no\nmore\n", "command"),
+    ],
+)
+def test_every_shape_tells_the_same_story(
+    arguments: list[str],
+    stdin: str,
+    agent: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    retry = {"attempt": 1, "max": 2, "delay_ms": 1, "error": "busy"}
+    limit = {"status": "allowed_warning", "resets_in": 9}
+    prompt = json.dumps([*EDITS, {"retry": retry}, {"limit": limit}, {"ask": {"run": "touch asked"}}, {"fail": "boom"}])
+    message = json.dumps({"type": "user", "message": {"content": prompt}})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["scripted", *(prompt if word == "PROMPT" else word for word in arguments)])
+    monkeypatch.setattr(sys, "stdin", io.StringIO(stdin.replace("MESSAGE", message)))
+    assert scripted.main() == (0 if "more" in stdin else 1)
+    events = read_all(agent, capsys.readouterr().out.encode().splitlines())
+    assert "unknown" not in kinds(events)
+    assert "boom" in json.dumps([event.payload for event in events])
+    assert (tmp_path / "src" / "a.txt").read_text() == "two\n"
+    assert not (tmp_path / "asked").exists()
+
+
+def test_a_step_that_is_none_is_said(tmp_path: Path) -> None:
+    done = plain(tmp_path, "--shape", "plain", "--", '[{"dance": 1}]')
+    assert done.returncode == 1
+    assert "'dance' is no step" in done.stderr
