@@ -8,7 +8,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from supervisor.model.errors import NotFound, QuarterdeckError, Refused, Unavailable
@@ -20,6 +19,7 @@ T = TypeVar("T")
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 ANSWER_TIMEOUT_S = 60
+PROBE_S = 2.0
 NAME_TAKEN = 409
 
 
@@ -91,11 +91,20 @@ class DockerEngine:
         except NotFound:
             return
 
+    async def close(self) -> None:
+        """Let go of the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await asyncio.to_thread(client.close)
+
     async def _run(self, call: Callable[[APIClient], T]) -> T:
         return await asyncio.to_thread(self._translated, call)
 
     def _translated(self, call: Callable[[APIClient], T]) -> T:
         address = self.known_address()
+        if _connect_problem(address):
+            # Asked first, since the SDK leaves a socket open that it could not connect.
+            raise unreachable(address)
         from docker.errors import APIError, DockerException
         from requests.exceptions import RequestException
 
@@ -148,13 +157,7 @@ def missing_image(image: str) -> Unavailable:
 
 def unreachable(address: str) -> Unavailable:
     """Return the error for an engine that does not answer, with what to do about the cause."""
-    path = Path(address.removeprefix("unix://"))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1.0)
-        try:
-            problem = probe.connect_ex(str(path))
-        except OSError:
-            problem = errno.ECONNREFUSED
+    path, problem = address.removeprefix("unix://"), _connect_problem(address)
     if problem == errno.EACCES:
         return Unavailable(
             f"You may not use Docker's socket {path}.",
@@ -169,3 +172,13 @@ def unreachable(address: str) -> Unavailable:
         f"Docker does not answer on {path}.",
         hint="Start it (`sudo systemctl start docker`) and see `journalctl -u docker`.",
     )
+
+
+def _connect_problem(address: str) -> int:
+    """Return the errno of a connection to the engine's socket, 0 when somebody listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_S)
+        try:
+            return probe.connect_ex(address.removeprefix("unix://"))
+        except OSError:  # the path is too long for a socket
+            return errno.ENOENT

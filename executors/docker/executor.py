@@ -104,19 +104,15 @@ class DockerExecutor:
 
     async def pause(self, ref: AttemptRef) -> None:
         """Freeze the container, and its relay, so that its limits do not run on."""
-        try:
+        if not await self._is_paused(ref):
             await self._engine.pause(_handle(ref))
-        except Refused:
-            await self._unless(ref, "paused")
         await self._local.pause(ref)
 
     async def resume(self, ref: AttemptRef) -> None:
         """Thaw both."""
         await self._local.resume(ref)
-        try:
+        if await self._is_paused(ref):
             await self._engine.unpause(_handle(ref))
-        except Refused:
-            await self._unless(ref, "running")
 
     async def stop(self, ref: AttemptRef, *, grace_s: float) -> None:
         """Have the relay stop the container: SIGTERM, the grace, SIGKILL."""
@@ -148,6 +144,10 @@ class DockerExecutor:
         await self._engine.remove(_handle(ref), force=True)
         await self._local.release(ref)
         await asyncio.to_thread(kept.forget, ref.run, ref.attempt)
+
+    async def close(self) -> None:
+        """Let go of the connections to the engine; containers stay."""
+        await self._engine.close()
 
     # --- starting --------------------------------------------------------------------------
 
@@ -237,10 +237,11 @@ class DockerExecutor:
             exit_record = replace(exit_record, message="The container went out of memory.")
         return Found("ended", exit=exit_record)
 
-    async def _unless(self, ref: AttemptRef, status: str) -> None:
+    async def _is_paused(self, ref: AttemptRef) -> bool:
         about = await self._inspect(ref)
-        if about is None or about["State"]["Status"] != status:
+        if about is None or about["State"]["Status"] not in RUNNING:
             raise Refused("The container does not run.", hint="`quarterdeck sessions explain ID` says why.")
+        return bool(about["State"]["Paused"])
 
 
 def name_of(ref: AttemptRef) -> str:

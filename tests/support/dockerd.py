@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
+from executors.docker.wire import EngineGoneError, Wire
 from tests.wait import wait_until
 
 IMAGE = "quarterdeck-test:latest"
@@ -70,19 +71,22 @@ class Dockerd:
     def kill(self) -> None:
         """Kill it; its containers go on until it is started again."""
         if self._process is not None:
+            containerd = Path("/proc", (self.folder / "exec/containerd/containerd.pid").read_text().strip())
             self._process.kill()
             self._process.wait()
             self._process = None
+            # It dies with its parent; a dockerd that started before that would wait for it in vain.
+            wait_until(lambda: not containerd.exists(), what="containerd has ended")
 
     def _answers(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
             raise AssertionError(f"dockerd ended: {(self.folder / 'dockerd.log').read_text()[-2000:]}")
         try:
-            with connected(self.address) as client:
-                return bool(client.ping())
-        except Exception:  # whatever the SDK raises while nothing listens yet
+            Wire(str(self.socket)).call("GET", "/info")
+        except EngineGoneError:
             return False
+        return True
 
 
 @contextmanager
