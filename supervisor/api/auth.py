@@ -65,7 +65,7 @@ class Gate:
         if scheme.lower() == "bearer" and token:
             if secrets.compare_digest(token.encode(), self._owner):
                 return Principal("approver", "person")
-            found = await tokens.find(self._store, token)
+            found = await self._store.read(tokens.get, token)
             if found is not None:
                 return Principal(found.role, f"session {found.session}" if found.session else found.role, found.session)
         raise Forbidden("No valid token came with the request.", hint="Send `Authorization: Bearer TOKEN`.")

@@ -44,7 +44,7 @@ class Filter:
 async def follow(store: Store, bus: Bus, since: int | None, wanted: Filter) -> AsyncIterator[bytes]:
     """Yield server-sent events after the number ``since`` (None: from now on)."""
     with bus.subscribe() as subscription:
-        cursor = await events.last_seq(store) if since is None else since
+        cursor = await store.read(events.last_seq) if since is None else since
         yield b": connected\n\n"
         while True:
             batch = await _since(store, cursor)
@@ -61,7 +61,7 @@ async def follow(store: Store, bus: Bus, since: int | None, wanted: Filter) -> A
                 subscription.dropped = False
                 notice = msgspec.json.encode({"from": cursor + 1})
                 yield b"event: gap\ndata: " + notice + b"\n\n"
-                cursor = fresh[-1].seq if fresh else await events.last_seq(store)
+                cursor = fresh[-1].seq if fresh else await store.read(events.last_seq)
             fresh = [event for event in fresh if event.seq > cursor]
             if not fresh:
                 continue
@@ -81,7 +81,7 @@ async def _take(subscription: Subscription) -> list[Event] | None:
 
 
 async def _since(store: Store, cursor: int, limit: int = REPLAY_BATCH) -> list[Event]:
-    return await events.since(store, cursor, limit=limit)
+    return await store.read(events.since, cursor, limit=limit)
 
 
 def _frames(batch: list[Event], wanted: Filter) -> bytes:

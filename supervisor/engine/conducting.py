@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 class Conductor:
     """One task per session that is under way."""
 
-    def __init__(self, services: Services, hook_client: Path, python: str) -> None:
+    def __init__(self, services: Services, hook_command: tuple[str, ...]) -> None:
         self._services = services
         self.delivery = Delivery(services, self.adapter_of)
         self.scheduler = Scheduler(services, self.begin)
-        self._launcher = Launcher(services, hook_client, python)
+        self._launcher = Launcher(services, hook_command)
         self._keeper = Keeper(services, self.delivery, self.adapter_of, self.ended)
 
     def adapter_of(self, session: Session) -> AgentAdapter:

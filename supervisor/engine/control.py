@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.ledger import Transaction
@@ -173,6 +174,10 @@ class Control:
         await asyncio.to_thread(write_summary, archived, stat)
         await asyncio.to_thread(write_metadata, archived)
         return archived, left
+
+    async def note(self, session_id: str, actor: str, action: str, after: dict[str, Any]) -> None:
+        """Record what a person did with a session's branch."""
+        await self.services.ledger.commit(lambda t: t.audit(actor, action, session_id, after=after))
 
     async def stop_all(self, actor: str) -> int:
         """Cancel every session that has not ended; returns how many there were."""

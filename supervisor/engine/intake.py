@@ -87,9 +87,9 @@ class Intake:
         profile = _profile(request, loaded)
         executor, mode = placement(request, profile)
         _check_work(request, profile)
-        image = request.image or profile.image or _container_image(profile, loaded)
-        await self.services.executors[executor].check(image if executor == "docker" else None)
-        if executor != "docker":
+        image = _image(request, profile, loaded) if executor == "docker" else None
+        await self.services.executors[executor].check(image)
+        if image is None:
             _check_program(request, profile)
         if problem := disk_problem(self.services, loaded.settings):
             raise Unavailable(problem, hint="Free some space, or lower storage.free_disk_floor_mb.")
@@ -141,7 +141,7 @@ class Intake:
         profile: AgentProfile,
         executor: ExecutorName,
         mode: Mode,
-        image: str,
+        image: str | None,
     ) -> Session:
         identifier = new_id("ses")
         now = now_ms()
@@ -168,7 +168,7 @@ class Intake:
             priority=request.priority,
             branch=request.branch,
             base_ref=request.base,
-            image=image if executor == "docker" else None,
+            image=image,
             budget_usd=request.budget_usd,
             timeout_s=request.timeout_s,
         )
@@ -233,12 +233,12 @@ def _check_program(request: RunRequest, profile: AgentProfile) -> None:
         raise Unavailable(f"{program} is not installed, or not on your PATH.", hint=hint)
 
 
-def _container_image(profile: AgentProfile, loaded: Loaded) -> str:
+def _image(request: RunRequest, profile: AgentProfile, loaded: Loaded) -> str:
     container = loaded.settings.containers.get(profile.container)
     if container is None:
         known = ", ".join(sorted(loaded.settings.containers))
         raise InvalidInput(f"There is no container profile {profile.container}.", hint=f"Known: {known}.")
-    return container.image
+    return request.image or profile.image or container.image
 
 
 def _make_folder(folder: Path, environment: Mapping[str, str]) -> None:

@@ -36,11 +36,10 @@ CONTAINER_WORKSPACE = Path("/workspace")
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
-    """Prepares and starts attempts."""
+    """Prepares and starts attempts. ``hook_command`` is how an agent's hooks report to the supervisor."""
 
     services: Services
-    hook_client: Path
-    python: str
+    hook_command: tuple[str, ...]
 
     async def workspace(self, session: Session, project: Project) -> tuple[Session, Workspace]:
         """Make or find the session's worktree and store where it is."""
@@ -166,7 +165,7 @@ class Launcher:
             prompt=attempt.work.prompt,
             argv=attempt.work.argv,
             resume=session.agent_session_ids[-1] if session.agent_session_ids else None,
-            hook_command=(self.python, "-I", "-S", str(self.hook_client), "hook", profile.adapter),
+            hook_command=self.hook_command,
         )
         invocation = self.services.adapter_for(profile).invocation(turn)
         await asyncio.to_thread(_write_files, session, attempt, invocation)

@@ -1,0 +1,171 @@
+"""The client that the command line and the app use. Asynchronous, over the unix socket.
+
+Errors of the supervisor come back as the classes of `supervisor.model.errors`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from supervisor.model import errors
+from supervisor.model.errors import QuarterdeckError, SupervisorUnreachable
+
+TIMEOUT_S = 60.0
+
+Json = dict[str, Any]
+
+
+class Client:
+    """Speaks to the supervisor on ``socket`` with the token in ``token_file``."""
+
+    def __init__(self, socket: Path, token_file: Path) -> None:
+        try:
+            token = token_file.read_text().strip()
+        except FileNotFoundError:
+            token = ""
+        self._http = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(socket)),
+            base_url="http://quarterdeck",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_S,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def get(self, path: str, **query: Any) -> Json:
+        """Return the answer to a GET; parameters that are None are left out."""
+        return await self._call("GET", path, params={key: value for key, value in query.items() if value is not None})
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None, *, timeout_s: float | None = None) -> Json:
+        """Return the answer to a POST."""
+        return await self._call("POST", path, json=dict(body or {}), timeout=timeout_s or TIMEOUT_S)
+
+    async def delete(self, path: str) -> Json:
+        """Return the answer to a DELETE."""
+        return await self._call("DELETE", path)
+
+    async def text(self, path: str) -> str:
+        """Return a plain-text answer."""
+        return (await self._request("GET", path)).text
+
+    async def follow(self, after: int | None = None, **query: Any) -> AsyncIterator[Json]:
+        """Yield events as they happen, after the number ``after`` (None: from now on).
+
+        A gap is filled by re-reading. Ends with SupervisorUnreachable when the supervisor goes away;
+        the last event's ``seq`` is where to go on.
+        """
+        params = {key: value for key, value in query.items() if value is not None}
+        cursor = after
+        if cursor is not None:
+            params["after"] = cursor
+        try:
+            async with self._http.stream("GET", "/events/stream", params=params, timeout=None) as response:
+                if response.status_code != httpx.codes.OK:
+                    await response.aread()
+                    raise _error(response)
+                gap = False
+                async for line in response.aiter_lines():
+                    if line.startswith("event: gap"):
+                        gap = True
+                    elif line.startswith("data: ") and gap:
+                        gap = False
+                        async for event in self._between(json.loads(line[6:])["from"] - 1, query):
+                            cursor = event["seq"]
+                            yield event
+                    elif line.startswith("data: "):
+                        event = json.loads(line[6:])
+                        if cursor is None or event["seq"] > cursor:
+                            cursor = event["seq"]
+                            yield event
+        except httpx.TransportError as error:
+            raise _unreachable() from error
+        raise _unreachable()
+
+    async def wait_until_ended(self, session: str) -> Json:
+        """Return a session once it has ended, across restarts of the supervisor."""
+        missing_since: float | None = None
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                last = (await self.get("/events", limit=1))["events"]
+                found: Json = (await self.get(f"/sessions/{session}"))["session"]
+                if found["status"] in ENDED or _is_held(found):
+                    return found
+                missing_since = None
+                async for event in self.follow(last[-1]["seq"] if last else 0, session=found["id"]):
+                    if event["type"] == "status_changed" and event["payload"]["to"] in (*ENDED, "paused"):
+                        break
+            except SupervisorUnreachable:
+                missing_since = missing_since or loop.time()
+                if loop.time() - missing_since > TIMEOUT_S:
+                    raise
+                await asyncio.sleep(0.2)
+
+    async def _between(self, after: int, query: Mapping[str, Any]) -> AsyncIterator[Json]:
+        while True:
+            events = (await self.get("/events", after=after, **query))["events"]
+            for event in events:
+                yield event
+            if not events:
+                return
+            after = events[-1]["seq"]
+
+    async def _call(self, method: str, path: str, **options: Any) -> Json:
+        answer: Json = (await self._request(method, path, **options)).json()
+        return answer
+
+    async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            response = await self._http.request(method, path, **options)
+        except httpx.TimeoutException as error:
+            raise QuarterdeckError(
+                "The supervisor did not answer in time.", hint="`quarterdeck status` shows how it is."
+            ) from error
+        except httpx.TransportError as error:
+            raise _unreachable() from error
+        if response.is_error:
+            raise _error(response)
+        return response
+
+
+ENDED = ("completed", "failed", "cancelled", "archived")
+
+
+def _is_held(session: Json) -> bool:
+    """Whether a session waits for something that can take long, so that waiting for it makes no sense."""
+    return bool(session["status"] == "paused" and session["status_reason"]["signal"] == "limit")
+
+
+def _unreachable() -> SupervisorUnreachable:
+    return SupervisorUnreachable("No supervisor answers.", hint="Start one with `quarterdeck serve`.")
+
+
+def _error(response: httpx.Response) -> QuarterdeckError:
+    try:
+        found = response.json()["error"]
+        code, message, hint, exit_code = found["code"], found["message"], found["hint"], found["exit_code"]
+    except (ValueError, KeyError, TypeError):
+        return QuarterdeckError(f"The supervisor answered with status {response.status_code}.")
+    kind = _BY_EXIT_CODE.get(exit_code, QuarterdeckError)
+    return kind(message, hint=hint, code=code)
+
+
+_BY_EXIT_CODE: dict[int, type[QuarterdeckError]] = {
+    2: errors.InvalidInput,
+    3: errors.NotFound,
+    4: errors.Refused,
+    5: errors.SupervisorUnreachable,
+}

@@ -1,0 +1,114 @@
+"""What happened: events, their stream, and the audit log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse, StreamingResponse
+
+from supervisor.api.auth import Principal, may
+from supervisor.api.protocol import EmitBody, audit_json, event_bytes
+from supervisor.api.state import session_of, state_of
+from supervisor.api.stream import Filter, follow
+from supervisor.model.times import now_ms
+from supervisor.store import audit, events
+
+router = APIRouter(tags=["records"])
+
+READ = [Depends(may("read"))]
+LIMIT = 10_000
+
+
+@router.get("/events", dependencies=READ)
+async def list_events(
+    request: Request,
+    after: int | None = None,
+    session: str | None = None,
+    plan: str | None = None,
+    phase: str | None = None,
+    type: str | None = None,  # noqa: A002 - the name in the contract
+    since_s: float | None = None,
+    limit: int = 1000,
+) -> Response:
+    """Events in order: after a number, or the newest ones; ``since_s`` keeps the last so many seconds."""
+    store = state_of(request).engine.store
+    chosen = {
+        "session": (await session_of(request, session)).id if session else None,
+        "plan": plan,
+        "phase": phase,
+        "type": type,
+    }
+    since = now_ms() - round(since_s * 1000) if since_s is not None else None
+    count = max(1, min(limit, LIMIT))
+    if after is None:
+        found = await store.read(events.recent, count, since=since, **chosen)
+    else:
+        found = await store.read(events.since, after, since=since, limit=count, **chosen)
+    body = b'{"events":[' + b",".join(event_bytes(event) for event in found) + b"]}"
+    return Response(body, media_type="application/json")
+
+
+@router.get("/events/stream", dependencies=READ)
+async def stream_events(
+    request: Request,
+    after: int | None = None,
+    session: str | None = None,
+    plan: str | None = None,
+    phase: str | None = None,
+    type: str | None = None,  # noqa: A002 - the name in the contract
+) -> StreamingResponse:
+    """Server-sent events, replayed from the number ``after``, then as they happen."""
+    engine = state_of(request).engine
+    wanted = Filter((await session_of(request, session)).id if session else None, plan, phase, type)
+    last = request.headers.get("last-event-id", "")
+    start = int(last) if last.isdigit() else after
+    return StreamingResponse(
+        follow(engine.store, engine.bus, start, wanted),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.post("/emit")
+async def emit(
+    request: Request, body: EmitBody, principal: Annotated[Principal, Depends(may("report"))]
+) -> dict[str, Any]:
+    """Take an event from a tool; a session's token can only speak for that session."""
+    event = await state_of(request).engine.reports.emit(principal.session, body.type, body.payload)
+    return {"seq": event.seq}
+
+
+@router.post("/hooks/{agent}")
+async def hook(request: Request, agent: str, principal: Annotated[Principal, Depends(may("report"))]) -> dict[str, Any]:
+    """Take what an agent's hook was given."""
+    payload = await request.json()
+    if principal.session is not None and isinstance(payload, dict):
+        await state_of(request).engine.reports.hook(principal.session, payload)
+    return {}
+
+
+@router.get("/audit", dependencies=READ)
+async def list_audit(request: Request, after: int = 0, limit: int = 1000) -> dict[str, Any]:
+    """Audit entries in order."""
+    entries = await state_of(request).engine.store.read(audit.entries, after, max(1, min(limit, LIMIT)))
+    return {"entries": [audit_json(entry) for entry in entries]}
+
+
+@router.get("/audit/verify", dependencies=READ)
+async def verify_audit(request: Request) -> dict[str, Any]:
+    """Whether the chain holds, also against the anchor that is kept outside the database."""
+    store = state_of(request).engine.store
+    verdict = await store.read(audit.verify, store.anchor)
+    return {
+        "valid": verdict.valid,
+        "entries": verdict.entries,
+        "first_bad": verdict.first_bad,
+        "detail": verdict.detail,
+    }
+
+
+@router.get("/audit/export", dependencies=READ, response_class=PlainTextResponse)
+async def export_audit(request: Request) -> str:
+    """The whole audit log, one JSON entry per line."""
+    return await state_of(request).engine.store.read(lambda conn: "\n".join(audit.export(conn)) + "\n")

@@ -1,0 +1,213 @@
+"""Sessions: run, list, show, steer, and what they changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Depends, Request
+
+from supervisor.api.auth import Principal, may
+from supervisor.api.logs import read_log
+from supervisor.api.protocol import (
+    CommitBody,
+    MergeBody,
+    RunBody,
+    TextBody,
+    attempt_json,
+    session_json,
+)
+from supervisor.api.state import project_of, session_of, state_of, worktree_of
+from supervisor.engine.explain import EXPLAINING_TYPES, explain
+from supervisor.engine.intake import RunRequest
+from supervisor.model.entities import ExecutorName
+from supervisor.model.errors import InvalidInput, Refused
+from supervisor.model.statuses import SESSION_ENDED, SessionStatus
+from supervisor.model.times import to_rfc3339
+from supervisor.store import attempts, events, projects, sessions
+
+router = APIRouter(prefix="/sessions", tags=["sessions"])
+
+Operator = Annotated[Principal, Depends(may("operate"))]
+READ = [Depends(may("read"))]
+
+
+@router.post("")
+async def run(request: Request, body: RunBody, principal: Operator) -> dict[str, Any]:
+    """Start a session; returns as soon as it is stored."""
+    cwd = Path(body.cwd)
+    if not cwd.is_absolute():
+        raise InvalidInput(f"{body.cwd!r} is not an absolute path.", hint="Give the folder you stand in.")
+    values = body.model_dump(exclude={"cwd", "argv", "executor"})
+    executor = cast("ExecutorName | None", body.executor)
+    asked = RunRequest(cwd=cwd, argv=tuple(body.argv), executor=executor, **values)
+    return {"session": session_json(await state_of(request).engine.run(asked, principal.actor))}
+
+
+@router.get("", dependencies=READ)
+async def list_sessions(
+    request: Request, project: str | None = None, status: SessionStatus | None = None, archived: bool = False
+) -> dict[str, Any]:
+    """All sessions, oldest first; archived ones only when asked for."""
+    store = state_of(request).engine.store
+    found_project = (await store.read(projects.resolve, project)).id if project else None
+    statuses = {status} if status else None if archived else set(SessionStatus) - {SessionStatus.ARCHIVED}
+    found = await store.read(sessions.find, statuses=statuses, project=found_project)
+    return {"sessions": [session_json(session) for session in found]}
+
+
+@router.get("/{ref}", dependencies=READ)
+async def show(request: Request, ref: str) -> dict[str, Any]:
+    """One session."""
+    return {"session": session_json(await session_of(request, ref))}
+
+
+@router.get("/{ref}/attempts", dependencies=READ)
+async def show_attempts(request: Request, ref: str) -> dict[str, Any]:
+    """The attempts of a session, in order."""
+    session = await session_of(request, ref)
+    found = await state_of(request).engine.store.read(attempts.of_session, session.id)
+    return {"attempts": [attempt_json(attempt) for attempt in found]}
+
+
+@router.get("/{ref}/explain", dependencies=READ)
+async def explain_status(request: Request, ref: str) -> dict[str, Any]:
+    """Why a session has its status: every signal, newest first, and the one that decided."""
+    session = await session_of(request, ref)
+    store = state_of(request).engine.store
+    history = [
+        event
+        for kind in EXPLAINING_TYPES
+        for event in await store.read(events.recent, 50, session=session.id, type=kind)
+    ]
+    history.sort(key=lambda event: event.seq)
+    explained = explain(session, await store.read(attempts.latest, session.id), history)
+    return {
+        "session": session_json(session),
+        "attempt": attempt_json(explained.attempt) if explained.attempt else None,
+        "signals": [
+            {
+                "time": to_rfc3339(signal.time),
+                "signal": signal.signal,
+                "text": signal.text,
+                "decided": signal.decided,
+            }
+            for signal in explained.signals
+        ],
+    }
+
+
+@router.get("/{ref}/logs", dependencies=READ)
+async def logs(request: Request, ref: str, offset: int = 0, limit: int = 1_000_000) -> dict[str, Any]:
+    """Lines of a session's log from an offset; ``next_offset`` reads on, also while it grows."""
+    session = await session_of(request, ref)
+    return await read_log(Path(session.log_path), offset, limit)
+
+
+@router.get("/{ref}/diff", dependencies=READ)
+async def diff(request: Request, ref: str, stat: bool = False) -> dict[str, Any]:
+    """Everything since the base commit: commits, uncommitted and untracked files."""
+    session = await session_of(request, ref)
+    workspaces = state_of(request).engine.services.workspaces
+    text = await workspaces.diff(worktree_of(session), session.base_commit or "HEAD", stat=stat)
+    return {"session": session.id, "base_commit": session.base_commit, "diff": text}
+
+
+@router.post("/{ref}/send")
+async def send(request: Request, ref: str, body: TextBody, principal: Operator) -> dict[str, Any]:
+    """Send a message to a running agent; the state says whether it has arrived."""
+    session = await session_of(request, ref)
+    identifier, state = await state_of(request).engine.control.send(session.id, body.text, principal.actor)
+    return {"message": {"id": identifier, "state": state}, "session": session_json(session)}
+
+
+@router.post("/{ref}/pause")
+async def pause(request: Request, ref: str, principal: Operator) -> dict[str, Any]:
+    """Freeze a session, or hold it back in the queue."""
+    session = await session_of(request, ref)
+    return {"session": session_json(await state_of(request).engine.control.pause(session.id, principal.actor))}
+
+
+@router.post("/{ref}/resume")
+async def resume(request: Request, ref: str, principal: Operator) -> dict[str, Any]:
+    """Let a paused session go on."""
+    session = await session_of(request, ref)
+    return {"session": session_json(await state_of(request).engine.control.resume(session.id, principal.actor))}
+
+
+@router.post("/{ref}/cancel")
+async def cancel(request: Request, ref: str, principal: Operator) -> dict[str, Any]:
+    """Stop a session; its worktree, branch and log stay."""
+    session = await session_of(request, ref)
+    return {"session": session_json(await state_of(request).engine.control.cancel(session.id, principal.actor))}
+
+
+@router.post("/{ref}/continue")
+async def continue_(request: Request, ref: str, body: TextBody, principal: Operator) -> dict[str, Any]:
+    """Give an ended session another attempt, in the agent's own conversation."""
+    session = await session_of(request, ref)
+    control = state_of(request).engine.control
+    return {"session": session_json(await control.continue_(session.id, body.text, principal.actor))}
+
+
+@router.post("/{ref}/archive")
+async def archive(request: Request, ref: str, principal: Operator) -> dict[str, Any]:
+    """Put an ended session away; a worktree that holds work is kept, and the answer says so."""
+    session = await session_of(request, ref)
+    archived, left = await state_of(request).engine.control.archive(session.id, principal.actor)
+    return {"session": session_json(archived), "worktree_kept": left.exists, "detail": left.detail}
+
+
+@router.get("/{ref}/attach", dependencies=[Depends(may("operate"))])
+async def attach(request: Request, ref: str) -> dict[str, Any]:
+    """The command that gives a person this session's terminal."""
+    session = await session_of(request, ref)
+    engine = state_of(request).engine
+    attempt = await engine.store.read(attempts.latest, session.id)
+    if attempt is None or session.status in SESSION_ENDED:
+        raise Refused(
+            f"{session.name} is {session.status}: there is no terminal to attach to.",
+            hint=f"`quarterdeck sessions logs {session.name}` shows what it printed.",
+        )
+    services = engine.services
+    return {"command": services.executor(session).attach_command(services.ref(attempt, session))}
+
+
+@router.post("/{ref}/commit")
+async def commit(request: Request, ref: str, body: CommitBody, principal: Operator) -> dict[str, Any]:
+    """Commit everything in a session's worktree."""
+    session = await session_of(request, ref)
+    engine = state_of(request).engine
+    made = await engine.services.workspaces.commit(worktree_of(session), body.message)
+    await engine.control.note(session.id, principal.actor, "session.commit", {"commit": made})
+    return {"commit": made, "branch": session.branch}
+
+
+@router.post("/{ref}/merge")
+async def merge(request: Request, ref: str, body: MergeBody, principal: Operator) -> dict[str, Any]:
+    """Merge a session's branch; a conflict changes nothing and says where."""
+    session = await session_of(request, ref)
+    project = await project_of(request, session)
+    engine = state_of(request).engine
+    if session.status not in SESSION_ENDED and session.mode == "autonomous":
+        raise Refused(f"{session.name} is {session.status}.", hint="Wait until it has ended, or cancel it.")
+    into = body.into or project.default_branch
+    worktree = worktree_of(session)
+    left = await engine.services.workspaces.state(worktree, session.branch or "", session.base_commit or "")
+    if left.modified or left.untracked:
+        raise Refused(
+            f"{session.name} has changes that are not committed: {left.detail}",
+            hint=f"Commit them first: quarterdeck commit {session.name} -m MESSAGE.",
+        )
+    result = await engine.services.workspaces.merge(
+        Path(project.root), session.branch or "", into, f"Merge {session.branch} into {into}"
+    )
+    await engine.control.note(
+        session.id, principal.actor, "session.merge", {"into": into, "commit": result.commit, "merged": result.merged}
+    )
+    if not result.merged:
+        raise Refused(
+            f"{session.branch} does not merge into {into}: {result.detail or ', '.join(result.conflicts)}",
+            hint=f"Merge {into} into the branch in {worktree} and settle the conflicts there; nothing was changed.",
+        )
+    return {"merged": True, "commit": result.commit, "into": into, "branch": session.branch}

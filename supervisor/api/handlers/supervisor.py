@@ -1,0 +1,88 @@
+"""The supervisor itself: status, health, doctor, stop, agents, queue."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from supervisor.api.auth import Principal, may
+from supervisor.api.protocol import StopBody, session_json
+from supervisor.api.state import state_of
+from supervisor.model.statuses import SessionStatus
+from supervisor.model.times import to_rfc3339
+from supervisor.store import pauses, queue, sessions
+
+router = APIRouter(tags=["supervisor"])
+
+S = SessionStatus
+
+
+@router.get("/status", dependencies=[Depends(may("read"))])
+async def status(request: Request) -> dict[str, Any]:
+    """How the supervisor is: figures, health and what each check found."""
+    state = state_of(request)
+    store = state.engine.store
+    counts = await store.read(sessions.count)
+    health, checks = await state.engine.health()
+    return {
+        "running": True,
+        "pid": os.getpid(),
+        "version": state.version,
+        "home": str(state.engine.services.paths.state),
+        "uptime_s": round(time.monotonic() - state.started, 3),
+        "sessions": {
+            "running": counts.get(S.RUNNING, 0) + counts.get(S.PREPARING, 0),
+            "queued": counts.get(S.QUEUED, 0),
+            "waiting": counts.get(S.WAITING, 0),
+            "paused": counts.get(S.PAUSED, 0),
+        },
+        "approvals_pending": 0,
+        "health": health,
+        "checks": checks,
+    }
+
+
+@router.get("/doctor", dependencies=[Depends(may("read"))])
+async def doctor(request: Request, security: bool = False) -> dict[str, Any]:
+    """What is installed, and whether it works."""
+    return {"checks": await state_of(request).doctor(security)}
+
+
+@router.get("/agents", dependencies=[Depends(may("read"))])
+async def agents(request: Request) -> dict[str, Any]:
+    """The agents that can be run, and whether they are installed and may start now."""
+    return {"agents": await state_of(request).agents()}
+
+
+@router.get("/queue", dependencies=[Depends(may("read"))])
+async def show_queue(request: Request) -> dict[str, Any]:
+    """Who runs, who waits, in order, and what is held back."""
+    state = state_of(request)
+    store = state.engine.store
+    limits = state.engine.services.config_for(None).settings.queue
+    running = await store.read(sessions.find, statuses={S.PREPARING, S.RUNNING})
+    waiting = await store.read(queue.waiting)
+    return {
+        "running": [session_json(session) for session in running if session.mode == "autonomous"],
+        "waiting": [session_json(session) for session in waiting],
+        "limits": {"concurrent": limits.concurrent, "waiting": limits.waiting},
+        "paused_agents": [
+            {"agent": pause.agent, "until": to_rfc3339(pause.until), "reason": pause.reason}
+            for pause in await store.read(pauses.find)
+        ],
+        "held_back": state.engine.conductor.scheduler.held_back or None,
+    }
+
+
+@router.post("/stop")
+async def stop(
+    request: Request, body: StopBody, principal: Annotated[Principal, Depends(may("operate"))]
+) -> dict[str, Any]:
+    """End the supervisor. Sessions go on, and the next start adopts them; with ``all`` they end too."""
+    state = state_of(request)
+    stopped = await state.engine.control.stop_all(principal.actor) if body.all else 0
+    state.stop.set()
+    return {"stopping": True, "sessions_stopped": stopped}

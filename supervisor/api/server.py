@@ -1,0 +1,84 @@
+"""The HTTP application on the unix socket."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from supervisor.api.auth import Gate
+from supervisor.api.handlers import projects, records, sessions, supervisor
+from supervisor.api.state import ServerState
+from supervisor.model.errors import InvalidInput, QuarterdeckError
+
+BODY_LIMIT = 4 * 1024 * 1024
+"""Bytes of a request body."""
+
+log = logging.getLogger(__name__)
+
+
+def build(state: ServerState, gate: Gate) -> FastAPI:
+    """Return the application."""
+    app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None)
+    app.state.server = state
+    app.state.gate = gate
+    for module in (supervisor, sessions, records, projects):
+        app.include_router(module.router)
+    app.add_exception_handler(QuarterdeckError, _refuse)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _failed)
+    app.add_middleware(_Bounded)
+    return app
+
+
+def error_json(error: QuarterdeckError) -> dict[str, dict[str, str | int]]:
+    """Return an error as clients get it."""
+    return {
+        "error": {
+            "code": error.specific_code,
+            "message": " ".join(part for part in (error.message, error.kept) if part),
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
+    }
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    assert isinstance(error, QuarterdeckError)  # noqa: S101 - registered for this type
+    return JSONResponse(error_json(error), error.http_status)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+    return await _refuse(request, InvalidInput(f"{where}: {first['msg']}.", hint="See the API reference."))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    problem = QuarterdeckError(
+        "Something went wrong inside the supervisor.", hint="Its log says more: `quarterdeck status` names the folder."
+    )
+    return await _refuse(request, problem)
+
+
+class _Bounded:
+    """Refuses bodies that say that they are too large, or that do not say how large they are."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            length = headers.get("content-length", "0")
+            if "transfer-encoding" in headers or not length.isdigit() or int(length) > BODY_LIMIT:
+                problem = InvalidInput(f"The request is larger than {BODY_LIMIT} bytes.", hint="Send less.")
+                await JSONResponse(error_json(problem), 413)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

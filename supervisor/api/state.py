@@ -1,0 +1,57 @@
+"""What handlers work with, and how they find what a request names."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from fastapi import Request
+
+from supervisor.engine.engine import Engine
+from supervisor.model.entities import Project, Session
+from supervisor.model.errors import NotFound
+from supervisor.store import projects, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """The engine and what belongs to this process. ``stop`` is set when the supervisor should end."""
+
+    engine: Engine
+    version: str
+    doctor: Callable[[bool], Awaitable[list[dict[str, Any]]]]
+    agents: Callable[[], Awaitable[list[dict[str, Any]]]]
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    started: float = field(default_factory=time.monotonic)
+
+
+def state_of(request: Request) -> ServerState:
+    """Return the server's state."""
+    return cast("ServerState", request.app.state.server)
+
+
+async def session_of(request: Request, ref: str) -> Session:
+    """Return the session that an id, its unique beginning, or a name means; NotFound when none."""
+    return await state_of(request).engine.store.read(sessions.resolve, ref)
+
+
+async def project_of(request: Request, session: Session) -> Project:
+    """Return the project of a session."""
+    return await state_of(request).engine.store.read(projects.get, session.project)
+
+
+def worktree_of(session: Session) -> Path:
+    """Return a session's worktree; NotFound when it has none (yet), or it is gone."""
+    if session.worktree is None:
+        raise NotFound(f"{session.name} has no worktree yet.", hint="Wait until it runs.")
+    path = Path(session.worktree)
+    if not path.is_dir():
+        raise NotFound(
+            f"The worktree of {session.name} is not there any more: {path}.",
+            hint=f"Its commits are on the branch {session.branch}.",
+        )
+    return path

@@ -1,0 +1,126 @@
+"""`events` and `audit`: what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import click
+
+from supervisor.api.client import Client
+from supervisor.cli.connection import with_client
+from supervisor.cli.output import clean, json_option, print_json
+from supervisor.model.errors import SupervisorUnreachable
+
+_COLOURS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bright_black"}
+RECONNECT_S = 0.3
+
+
+@click.command("events")
+@click.option("--follow", "-f", is_flag=True, help="Go on as they happen.")
+@click.option("--session", metavar="ID", help="Only those of a session.")
+@click.option("--plan", metavar="ID", help="Only those of a plan.")
+@click.option("--phase", help="Only this phase: tool, batch, autonomy, telemetry, policy or plan.")
+@click.option("--type", "kind", help="Only this type, for example status_changed.")
+@click.option("--since", "since_s", type=float, metavar="S", help="Only the last so many seconds.")
+@click.option("--after", type=int, metavar="SEQ", help="Only those after this number.")
+@click.option("--limit", type=int, default=1000, show_default=True, help="At most so many.")
+@json_option
+@with_client
+async def events_command(
+    client: Client,
+    /,
+    *,
+    follow: bool,
+    kind: str | None,
+    since_s: float | None,
+    after: int | None,
+    limit: int,
+    as_json: bool,
+    **wanted: Any,
+) -> None:
+    """Show what happened, or follow it live.
+
+    Example: quarterdeck events --follow --session fix
+    """
+    query = {**wanted, "type": kind}
+    start = after
+    if not follow or since_s is not None:
+        found = (await client.get("/events", after=after, since_s=since_s, limit=limit, **query))["events"]
+        if as_json and not follow:
+            print_json({"events": found})
+            return
+        for event in found:
+            _print(event, as_json)
+        start = found[-1]["seq"] if found else after
+    if follow:
+        await _follow(client, start, query, as_json)
+
+
+async def _follow(client: Client, start: int | None, query: dict[str, Any], as_json: bool) -> None:
+    while True:
+        try:
+            async for event in client.follow(start, **query):
+                start = event["seq"]
+                _print(event, as_json)
+        except SupervisorUnreachable:
+            # It was restarted, or will be: the numbers say where to go on.
+            await asyncio.sleep(RECONNECT_S)
+
+
+def _print(event: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(event)
+        return
+    payload = event["payload"]
+    text = payload.get("text") or payload.get("reason") or payload.get("argument")
+    text = text if text is not None else json.dumps(payload, ensure_ascii=False)
+    where = (event["session"] or "-")[-6:]
+    line = f"{event['time'][11:23]}  {where:6}  {event['type']:18}  {clean(text)}"
+    click.secho(line.replace("\n", " "), fg=_COLOURS.get(event["severity"]))
+
+
+@click.group("audit")
+def audit_command() -> None:
+    """List, verify or export the audit log.
+
+    Example: quarterdeck audit verify
+    """
+
+
+@audit_command.command("list")
+@click.option("--after", type=int, default=0, help="Only those after this number.")
+@click.option("--limit", type=int, default=1000, show_default=True)
+@json_option
+@with_client
+async def list_entries(client: Client, after: int, limit: int, as_json: bool) -> None:
+    """List what was done, by whom, to what."""
+    found = await client.get("/audit", after=after, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    for entry in found["entries"]:
+        click.echo(f"{entry['seq']:6}  {entry['time']}  {entry['actor']:12}  {entry['action']:18}  {entry['subject']}")
+
+
+@audit_command.command("verify")
+@json_option
+@with_client
+async def verify(client: Client, as_json: bool) -> int:
+    """Check that no entry was changed, removed or added; exit code 1 when one was."""
+    found = await client.get("/audit/verify")
+    if as_json:
+        print_json(found)
+    elif found["valid"]:
+        click.echo(f"✓ {found['entries']} entries, all in order.")
+    else:
+        click.echo(f"✕ Not valid from entry {found['first_bad']} on: {found['detail']}")
+    return 0 if found["valid"] else 1
+
+
+@audit_command.command("export")
+@with_client
+async def export(client: Client) -> None:
+    """Print every entry, one JSON document per line."""
+    click.echo(await client.text("/audit/export"), nl=False)

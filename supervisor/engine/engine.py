@@ -1,0 +1,67 @@
+"""The engine: everything that decides, put together."""
+
+from __future__ import annotations
+
+import asyncio
+
+from supervisor.engine.bus import Bus
+from supervisor.engine.conducting import Conductor
+from supervisor.engine.control import Control
+from supervisor.engine.intake import Intake, RunRequest
+from supervisor.engine.reports import Reports
+from supervisor.engine.services import Services
+from supervisor.model.entities import Session
+from supervisor.model.statuses import SessionStatus
+
+
+class Engine:
+    """What handlers and the daemon talk to."""
+
+    def __init__(self, services: Services, bus: Bus, hook_command: tuple[str, ...]) -> None:
+        self.services = services
+        self.bus = bus
+        self.store = services.ledger.store
+        self.conductor = Conductor(services, hook_command)
+        self.intake = Intake(services)
+        self.control = Control(services, self.conductor)
+        self.reports = Reports(services, self.conductor)
+
+    async def start(self) -> int:
+        """Make good what a crash left, then serve the queue; returns how many attempts were adopted."""
+        adopted = await self.conductor.recover()
+        self.services.tasks.start("scheduler", self.conductor.scheduler.run())
+        return adopted
+
+    async def run(self, request: RunRequest, actor: str) -> Session:
+        """Store a session and let it start as soon as it may."""
+        session = await self.intake.accept(request, actor)
+        if session.status is SessionStatus.PREPARING:
+            self.conductor.begin(session)
+        else:
+            self.conductor.scheduler.kick()
+        return session
+
+    async def health(self) -> tuple[str, dict[str, str]]:
+        """Return healthy, degraded or unhealthy, and what each check found.
+
+        The database is really written to, and the scheduler must have looked at its queue.
+        """
+        checks: dict[str, str] = {}
+        try:
+            async with asyncio.timeout(5):
+                await self.store.check()
+            checks["store"] = "ok"
+        except Exception as error:
+            checks["store"] = f"failed: {error}"
+        scheduler = self.conductor.scheduler
+        checks["scheduler"] = "ok" if self.services.tasks.running("scheduler") else "failed: it has stopped"
+        checks["disk"] = scheduler.held_back or "ok"
+        failures = self.services.tasks.failures
+        checks["tasks"] = f"{len(failures)} failed, the last: {failures[-1]}" if failures else "ok"
+        if checks["store"] != "ok" or checks["scheduler"] != "ok":
+            return "unhealthy", checks
+        return ("healthy" if all(found == "ok" for found in checks.values()) else "degraded"), checks
+
+    async def close(self) -> None:
+        """Stop deciding. What runs goes on; the next start adopts it."""
+        await self.services.tasks.close()
