@@ -292,6 +292,15 @@ async def test_crash_after_the_files_came_back(place: Place, made: Workspace, in
 
 # --- hostile clones ------------------------------------------------------------------------
 
+TRAPS = {
+    'filter "trap"': ("clean", "smudge", "process"),
+    'diff "trap"': ("textconv", "command"),
+    'merge "trap"': ("driver",),
+    "core": ("fsmonitor", "sshCommand", "alternateRefsCommand", "pager"),
+    "uploadpack": ("packObjectsHook",),
+    "diff": ("external",),
+}
+
 
 @pytest.fixture
 def ran(tmp_path: Path) -> Path:
@@ -305,17 +314,10 @@ async def test_configuration_hooks_and_filters_do_not_run(place: Place, made: Wo
     trap = f"touch {ran}"
     for name in ("post-checkout", "post-index-change", "reference-transaction", "update", "pre-auto-gc"):
         write(into / ".git/hooks" / name, f"#!/bin/sh\n{trap}\n").chmod(0o755)
-    keys = ("filter.trap.clean", "filter.trap.smudge", "filter.trap.process", "diff.trap.textconv")
-    keys += ("merge.trap.driver", "core.fsmonitor", "core.sshCommand", "uploadpack.packObjectsHook")
-    keys += ("core.alternateRefsCommand", "core.pager", "diff.external")
     with (into / ".git/config").open("a") as config:
-        config.writelines(
-            f"[{'.'.join(k.split('.')[:1])}"
-            + (f' "{k.split(".")[1]}"]' if k.count(".") == 2 else "]")
-            + f'\n\t{k.split(".")[-1]} = "{trap}"\n'
-            for k in keys
-        )
         config.write(f"[core]\n\thooksPath = {into}/.git/hooks\n\tworktree = /\n")
+        for section, keys in TRAPS.items():
+            config.write(f"[{section}]\n" + "".join(f'\t{key} = "{trap}"\n' for key in keys))
     await bring_back(place, made, into)
     assert (made.path / "x.txt").exists()
     await place.workspaces.diff(made.path, made.base_commit)
