@@ -233,7 +233,9 @@ def _on_disk(ref: AttemptRef) -> Found:
         return Found("not_started")
     if not started or identity.is_running(started["runner_pid"], started["runner_started_at"]):
         return Found("alive", detail="Its runner does not answer.")
-    ended = tree.end_leftovers(started.get("pid", 0), started.get("pid_started_at", 0), started.get("cgroup"))
+    cgroup = started.get("cgroup") or ""
+    own_cgroup = cgroup if cgroup.endswith(f"/quarterdeck/{ref.attempt}") else None
+    ended = tree.end_leftovers(started.get("pid", 0), started.get("pid_started_at", 0), own_cgroup)
     left = f" {ended} processes that it left were ended." if ended else ""
     return Found("gone", detail=f"Its runner was killed.{left}")
 

@@ -27,8 +27,13 @@ def become_subreaper() -> None:
 
 
 def send(pids: Iterable[int], number: int) -> None:
-    """Send a signal to each; those that are gone or belong to another user are left out."""
+    """Send a signal to each; those that are gone or belong to another user are left out.
+
+    Never to init, to a whole group (pids below 1 mean that), or to the sender.
+    """
     for pid in pids:
+        if pid <= 1 or pid == os.getpid():
+            continue
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 
@@ -153,7 +158,12 @@ def descendants() -> list[int]:
 
 
 def family(leader: int) -> list[int]:
-    """Return the processes of the session that ``leader`` leads or led, and all below them."""
+    """Return the processes of the session that ``leader`` leads or led, and all below them.
+
+    Session 0 is what the kernel and init started: nobody's family.
+    """
+    if leader <= 1:
+        return []
     now = running()
     roots = {found.pid for found in now.values() if found.session == leader}
     return [*roots, *below(roots, now)]
@@ -162,14 +172,14 @@ def family(leader: int) -> list[int]:
 def end_leftovers(pid: int, since: int, cgroup: str | None) -> int:
     """Kill what a dead runner left behind; returns how many processes that were.
 
-    Without a cgroup the child's process session tells them. Its number is not given out again while
-    anything is in that session, so only a living leader that started at another time is a stranger.
+    Without a cgroup the child's process session tells them, while the child itself is there to prove that
+    its number was not given out again. What cannot be proven to be the attempt's is left alone.
     """
     group = Cgroup(cgroup) if cgroup and os.path.isdir(cgroup) else None
-    stranger = pid in running() and not is_running(pid, since)
+    known = is_running(pid, since)
 
     def members() -> list[int]:
-        return list({*(() if stranger else family(pid)), *(group.processes() if group else ())})
+        return list({*(family(pid) if known else ()), *(group.processes() if group else ())})
 
     count = len(members())
     tree = Tree(members, group)
