@@ -8,7 +8,7 @@ from supervisor.model.errors import StoreDamaged, StoreError
 
 _MEANINGS = {
     sqlite3.SQLITE_FULL: (
-        "The disk is full; the database took nothing more.",
+        "The disk is full; the database takes nothing more.",
         "Free some space and try again.",
     ),
     sqlite3.SQLITE_BUSY: (
