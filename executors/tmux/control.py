@@ -25,9 +25,13 @@ class TmuxGoneError(Exception):
 
 
 class Parser:
-    """Finds the answers in the lines of a control-mode connection."""
+    """Finds the answers in the lines of a control-mode connection.
+
+    The first is the answer to the command that the client was started with.
+    """
 
     def __init__(self) -> None:
+        self._attached = False
         self._guard: list[str] | None = None
         self._lines: list[str] = []
 
@@ -41,7 +45,8 @@ class Parser:
             return None
         # What a window shows may look like an end, too: only the same time and number count.
         if word in ("%end", "%error") and guard == self._guard:
-            own = guard[2] == OWN
+            own = guard[2] == OWN or not self._attached
+            self._attached = True
             self._guard = None
             return (word == "%end", self._lines) if own else None
         self._lines.append(line)
@@ -49,12 +54,16 @@ class Parser:
 
 
 class Connection:
-    """A running control-mode client. Make one with `connect`."""
+    """A running control-mode client. Make one with `connect`.
+
+    ``attached`` is the answer to the command that it was started with.
+    """
 
     def __init__(self, process: Process) -> None:
         self._process = process
         self._waiting: deque[asyncio.Future[list[str]]] = deque()
         self._closed = False
+        self.attached = self._expect()
         self._reader = asyncio.create_task(self._read(), name="tmux control connection")
 
     @property
@@ -67,8 +76,7 @@ class Connection:
         stdin = self._process.stdin
         if self._closed or stdin is None:
             raise TmuxGoneError("the tmux server went away")
-        answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(answer)
+        answer = self._expect()
         stdin.write(" ".join(map(quote, words)).encode() + b"\n")
         return await answer
 
@@ -77,6 +85,11 @@ class Connection:
         if self._process.stdin is not None:
             self._process.stdin.close()
         await self._reader
+
+    def _expect(self) -> asyncio.Future[list[str]]:
+        answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(answer)
+        return answer
 
     async def _read(self) -> None:
         parser = Parser()
@@ -108,13 +121,16 @@ class Connection:
 
 
 async def connect(argv: Sequence[str], env: Mapping[str, str]) -> Connection:
-    """Start a control-mode client; returns when it is attached. Raises TmuxGoneError when it is not."""
+    """Start a control-mode client; returns when it is attached: it takes no command before.
+
+    Raises TmuxError or TmuxGoneError when it could not be attached.
+    """
     process = await asyncio.create_subprocess_exec(
         *argv, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=env, limit=LONGEST_LINE, start_new_session=True
     )
     connection = Connection(process)
     try:
-        await connection.command("refresh-client")
+        await connection.attached
     except BaseException:
         await connection.close()
         raise

@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor.model.errors import QuarterdeckError
@@ -47,24 +48,36 @@ async def type_text(command: Command, pane: str, text: str, folder: Path) -> Non
     await command("send-keys", "-t", pane, "Enter")
 
 
-def arrived(text: str, before: str, after: str) -> bool:
-    """Whether a screen shows the end of a text that it did not show before. Screens are squeezed.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a pane shows, without white space since lines wrap, and its lines that scrolled away."""
 
-    The same text may have been there before, and have scrolled away meanwhile: a screen that changed counts.
+    screen: str
+    scrolled: str
+
+
+def arrived(text: str, before: Look, after: Look) -> bool:
+    """Whether a pane shows the end of a text that it did not show before.
+
+    The same text may have been there, and scroll away as it comes again: then any change counts.
     """
     needle = squeeze(text)[-NEEDLE:]
-    if not needle or after.count(needle) > before.count(needle) or (needle in after and after != before):
+    if not needle or (needle in after.screen and after != before):
         return True
-    return len(PLACEHOLDER.findall(after)) > len(PLACEHOLDER.findall(before))
+    return len(PLACEHOLDER.findall(after.screen)) > len(PLACEHOLDER.findall(before.screen))
 
 
 def squeeze(screen: str) -> str:
-    """Return text without any white space: lines wrap where the screen ends."""
+    """Return text without any white space."""
     return "".join(screen.split())
 
 
-async def _look(command: Command, pane: str) -> str:
-    return squeeze("".join(await command("capture-pane", "-p", "-t", pane)))
+async def _look(command: Command, pane: str) -> Look:
+    lines, scrolled = await asyncio.gather(
+        command("capture-pane", "-p", "-t", pane),
+        command("display-message", "-p", "-t", pane, "#{history_size}"),
+    )
+    return Look(squeeze("".join(lines)), "".join(scrolled))
 
 
 async def _paste(command: Command, pane: str, text: str, folder: Path) -> None:
@@ -74,4 +87,5 @@ async def _paste(command: Command, pane: str, text: str, folder: Path) -> None:
         file.write(text.encode(errors="replace"))
         file.flush()
         await command("load-buffer", "-b", buffer, file.name)
-    await command("paste-buffer", "-p", "-d", "-b", buffer, "-t", pane)
+        # Within: tmux answers when it begins to read the file, and pastes when it has read it.
+        await command("paste-buffer", "-p", "-d", "-b", buffer, "-t", pane)

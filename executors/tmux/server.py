@@ -8,14 +8,15 @@ import re
 import shutil
 from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
+from secrets import token_hex
 
 from executors.tmux.control import Connection, TmuxError, TmuxGoneError, connect
 from supervisor.model.errors import Unavailable
 
 SESSION = "quarterdeck"
-# The control connection has a session of its own, so that it never resizes a window; its only pane is dead
+# Each control connection has a session of its own, so that it never resizes a window; its only pane is dead
 # from the start (remain-on-exit), and it goes away with the connection (destroy-unattached).
-OWN_SESSION = "_control"
+OWN_SESSION = "_control-"
 CONF = Path(__file__).with_name("tmux.conf")
 OLDEST = (3, 2)
 # What a server needs of the environment; what a session is given comes in its launch file.
@@ -101,7 +102,7 @@ class TmuxServer:
             return self._connection
 
     def _client(self) -> list[str]:
-        session = ["new-session", "-A", "-s", OWN_SESSION, "-n", OWN_SESSION, "-f", "no-output,ignore-size"]
+        session = ["new-session", "-s", OWN_SESSION + token_hex(4), "-f", "no-output,ignore-size"]
         return ["tmux", "-u", "-S", str(self.socket), "-f", str(CONF), "-C", *session, "true"]
 
     async def _answers(self) -> bool:

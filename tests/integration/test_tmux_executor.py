@@ -501,9 +501,11 @@ async def test_commands_report_what_tmux_says(executor: TmuxExecutor, place: Hom
 
 async def test_a_command_in_flight_when_the_server_dies_fails(executor: TmuxExecutor, place: Home) -> None:
     await executor.start(place.launch("flight", "true"))
-    waiting = asyncio.create_task(executor.server.command("wait-for", "never"))
+    server = int(tmux(place, "display-message", "-p", "#{pid}"))
+    os.kill(server, signal.SIGSTOP)
+    waiting = asyncio.create_task(executor.server.command("list-sessions"))
     await asyncio.sleep(0)
-    os.kill(int(tmux(place, "display-message", "-p", "#{pid}")), signal.SIGKILL)
+    os.kill(server, signal.SIGKILL)
     with pytest.raises(TmuxGoneError):
         await waiting
 

@@ -11,6 +11,7 @@ ATTACHED = ["%begin 1 10 0", "%end 1 10 0", "%window-add @0", "%sessions-changed
 
 def answers(*lines: str) -> list[tuple[bool, list[str]]]:
     parser = Parser()
+    assert [parser.feed(line) for line in ATTACHED] == [None, (True, []), None, None]
     return [answer for line in lines if (answer := parser.feed(line)) is not None]
 
 
@@ -24,7 +25,13 @@ def test_an_error_says_so() -> None:
 
 
 def test_what_the_server_says_by_itself_answers_nothing() -> None:
-    assert answers(*ATTACHED, "%output %1 text", "%begin 1 12 1", "%end 1 12 1") == [(True, [])]
+    assert answers("%output %1 text", "%begin 1 11 0", "%end 1 11 0", "%begin 1 12 1", "%end 1 12 1") == [(True, [])]
+
+
+def test_a_client_that_cannot_attach_is_told_why() -> None:
+    parser = Parser()
+    found = [parser.feed(line) for line in ("%begin 1 1 0", "duplicate session: x", "%error 1 1 0")]
+    assert found[-1] == (False, ["duplicate session: x"])
 
 
 def test_news_between_two_answers_is_left_out() -> None:
