@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,9 @@ from executors.runner.identity import running
 from supervisor.model.errors import QuarterdeckError
 
 _LAST_LINES = 5
+_KILL_S = 10.0
+"""A process that waits for a broken disk does not die; it is not waited for longer than this."""
+
 _MARK = "QUARTERDECK_SETUP"
 
 
@@ -75,11 +79,15 @@ def _last_lines(log: Path, begin: int) -> str:
 
 
 def _kill_all(leader: int, mark: str) -> None:
-    """Kill a process group and everything that inherited the mark, until nothing of it is left."""
+    """Kill a process session and everything that inherited the mark, until nothing of it is left."""
+    deadline = time.monotonic() + _KILL_S
     while pids := [pid for pid, found in running().items() if found.session == leader or _carries(pid, mark)]:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.005)
 
 
 def _carries(pid: int, mark: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from executors.git.records import Record, Records
 from supervisor.engine.ports import Workspaces
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from tests.support.git import Place, commit, git, repository, write
+from tests.wait import until
 
 
 @pytest.fixture
@@ -294,4 +296,29 @@ async def test_cancelled_while_git_runs_is_finished_by_the_next_call(place: Plac
         await asyncio.gather(task, return_exceptions=True)
     made = await place.prepare()
     assert git(made.path, "status", "--porcelain") == ""
+    assert git(made.path, "branch", "--show-current") == "qd/ses_1"
+
+
+_SUPERVISOR = """
+import asyncio, sys
+from pathlib import Path
+from tests.support.git import Place
+asyncio.run(Place(Path(sys.argv[1]), Path(sys.argv[2])).prepare())
+"""
+
+
+async def test_git_that_outlives_a_killed_supervisor_keeps_the_lock(place: Place, tmp_path: Path) -> None:
+    marker = tmp_path / "began"
+    commit(place.root, {"slow.txt": "slow\n"})
+    git(place.root, "config", "filter.slow.smudge", f"touch '{marker}'; sleep 0.5; cat; touch '{marker}.done'")
+    write(place.root / ".git/info/attributes", "slow.txt filter=slow\n")
+    command = (sys.executable, "-c", _SUPERVISOR, str(place.root), str(place.worktrees))
+    supervisor = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[2])
+    await until(marker.exists)
+    supervisor.kill()
+    await supervisor.wait()
+    git(place.root, "config", "filter.slow.smudge", f"test -e '{marker}.done' && cat")
+    git(place.root, "config", "filter.slow.required", "true")
+    made = await place.prepare()
+    assert (made.path / "slow.txt").read_text() == "slow\n"
     assert git(made.path, "branch", "--show-current") == "qd/ses_1"
