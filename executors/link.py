@@ -163,7 +163,7 @@ def read_exit(ref: AttemptRef) -> ExitRecord | None:
     """Return the attempt's own exit record from the disk. Blocks."""
     try:
         found = exit_record(json.loads((ref.folder / f"exit-{ref.number}.json").read_bytes()))
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     return found if (found.attempt, found.token) == (ref.attempt, ref.token) else None
 
@@ -216,13 +216,13 @@ async def find(ref: AttemptRef) -> Found:
                     return Found("alive", started=Started(told["pid"], told["pid_started_at"]))
         # Only now: a runner that went between the two looks has written it before it went.
         found = await asyncio.to_thread(_on_disk, ref)
-        if found.state != "alive" or found.started or asyncio.get_running_loop().time() > deadline:
+        if found.state != "alive" or asyncio.get_running_loop().time() > deadline:
             return found
         await asyncio.sleep(LOOK_AGAIN_S)
 
 
 def _on_disk(ref: AttemptRef) -> Found:
-    """Say what files and processes tell; alive without ``started`` while the runner gets ready."""
+    """Say what files and processes tell; alive without ``started`` while nothing was spawned."""
     started = read_started(ref)
     record = read_exit(ref)
     if record:
@@ -232,7 +232,9 @@ def _on_disk(ref: AttemptRef) -> Found:
     if started is None:
         return Found("not_started")
     if not started or identity.is_running(started["runner_pid"], started["runner_started_at"]):
-        return Found("alive", detail="Its runner does not answer.")
+        child = started and started.get("pid")
+        known = Started(child, started["pid_started_at"]) if started and child else None
+        return Found("alive", started=known, detail="Its runner does not answer.")
     cgroup = started.get("cgroup") or ""
     own_cgroup = cgroup if cgroup.endswith(f"/quarterdeck/{ref.attempt}") else None
     ended = tree.end_leftovers(started.get("pid", 0), started.get("pid_started_at", 0), own_cgroup)

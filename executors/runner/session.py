@@ -59,6 +59,8 @@ class Session:
             self._conclude,
             relay=self.relay,
         )
+        self.loop.on_signal(signal.SIGTERM, self._told_to_end)
+        self.loop.on_signal(signal.SIGCHLD, self._reap)
 
     def start(self) -> Message:
         """Start the attempt unless it was started before; returns the answer to the request."""
@@ -74,8 +76,6 @@ class Session:
 
     def serve(self) -> int:
         """Serve until the end is recorded; returns the child's exit code."""
-        self.loop.on_signal(signal.SIGTERM, self._told_to_end)
-        self.loop.on_signal(signal.SIGCHLD, self._reap)
         self._beat_later()
         self._reap()
         self.loop.run()

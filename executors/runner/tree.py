@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import time
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable
 from executors.runner.identity import below, is_running, running
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+PRCTL = ctypes.CDLL(None, use_errno=True).prctl
 FREEZE_WAIT_S = 0.5
 # A tree that starts processes faster than it is walked is killed without having been stopped.
 WALKS = 50
@@ -23,7 +25,7 @@ WALKS = 50
 
 def become_subreaper() -> None:
     """Be the parent of all orphans below: nothing leaves the tree by a double fork."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    PRCTL(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def send(pids: Iterable[int], number: int) -> None:
@@ -85,19 +87,29 @@ class Cgroup:
             os.close(fd)
 
 
-def make_cgroup(attempt: str) -> Cgroup | None:
-    """Make an attempt's cgroup below the one that this process is in; None where that is not allowed."""
+@functools.cache
+def cgroup_root() -> str | None:
+    """Return the folder of this process' own cgroup v2; None where there is none."""
     try:
         with open("/proc/self/mounts") as source:
-            mounts = [line.split() for line in source]
+            mount = next(fields[1] for line in source if (fields := line.split())[2] == "cgroup2")
         with open("/proc/self/cgroup") as source:
             own = next(line.strip()[3:] for line in source if line.startswith("0::"))
-        root = next(fields[1] for fields in mounts if fields[2] == "cgroup2")
-        path = f"{root}{own.rstrip('/')}/quarterdeck/{attempt}"
-        os.makedirs(path, exist_ok=True)
     except (OSError, StopIteration):
         return None
-    return Cgroup(path) if os.access(f"{path}/cgroup.procs", os.W_OK) else None
+    return mount + own.rstrip("/")
+
+
+def make_cgroup(attempt: str) -> Cgroup | None:
+    """Make an attempt's cgroup below the one that this process is in; None where that is not allowed."""
+    root = cgroup_root()
+    path = f"{root}/quarterdeck/{attempt}"
+    try:
+        if root:
+            os.makedirs(path, exist_ok=True)
+    except OSError:
+        return None
+    return Cgroup(path) if root and os.access(f"{path}/cgroup.procs", os.W_OK) else None
 
 
 class Tree:

@@ -162,9 +162,7 @@ def test_a_full_disk_holds_then_drops_and_says_so(tmp_path: Path, path: Path, sp
     assert records(path)[-1] == (b"stdout", b"F", b"after")
 
 
-def test_a_record_that_only_half_fitted_is_completed(
-    spool: Spool, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_record_that_only_half_fitted_is_completed(spool: Spool, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     room = [20]
     write = os.write
 

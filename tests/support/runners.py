@@ -1,0 +1,79 @@
+"""Runtime folders with a host: what was started in them is ended afterwards."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from executors import link
+from supervisor.engine.ports import AttemptRef, Executor, Launch, Signal
+from tests.support.attempts import Home, home, ref_of
+from tests.wait import until
+
+
+@contextmanager
+def home_with_host(tmp_path: Path) -> Iterator[Home]:
+    """A home; its host and runners are killed afterwards, with everything below them."""
+    with home(tmp_path) as place:
+        try:
+            yield place
+        finally:
+            for process in runners(place.run):
+                with suppress(psutil.NoSuchProcess):
+                    for below in (*process.children(recursive=True), process):
+                        with suppress(psutil.NoSuchProcess):
+                            below.kill()
+
+
+def runners(run: Path) -> list[psutil.Process]:
+    """The host of a runtime folder and the runners that it forked."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if str(run) in process.cmdline():
+                found.append(process)
+    return found
+
+
+def host_pid(run: Path) -> int:
+    """The process that listens: the first of its family."""
+    pids = {process.pid for process in runners(run)}
+    return next(process.pid for process in runners(run) if process.ppid() not in pids)
+
+
+def runner_pid(ref: AttemptRef) -> int:
+    """The runner of one attempt."""
+    return int((link.read_started(ref) or {})["runner_pid"])
+
+
+def kill(pid: int) -> None:
+    """kill -9."""
+    os.kill(pid, signal.SIGKILL)
+
+
+async def news(executor: Executor, launch: Launch) -> list[Signal]:
+    """Everything that is told of an attempt, to its end."""
+    return [told async for told in executor.watch(ref_of(launch))]
+
+
+async def pids_in(path: Path, count: int = 1) -> list[int]:
+    """The pids that a child wrote to a file, once there are so many."""
+
+    def written() -> list[int]:
+        return [int(pid) for pid in re.findall(r"(\d+)\n", path.read_text())] if path.exists() else []
+
+    await until(lambda: len(written()) >= count, what=str(path))
+    return written()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process can still do something."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
