@@ -47,8 +47,13 @@ class Store:
         try:
             await asyncio.to_thread(anchor.keep, conn)
             reader = await Reader.open(path)
-        except BaseException:
+        except BaseException as error:
             conn.close()
+            if isinstance(error, OSError):
+                raise StoreError(
+                    f"The audit log's anchor cannot be written: {error}.",
+                    hint="Check that its folder belongs to you and that the disk has room.",
+                ) from error
             raise
         return cls(path, Writer(conn, anchor.keep), reader)
 
