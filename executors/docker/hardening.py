@@ -51,7 +51,8 @@ def create_body(launch: Launch, container: ContainerLaunch) -> dict[str, Any]:
             "MemorySwap": profile.memory_mb * MEGABYTE,  # memory and swap together: no swap
             "NanoCpus": round(profile.cpus * 1_000_000_000),
             "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
-            "Tmpfs": {"/tmp": _tmpfs(profile, ""), home: _tmpfs(profile, profile.user)},  # noqa: S108 - the container's
+            # Owned by the user: an image whose /tmp is not open to all would pass its mode on.
+            "Tmpfs": {path: _tmpfs(profile) for path in ("/tmp", home)},  # noqa: S108 - the container's
             "Mounts": list(_mounts(container, home)),
             "RestartPolicy": {"Name": "no"},
             "AutoRemove": False,
@@ -116,9 +117,9 @@ def _working_folder(cwd: Path, clone: Path) -> str:
     return str(PurePosixPath(WORKSPACE) / below)
 
 
-def _tmpfs(profile: ContainerProfile, owner: str) -> str:
+def _tmpfs(profile: ContainerProfile) -> str:
     options = f"rw,exec,nosuid,nodev,size={profile.tmpfs_mb}m"
-    user, _, group = owner.partition(":")
+    user, _, group = profile.user.partition(":")
     if user.isdecimal() and (not group or group.isdecimal()):
         return f"{options},mode=0700,uid={user},gid={group or user}"
     return f"{options},mode=1777"

@@ -127,7 +127,7 @@ def busybox_tree() -> bytes:
     """The image's root folder as a tar file."""
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w") as tree:
-        for name, mode in (("bin", 0o755), ("etc", 0o755), ("home", 0o755), ("proc", 0o755), ("tmp", 0o1777)):
+        for name, mode in (("bin", 0o755), ("etc", 0o755), ("home", 0o755), ("proc", 0o755), ("tmp", 0o755)):
             folder = tarfile.TarInfo(name)
             folder.type, folder.mode = tarfile.DIRTYPE, mode
             tree.addfile(folder)
