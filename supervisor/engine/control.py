@@ -23,7 +23,7 @@ from supervisor.store import attempts, outbox, projects, sessions
 
 S = SessionStatus
 
-SEND_WAIT_S = 5.0
+SEND_WAIT_S = 10.0
 """How long `send` waits to see the message arrive before it says that it is on its way."""
 
 
@@ -109,6 +109,12 @@ class Control:
                 raise Refused(
                     f"{session.name} is {session.status}; nothing there reads a message.",
                     hint=f"Use `quarterdeck continue {session.name} --prompt …`.",
+                )
+            if session.status is S.WAITING:
+                # Text that is typed into an open dialog could answer it.
+                raise Refused(
+                    f"{session.name} asks a question, and a message could answer it by accident.",
+                    hint=f"Answer it first: quarterdeck attach {session.name}.",
                 )
             if session.mode == "autonomous" and (adapter.message(text) is None or attempt.input_closed_at):
                 raise Refused(

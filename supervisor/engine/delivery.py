@@ -84,6 +84,9 @@ class Delivery:
         hit("message.after_write")
         if item.kind == "reply":
             await self._mark_sent(item, attempt)
+        elif session.mode == "dispatch":
+            # The terminal showed the text before Enter was pressed.
+            await self.services.ledger.commit(lambda t: outbox.delivered(t.conn, attempt.id, item.body.decode()))
 
     async def _mark_sent(self, item: outbox.Entry, attempt: Attempt) -> None:
         await self.services.ledger.commit(lambda t: outbox.sent(t.conn, item.id, attempt.id, t.now))
