@@ -91,9 +91,7 @@ class Relay:
             if self._stopping:
                 return 128 + signal.SIGTERM
             return self._begin(stdin=bool(about["Config"]["OpenStdin"]))
-        with contextlib.suppress(OSError):
-            # The container's stdin ended with the relay that held it: whoever writes here shall know.
-            os.close(0)
+        close_stdin()
         ended = state["Status"] in ENDED
         if self._stopping and not ended:
             self.stop()
@@ -159,6 +157,12 @@ def pump(connection: Any) -> None:
         while data := os.read(0, 65536):
             connection.sendall(data)
         connection.shutdown(1)
+
+
+def close_stdin() -> None:
+    """Take no input: a container's stdin ended with the relay that held it, and whoever writes shall know."""
+    with contextlib.suppress(OSError):
+        os.close(0)
 
 
 def say(sentence: str, code: int = CANNOT) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, BinaryIO
 
 ANSWER_TIMEOUT_S = 30.0
@@ -49,33 +50,27 @@ class Wire:
 
     def attach(self, target: str) -> tuple[socket.socket, BinaryIO]:
         """Attach to a container: the socket to write stdin to, and the file to read frames from."""
-        connection = self._connect(ANSWER_TIMEOUT_S)
-        try:
-            connection.sendall(
-                f"POST {target} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
-                "Content-Length: 0\r\n\r\n".encode()
-            )
-            answer = connection.makefile("rb")
-            self._expect(answer, 101, 200)
-            connection.settimeout(None)
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, OSError):
-                raise EngineGoneError(str(error)) from error
-            raise
-        return connection, answer
+        head = f"POST {target} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+        return self._stream(head + "Content-Length: 0\r\n\r\n", 101, 200)
 
     def logs(self, target: str) -> BinaryIO:
         """Open a container's log as a file of frames."""
-        try:
-            with self._connect(ANSWER_TIMEOUT_S) as connection:
-                connection.sendall(f"GET {target} HTTP/1.0\r\n\r\n".encode())
-                answer = connection.makefile("rb")
-                self._expect(answer, 200)
-                connection.settimeout(None)
-        except OSError as error:
-            raise EngineGoneError(str(error)) from error
+        connection, answer = self._stream(f"GET {target} HTTP/1.0\r\n\r\n", 200)
+        connection.close()  # the file holds it open
         return answer
+
+    def _stream(self, head: str, *expected: int) -> tuple[socket.socket, BinaryIO]:
+        with ExitStack() as opened:
+            try:
+                connection = opened.enter_context(self._connect(ANSWER_TIMEOUT_S))
+                answer = opened.enter_context(connection.makefile("rb"))
+                connection.sendall(head.encode())
+                self._expect(answer, *expected)
+                connection.settimeout(None)
+            except OSError as error:
+                raise EngineGoneError(str(error)) from error
+            opened.pop_all()
+            return connection, answer
 
     def _connect(self, timeout: float | None) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
