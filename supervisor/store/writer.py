@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 from supervisor.model.errors import StoreError
@@ -29,8 +30,8 @@ INGEST_WAITING: Final = 64
 INGEST_BESIDE_DECISIONS: Final = 1
 """Ingest submissions in a round that has decisions: the decisions wait for them, and ingest never starves."""
 
-ROUND_LIMIT: Final = 256
-"""Submissions in one round, so that a stream of decisions cannot put off its commit."""
+ROUND_S: Final = 0.01
+"""Seconds after which a round takes nothing more, so that much work cannot put off the commit of any."""
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Writer:
         self._decisions: deque[_Submission] = deque()
         self._ingest: deque[_Submission] = deque()
         self._ingest_taken = 0
+        self._began = 0.0
         self._closing = False
         self._ended = False
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
@@ -122,6 +124,7 @@ class Writer:
     def _round(self) -> None:
         taken: list[_Submission] = []
         self._ingest_taken = 0
+        self._began = monotonic()
         try:
             self._conn.execute("BEGIN IMMEDIATE")
             while (submission := self._next(taken)) is not None:
@@ -138,7 +141,7 @@ class Writer:
 
     def _next(self, taken: list[_Submission]) -> _Submission | None:
         self._collect()
-        if len(taken) >= ROUND_LIMIT:
+        if taken and monotonic() - self._began > ROUND_S:
             return None
         if self._decisions:
             return self._decisions.popleft()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,18 +13,23 @@ from pathlib import Path
 import pytest
 
 from supervisor.model.errors import NotFound, StoreError
-from supervisor.store.writer import INGEST_WAITING, ROUND_LIMIT, Writer
+from supervisor.store.writer import INGEST_WAITING, ROUND_S, Writer
 from tests.wait import until, wait_until
 
 
 class Connection(sqlite3.Connection):
-    """A connection whose next statement of a kind fails."""
+    """A connection whose next statements of a kind fail."""
 
-    fails: str | None = None
+    fails = ""
+    times = 0
+
+    def fail(self, fails: str, times: int = 1) -> None:
+        """Let the next ``times`` statements that begin with ``fails`` fail."""
+        self.fails, self.times = fails, times
 
     def execute(self, sql: str, parameters: object = (), /) -> sqlite3.Cursor:
-        if self.fails is not None and sql.startswith(self.fails):
-            self.fails = None
+        if self.times and sql.startswith(self.fails):
+            self.times -= 1
             error = sqlite3.OperationalError("disk I/O error")
             error.sqlite_errorcode = sqlite3.SQLITE_IOERR
             raise error
@@ -148,14 +154,24 @@ async def test_a_decision_waits_for_one_ingest_submission_at_most(bench: Bench) 
     assert bench.stored() == list(range(20))
 
 
-async def test_a_stream_of_decisions_is_committed_on_the_way_and_does_not_starve_ingest(bench: Bench) -> None:
-    with bench.held():
-        await settle()
-        deciding = [asyncio.ensure_future(bench.add(number)) for number in range(3 * ROUND_LIMIT)]
-        ingesting = asyncio.ensure_future(bench.add(9_999, urgent=False))
-        await settle()
-    await asyncio.gather(*deciding, ingesting)
+@pytest.mark.parametrize("urgent", [True, False])
+async def test_a_round_that_lasts_is_committed_on_the_way(urgent: bool, bench: Bench) -> None:
+    def slow(conn: sqlite3.Connection) -> None:
+        begun = time.monotonic()
+        while time.monotonic() - begun < ROUND_S / 2:
+            pass
+
+    await asyncio.gather(*(bench.writer.submit(slow, urgent=urgent) for _ in range(12)))
     assert bench.commits >= 3
+
+
+async def test_a_stream_of_decisions_does_not_starve_ingest(bench: Bench) -> None:
+    ingesting = asyncio.ensure_future(bench.add(-1, urgent=False))
+    decisions = 0
+    while not ingesting.done():
+        await asyncio.gather(bench.add(decisions), bench.add(decisions + 1))
+        decisions += 2
+        assert decisions < 100
 
 
 async def test_ingest_is_held_back_when_much_of_it_waits(bench: Bench) -> None:
@@ -200,7 +216,7 @@ async def test_callers_wake_in_the_order_of_the_commits(bench: Bench) -> None:
 
 @pytest.mark.parametrize("statement", ["BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"])
 async def test_a_failed_round_keeps_nothing_of_those_who_are_told(statement: str, bench: Bench) -> None:
-    bench.conn.fails = statement
+    bench.conn.fail(statement)
     results = await asyncio.gather(*(bench.add(number) for number in range(5)), return_exceptions=True)
     failed = [result for result in results if isinstance(result, StoreError)]
     assert failed
@@ -215,7 +231,7 @@ async def test_a_failed_commit_is_told_to_everyone_in_its_round(bench: Bench) ->
         await settle()
         adding = [asyncio.ensure_future(bench.add(number)) for number in range(5)]
         await settle()
-        bench.conn.fails = "COMMIT"
+        bench.conn.fail("COMMIT", times=100)
     results = await asyncio.gather(bench.holding, *adding, return_exceptions=True)
     assert [type(result) for result in results] == [StoreError] * 6
     assert len({id(result) for result in results}) == 6, "each gets an error of its own to raise"
