@@ -50,9 +50,9 @@ class Cut(Exception):
 
 
 class ModelServer:
-    """Serves a script on 127.0.0.1 while it is entered. ``requests`` holds the bodies that came."""
+    """Serves a script on an address of this machine while it is entered. ``requests`` holds the bodies that came."""
 
-    def __init__(self, answers: Iterable[Answer]) -> None:
+    def __init__(self, answers: Iterable[Answer], host: str = "127.0.0.1") -> None:
         self._answers = iter(answers)
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
@@ -63,9 +63,9 @@ class ModelServer:
         class Handler(_Handler):
             model = server
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = ThreadingHTTPServer((host, 0), Handler)
         self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self.url = f"http://{host}:{self._http.server_address[1]}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
