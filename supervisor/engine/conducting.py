@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from supervisor.model.statuses import ATTEMPT_ENDED, SESSION_ENDED, AttemptStatu
 from supervisor.store import attempts, projects, sessions, tokens
 
 log = logging.getLogger(__name__)
+
+FIND_AGAIN_S = 2.0
+"""How soon an executor that did not answer is asked again."""
 
 
 class Conductor:
@@ -117,35 +121,40 @@ class Conductor:
     # --- after a start of the supervisor ---------------------------------------------------
 
     async def recover(self) -> int:
-        """Decide every attempt that was under way; returns how many are alive and were adopted.
+        """Take every attempt that was under way up again; returns how many there are.
 
         Alive: adopted. Exit record: finished. Never started: the same attempt is started.
-        Started, gone, no record: lost.
+        Started, gone, no record: lost. An executor that does not answer now is asked again until it does,
+        and does not hold up the others.
         """
         hit("recovery.begin")
         live, preparing = await self._services.ledger.commit(_under_way)
-        adopted = 0
         for session, attempt in live:
-            found = await self._services.executor(session).find(self._services.ref(attempt, session))
-            await self._note_recovery(session, attempt, found)
-            adopted += found.state == "alive"
-            self._resume(session, attempt, found)
+            self._services.tasks.start(f"run {session.id}", self._take_up(session, attempt))
         for session in preparing:
             self.begin(session)
         hit("recovery.adopted")
         self.scheduler.kick()
-        return adopted
+        return len(live)
 
-    def _resume(self, session: Session, attempt: Attempt, found: Found) -> None:
+    async def _take_up(self, session: Session, attempt: Attempt) -> None:
+        found = await self._find(session, attempt)
+        await self._note_recovery(session, attempt, found)
         if found.state == "not_started":
-            self.begin(session)
+            await self._run(session)
         elif found.state == "alive" and found.started is not None:
-            self._services.tasks.start(f"run {session.id}", self._adopt(session, attempt, found.started))
+            await self._adopt(session, attempt, found.started)
         else:
             ref = self._services.ref(attempt, session)
-            self._services.tasks.start(
-                f"run {session.id}", self._keeper.finish(session.id, attempt.id, ref, found.exit)
-            )
+            await self._keeper.finish(session.id, attempt.id, ref, found.exit)
+
+    async def _find(self, session: Session, attempt: Attempt) -> Found:
+        while True:
+            try:
+                return await self._services.executor(session).find(self._services.ref(attempt, session))
+            except QuarterdeckError as error:
+                log.warning("What became of %s cannot be seen now: %s", session.name, error)
+                await asyncio.sleep(FIND_AGAIN_S)
 
     async def _adopt(self, session: Session, attempt: Attempt, started: Started) -> None:
         if attempt.status is AttemptStatus.STARTING:
