@@ -73,9 +73,10 @@ def squeeze(screen: str) -> str:
 
 
 async def _look(command: Command, pane: str) -> Look:
-    lines, scrolled = await asyncio.gather(
-        command("capture-pane", "-p", "-t", pane),
+    # In this order: a screen that scrolls in between shows up as one that changed, not as the same.
+    scrolled, lines = await asyncio.gather(
         command("display-message", "-p", "-t", pane, "#{history_size}"),
+        command("capture-pane", "-p", "-t", pane),
     )
     return Look(squeeze("".join(lines)), "".join(scrolled))
 

@@ -111,6 +111,9 @@ def private_dockerd() -> Iterator[Dockerd]:
         yield dockerd
     finally:
         dockerd.stop()
+        # A dockerd that was killed leaves its data folder mounted on itself.
+        while os.path.ismount(folder / "data"):
+            subprocess.run(["umount", folder / "data"], check=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
