@@ -16,15 +16,15 @@ from supervisor.engine.ports import AgentAdapter, Found, Started
 from supervisor.engine.scheduling import Scheduler
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Project, Session
-from supervisor.model.errors import QuarterdeckError
+from supervisor.model.errors import QuarterdeckError, StoreError
 from supervisor.model.events import EventType
 from supervisor.model.statuses import ATTEMPT_ENDED, SESSION_ENDED, AttemptStatus, SessionStatus
 from supervisor.store import attempts, projects, sessions, tokens
 
 log = logging.getLogger(__name__)
 
-FIND_AGAIN_S = 2.0
-"""How soon an executor that did not answer is asked again."""
+TRY_AGAIN_S = 2.0
+"""How soon an executor that did not answer, or a database that was full, is tried again."""
 
 
 class Conductor:
@@ -57,10 +57,37 @@ class Conductor:
                 lambda t: (projects.get(t.conn, session.project), _starting(t, session))
             )
             session, attempt = await self._start(session, project, attempt)
+        except StoreError as error:
+            log.warning("%s: its start cannot be stored now: %s", session.name, error)
+            await asyncio.sleep(TRY_AGAIN_S)
+            await self._start_again(session)
         except QuarterdeckError as error:
             await self._not_started(session, error)
-            return
-        await self._keeper.keep(session, attempt)
+        else:
+            await self._see_through(session, attempt)
+
+    async def _start_again(self, session: Session) -> None:
+        """Go on from what is stored of a start that was cut off: what was spawned must not be spawned twice."""
+        attempt = await self._services.ledger.store.read(attempts.latest, session.id)
+        if attempt is not None and attempt.status is AttemptStatus.STARTING:
+            await self._take_up(session, attempt)
+        else:
+            await self._run(session)
+
+    async def _see_through(self, session: Session, attempt: Attempt, found: Found | None = None) -> None:
+        """Follow an attempt to its stored end. What fails on the way (a full disk, say) is tried again."""
+        ref = self._services.ref(attempt, session)
+        while True:
+            try:
+                if found is None or found.state == "alive":
+                    await self._keeper.keep(session, attempt)
+                else:
+                    await self._keeper.finish(session.id, attempt.id, ref, found.exit)
+                return
+            except QuarterdeckError as error:
+                log.warning("%s cannot be followed now: %s", session.name, error)
+                await asyncio.sleep(TRY_AGAIN_S)
+                found = await self._find(session, attempt)
 
     async def _start(self, session: Session, project: Project, attempt: Attempt | None) -> tuple[Session, Attempt]:
         loaded = self._services.config_for(Path(project.root))
@@ -145,8 +172,7 @@ class Conductor:
         elif found.state == "alive" and found.started is not None:
             await self._adopt(session, attempt, found.started)
         else:
-            ref = self._services.ref(attempt, session)
-            await self._keeper.finish(session.id, attempt.id, ref, found.exit)
+            await self._see_through(session, attempt, found)
 
     async def _find(self, session: Session, attempt: Attempt) -> Found:
         while True:
@@ -154,12 +180,12 @@ class Conductor:
                 return await self._services.executor(session).find(self._services.ref(attempt, session))
             except QuarterdeckError as error:
                 log.warning("What became of %s cannot be seen now: %s", session.name, error)
-                await asyncio.sleep(FIND_AGAIN_S)
+                await asyncio.sleep(TRY_AGAIN_S)
 
     async def _adopt(self, session: Session, attempt: Attempt, started: Started) -> None:
         if attempt.status is AttemptStatus.STARTING:
             attempt = await self._launcher.record_start(session, attempt, started)
-        await self._keeper.keep(session, attempt)
+        await self._see_through(session, attempt)
 
     async def _note_recovery(self, session: Session, attempt: Attempt, found: Found) -> None:
         def store(transaction: Transaction) -> None:
