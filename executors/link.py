@@ -64,6 +64,13 @@ class Link:
         answer: Message = json.loads(lines[0])
         return answer
 
+    async def answer(self, message: Message, seconds: float) -> Message:
+        """Like `request`; QuarterdeckError when there is no answer within so many seconds."""
+        try:
+            return await asyncio.wait_for(self.request(message), seconds)
+        except TimeoutError as error:
+            raise QuarterdeckError("The runner does not answer.", hint="It may be stopped (SIGSTOP).") from error
+
     async def receive(self) -> list[bytes]:
         """Return the lines that came since the last time, at least one; none when the runner went away."""
         loop = asyncio.get_running_loop()
@@ -129,13 +136,11 @@ async def ask(ref: AttemptRef, message: Message) -> None:
     """Have the runner of an attempt do something; Refused when it does not, or is not there."""
     try:
         async with await Link.open(socket_path(ref.run, ref.attempt)) as link:
-            answer = await asyncio.wait_for(link.request({**message, "attempt": ref.attempt}), ANSWER_S)
+            answer = await link.answer({**message, "attempt": ref.attempt}, ANSWER_S)
     except NOBODY as error:
         raise Refused(
             "The attempt is not running.", hint="`quarterdeck sessions show` tells how it ended.", code="ended"
         ) from error
-    except TimeoutError as error:
-        raise QuarterdeckError("The runner does not answer.", hint="It may be stopped (SIGSTOP).") from error
     if not answer["ok"]:
         raise Refused(answer["message"], code=answer["code"])
 

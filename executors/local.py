@@ -18,6 +18,9 @@ from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 
 RUNNER: Final = Path(__file__).with_name("runner")
 HOST_START_S = 10.0
+START_S = 30.0
+# A start that is repeated starts nothing twice, so it survives the death of its host.
+HOST_DEATHS = 3
 NO_TERMINAL: Final = "A process without a terminal cannot be attached to."
 
 
@@ -53,14 +56,14 @@ class LocalExecutor:
         """Start an attempt under a runner of its own."""
         await asyncio.to_thread(launch.folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         request = {"op": "start", "own": False, **link.launch_fields(launch)}
-        async with await self.host(launch.run) as host:
-            try:
-                return link.started_from(await host.request(request))
-            except link.NOBODY as error:
-                raise QuarterdeckError(
-                    "The runner's host went away while it started an attempt.",
-                    hint="Start it again: an attempt is never started twice.",
-                ) from error
+        for _ in range(HOST_DEATHS):
+            with contextlib.suppress(*link.NOBODY):
+                async with await self.host(launch.run) as host:
+                    return link.started_from(await host.answer(request, START_S))
+        raise QuarterdeckError(
+            "The runner's host goes away whenever it is to start an attempt.",
+            hint=f"{launch.run / 'host.log'} says why.",
+        )
 
     async def host(self, run: Path) -> link.Link:
         """Connect to the host of a runtime folder, which is started when there is none."""

@@ -88,7 +88,7 @@ class OwnedRuns:
                     self._answer(told)
                 elif told["ev"] == "exited":
                     self._exits.put_nowait(link.exit_record(told["record"]))
-        except ConnectionResetError:
+        except (ConnectionResetError, BrokenPipeError):
             pass
         finally:
             self._exits.put_nowait(None)

@@ -126,7 +126,7 @@ class Host:
             elif not (os.WIFSTOPPED(status) or os.WIFCONTINUED(status)):
                 self._runners.discard(pid)
         self._owned.settle()
-        if not self._owned.attempts():
+        if not self._owned.has_children:
             self._end_orphans()
 
     def _end_orphans(self) -> None:

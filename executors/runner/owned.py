@@ -34,8 +34,13 @@ class Owned:
         self._write_due = False
         self._beats = False
 
+    @property
+    def has_children(self) -> bool:
+        """Whether anything runs."""
+        return bool(self._by_pid)
+
     def attempts(self) -> list[str]:
-        """Return what has not ended."""
+        """Return what has not ended, or whose end is not durable yet."""
         return list(self._by_attempt)
 
     def child(self, attempt: str) -> Child | None:

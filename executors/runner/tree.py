@@ -103,13 +103,17 @@ def cgroup_root() -> str | None:
 def make_cgroup(attempt: str) -> Cgroup | None:
     """Make an attempt's cgroup below the one that this process is in; None where that is not allowed."""
     root = cgroup_root()
+    if root is None:
+        return None
     path = f"{root}/quarterdeck/{attempt}"
     try:
-        if root:
-            os.makedirs(path, exist_ok=True)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        # One that is there already was left by something else, and might be frozen.
+        Cgroup(path).remove()
+        os.mkdir(path)
     except OSError:
         return None
-    return Cgroup(path) if root and os.access(f"{path}/cgroup.procs", os.W_OK) else None
+    return Cgroup(path) if os.access(f"{path}/cgroup.procs", os.W_OK) else None
 
 
 class Tree:

@@ -574,7 +574,7 @@ async def test_beats_come_by_themselves(executor: LocalExecutor, place: Home) ->
 
 
 async def test_rings_are_few_while_nobody_listens(executor: LocalExecutor, place: Home) -> None:
-    launch = place.launch("bell", "sh", "-c", "read go; seq 1 200000; read end", stdin="pipe")
+    launch = place.launch("bell", "sh", "-c", "read go; seq 1 200000; read end", stdin="pipe", heartbeat_s=600)
     ref = ref_of(launch)
     await executor.start(launch)
     watching = executor.watch(ref)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,9 +13,10 @@ from pathlib import Path
 import psutil
 
 from executors import link
+from executors.runner.tree import Cgroup
 from supervisor.engine.ports import AttemptRef, Executor, Launch, Signal
 from tests.support.attempts import Home, home, ref_of
-from tests.wait import until
+from tests.wait import until, wait_until
 
 
 @contextmanager
@@ -29,6 +31,11 @@ def home_with_host(tmp_path: Path) -> Iterator[Home]:
                     for below in (*process.children(recursive=True), process):
                         with suppress(psutil.NoSuchProcess):
                             below.kill()
+            for started in place.run.glob("*.started"):
+                with suppress(ValueError):
+                    if path := json.loads(started.read_text()).get("cgroup"):
+                        wait_until(lambda path=path: not Cgroup(path).processes())  # type: ignore[misc]
+                        Cgroup(path).remove()
 
 
 def runners(run: Path) -> list[psutil.Process]:

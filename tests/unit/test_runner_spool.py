@@ -150,7 +150,8 @@ def test_a_full_disk_holds_then_drops_and_says_so(tmp_path: Path, path: Path, sp
         spool.write(b"stdout", chunk)
     for _ in range(3):
         spool.write(b"stdout", b"lost\n")
-    assert spool.behind
+    held = spool.behind
+    assert held
     path.unlink()
     spool.flush()
     assert not spool.behind
