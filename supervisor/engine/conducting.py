@@ -12,7 +12,7 @@ from supervisor.engine.keeping import Keeper
 from supervisor.engine.launching import Launcher
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.metadata import write_metadata
-from supervisor.engine.ports import AgentAdapter, Found, Started
+from supervisor.engine.ports import AgentAdapter, Found
 from supervisor.engine.scheduling import Scheduler
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Project, Session
@@ -166,11 +166,17 @@ class Conductor:
 
     async def _take_up(self, session: Session, attempt: Attempt) -> None:
         found = await self._find(session, attempt)
-        await self._note_recovery(session, attempt, found)
+        try:
+            await self._note_recovery(session, attempt, found)
+            if found.started is not None and attempt.status is AttemptStatus.STARTING:
+                attempt = await self._launcher.record_start(session, attempt, found.started)
+        except StoreError as error:
+            log.warning("%s cannot be taken up now: %s", session.name, error)
+            await asyncio.sleep(TRY_AGAIN_S)
+            await self._take_up(session, attempt)
+            return
         if found.state == "not_started":
             await self._run(session)
-        elif found.state == "alive" and found.started is not None:
-            await self._adopt(session, attempt, found.started)
         else:
             await self._see_through(session, attempt, found)
 
@@ -181,11 +187,6 @@ class Conductor:
             except QuarterdeckError as error:
                 log.warning("What became of %s cannot be seen now: %s", session.name, error)
                 await asyncio.sleep(TRY_AGAIN_S)
-
-    async def _adopt(self, session: Session, attempt: Attempt, started: Started) -> None:
-        if attempt.status is AttemptStatus.STARTING:
-            attempt = await self._launcher.record_start(session, attempt, started)
-        await self._see_through(session, attempt)
 
     async def _note_recovery(self, session: Session, attempt: Attempt, found: Found) -> None:
         def store(transaction: Transaction) -> None:
