@@ -35,7 +35,6 @@ from supervisor.api.state import ServerState
 from supervisor.engine.bus import Bus
 from supervisor.engine.engine import Engine
 from supervisor.engine.ledger import Ledger
-from supervisor.engine.ports import Executor
 from supervisor.engine.secrets import SecretVault
 from supervisor.engine.services import Services
 from supervisor.engine.tasks import Tasks
@@ -98,15 +97,15 @@ class Daemon:
     async def _engine(self, store: Store, config: LiveConfig) -> Engine:
         paths = self._paths
         bus = Bus()
-        executors: dict[str, Executor] = {}
         local = LocalExecutor()
-        executors["local"] = local
-        executors["tmux"] = TmuxExecutor(paths.run)
-        executors["docker"] = DockerExecutor(local, config.current(None).settings.docker.host)
+        tmux = TmuxExecutor(paths.run)
+        self._stack.push_async_callback(tmux.close)
+        docker = DockerExecutor(local, config.current(None).settings.docker.host)
+        self._stack.push_async_callback(docker.close)
         services = Services(
             ledger=Ledger(store, bus),
             paths=paths,
-            executors=executors,
+            executors={"local": local, "tmux": tmux, "docker": docker},
             workspaces=GitWorkspaces(lambda root: config.current(root).settings.worktrees),
             adapter_for=adapter_for,
             config_for=config.current,
