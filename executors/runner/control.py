@@ -178,6 +178,11 @@ class Server:
         for watching in self._watchers.values():
             watching.discard(connection)
 
+    @property
+    def has_clients(self) -> bool:
+        """Whether anybody is connected."""
+        return bool(self._connections)
+
     def withdraw(self) -> None:
         """Remove the socket's name: nobody new is to come."""
         if self._path:

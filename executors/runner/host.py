@@ -18,6 +18,9 @@ from executors.runner.loop import READ, Loop
 from executors.runner.owned import Owned
 from executors.runner.session import first_start, run_session
 
+IDLE_S = float(os.environ.get("QUARTERDECK_HOST_IDLE_S", "300"))
+"""Seconds without a child, a client or a start after which a host goes away."""
+
 
 class Host:
     """Serves ``<run>/host.sock``."""
@@ -29,24 +32,35 @@ class Host:
         self._owned = Owned(self._loop, self._server, lambda pid: pid in self._runners)
         self._starting: dict[str, list[Connection]] = {}
         self._runners: set[int] = set()
+        self._started_since_look = False
 
     def listen(self) -> None:
         """Be found. Raises OSError."""
         self._server.listen(f"{self._run}/host.sock")
 
     def serve(self) -> None:
-        """Serve until it is told to quit."""
+        """Serve until it is told to quit, or has been of no use for a while: the next start makes a new one."""
         tree.become_subreaper()
         self._loop.on_signal(signal.SIGCHLD, self._reap)
         gc.collect()
         gc.freeze()
+        self._loop.call_later(IDLE_S, self._quit_when_idle)
         self._loop.run()
         self._server.withdraw()
+
+    def _quit_when_idle(self) -> None:
+        busy = self._runners or self._starting or self._owned.has_children or self._server.has_clients
+        if self._started_since_look or busy:
+            self._started_since_look = False
+            self._loop.call_later(IDLE_S, self._quit_when_idle)
+        else:
+            self._loop.stop()
 
     def _perform(self, connection: Connection, request: Message) -> Message | None:
         operation = request["op"]
         if operation == "start":
             launch = Launch(request)
+            self._started_since_look = True
             return self._owned.start(launch) if request["own"] else self._start(connection, launch)
         if operation == "list":
             return {"ok": True, "own": self._owned.attempts()}
