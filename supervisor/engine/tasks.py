@@ -19,7 +19,7 @@ class Tasks:
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start work under a name; a second start of a name that still runs is refused."""
-        if name in self._tasks:
+        if self.running(name):
             work.close()
             raise RuntimeError(f"The task {name} runs already.")
         task = asyncio.create_task(work, name=name)
@@ -29,7 +29,7 @@ class Tasks:
 
     def ensure(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start work unless work of that name is under way."""
-        if name not in self._tasks:
+        if not self.running(name):
             self.start(name, work())
 
     def cancel(self, name: str) -> bool:
@@ -38,12 +38,14 @@ class Tasks:
         return task.cancel() if task is not None else False
 
     def running(self, name: str) -> bool:
-        """Whether work of this name is under way."""
-        return name in self._tasks
+        """Whether work of this name is under way: it will still look at what happens from now on."""
+        task = self._tasks.get(name)
+        return task is not None and not task.done()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         name = task.get_name()
-        self._tasks.pop(name, None)
+        if self._tasks.get(name) is task:
+            del self._tasks[name]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s failed", name, exc_info=error)
             self.failures.append(f"{name}: {error}")
