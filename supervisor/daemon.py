@@ -10,10 +10,11 @@ import logging
 import os
 import shutil
 import signal
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import uvicorn
 
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 
 VERSION = importlib.metadata.version("quarterdeck")
 SHUTDOWN_S = 2
+LOCK_TRIES, LOCK_PAUSE_S = 20, 0.01
 
 
 class Daemon:
@@ -88,7 +90,9 @@ class Daemon:
         self._stack.push_async_callback(store.close)
         self.engine = await self._engine(store, config)
         self._stack.push_async_callback(self.engine.close)
-        self.state = ServerState(self.engine, VERSION, self._doctor(config), self._agents(config))
+        self.state = ServerState(
+            self.engine, VERSION, self._doctor(config), self._agents(config), lambda: config.problem
+        )
         adopted = await self.engine.start()
         if adopted:
             log.info("%d running attempts were adopted", adopted)
@@ -132,8 +136,11 @@ class Daemon:
         listener = bind(paths.socket)
         self._stack.callback(paths.socket.unlink, missing_ok=True)
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="api")
+        # Without its API a supervisor is of no use: it ends, and what `close` awaits says why.
+        serving.add_done_callback(lambda _: self.stop())
 
         async def close() -> None:
+            self.engine.bus.close()
             server.should_exit = True
             await serving
 
@@ -184,15 +191,13 @@ class _Server(uvicorn.Server):
 def _only_one(paths: Paths) -> Iterator[None]:
     """Hold the lock of this state folder; Refused when another supervisor has it."""
     with paths.lock.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _locked(lock):
             lock.seek(0)
             raise Refused(
                 f"A supervisor already runs (pid {lock.read().strip() or 'unknown'}).",
                 hint="`quarterdeck status` shows it; `quarterdeck stop` ends it.",
                 code="already_running",
-            ) from error
+            )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -200,9 +205,19 @@ def _only_one(paths: Paths) -> Iterator[None]:
         yield
 
 
+def _locked(lock: TextIO) -> bool:
+    """Take the lock. Clients that look whether it is taken hold it for an instant: that is waited out."""
+    for _ in range(LOCK_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(LOCK_PAUSE_S)
+    return False
+
+
 async def serve(paths: Paths) -> None:
     """Run a supervisor until it is asked to stop, by a client or by SIGTERM or SIGINT."""
-    notifier = Notifier()
+    notifier = Notifier.take()
     async with Daemon(paths) as daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

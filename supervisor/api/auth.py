@@ -40,16 +40,16 @@ class Principal:
 
 def owner_token(path: Path) -> str:
     """Return the owner's token; it is made on first use, readable by this user only."""
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        token = secrets.token_urlsafe(32)
-        temporary = path.with_name(f".token.{os.getpid()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w") as file:
-            file.write(token)
-        temporary.rename(path)
-        return token
+    # A crash of the machine can leave an empty file, which would keep its owner out for good.
+    if path.exists() and (known := path.read_text().strip()):
+        return known
+    token = secrets.token_urlsafe(32)
+    temporary = path.with_name(f".token.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w") as file:
+        file.write(token)
+    temporary.rename(path)
+    return token
 
 
 class Gate:

@@ -11,15 +11,26 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
 from supervisor.model import errors
-from supervisor.model.errors import QuarterdeckError, SupervisorUnreachable
+from supervisor.model.errors import NotFound, QuarterdeckError, SupervisorUnreachable
 
 TIMEOUT_S = 60.0
 
 Json = dict[str, Any]
+
+ENDED = ("completed", "failed", "cancelled", "archived")
+
+
+def at(noun: str, ref: str, what: str = "") -> str:
+    """Return the path of what a person names (``/sessions/fix/diff``); NotFound when nothing can have that name."""
+    if not ref or "/" in ref or ref in (".", ".."):
+        raise NotFound(f"There is no {noun} {ref!r}.", hint="Give an id, its unique beginning, or a name.")
+    path = f"/{noun}s/{quote(ref, safe='', errors='surrogateescape')}"
+    return f"{path}/{what}" if what else path
 
 
 class Client:
@@ -100,19 +111,24 @@ class Client:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                last = (await self.get("/events", limit=1))["events"]
-                found: Json = (await self.get(f"/sessions/{session}"))["session"]
-                if found["status"] in ENDED or _is_held(found):
+                last = await self.last_seq()
+                found: Json = (await self.get(at("session", session)))["session"]
+                if found["status"] in ENDED:
                     return found
                 missing_since = None
-                async for event in self.follow(last[-1]["seq"] if last else 0, session=found["id"]):
-                    if event["type"] == "status_changed" and event["payload"]["to"] in (*ENDED, "paused"):
+                async for event in self.follow(last, session=found["id"]):
+                    if event["type"] == "status_changed" and event["payload"]["to"] in ENDED:
                         break
             except SupervisorUnreachable:
                 missing_since = missing_since or loop.time()
                 if loop.time() - missing_since > TIMEOUT_S:
                     raise
                 await asyncio.sleep(0.2)
+
+    async def last_seq(self) -> int:
+        """Return the number of the newest event, 0 before the first."""
+        newest = (await self.get("/events", limit=1))["events"]
+        return newest[-1]["seq"] if newest else 0
 
     async def _between(self, after: int, query: Mapping[str, Any]) -> AsyncIterator[Json]:
         while True:
@@ -139,14 +155,6 @@ class Client:
         if response.is_error:
             raise _error(response)
         return response
-
-
-ENDED = ("completed", "failed", "cancelled", "archived")
-
-
-def _is_held(session: Json) -> bool:
-    """Whether a session waits for something that can take long, so that waiting for it makes no sense."""
-    return bool(session["status"] == "paused" and session["status_reason"]["signal"] == "limit")
 
 
 def _unreachable() -> SupervisorUnreachable:

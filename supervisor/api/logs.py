@@ -9,10 +9,16 @@ from typing import Any
 from supervisor.engine.spool import SpoolReader
 from supervisor.model.times import to_rfc3339
 
+PAGE_MIN, PAGE_MAX = 128 * 1024, 8 * 1024 * 1024
+"""Bytes of one page. The smallest holds any record, so reading on always gets further."""
+
 
 async def read_log(path: Path, offset: int, limit: int) -> dict[str, Any]:
-    """Return the lines between ``offset`` and about ``limit`` bytes on, and where to read on."""
-    return await asyncio.to_thread(_read, path, max(0, offset), max(4096, min(limit, 8_000_000)))
+    """Return the lines in about ``limit`` bytes from ``offset``, and where to read on.
+
+    ``partial`` is, per stream, the beginning of a line that ends in a later page, or has not ended yet.
+    """
+    return await asyncio.to_thread(_read, path, offset, max(PAGE_MIN, min(limit, PAGE_MAX)))
 
 
 def _read(path: Path, offset: int, limit: int) -> dict[str, Any]:
@@ -25,8 +31,6 @@ def _read(path: Path, offset: int, limit: int) -> dict[str, Any]:
     chunk = chunk[: chunk.rfind(b"\n") + 1]
     reader = SpoolReader()
     records = list(reader.read(chunk, offset))
-    # A prompt without a newline is part of what is on the screen: it is shown, and read again later.
-    end = offset + len(chunk)
     lines = [
         {
             "time": to_rfc3339(record.time or None),
@@ -36,4 +40,4 @@ def _read(path: Path, offset: int, limit: int) -> dict[str, Any]:
         for record in records
     ]
     partial = {stream: part.data.decode(errors="replace") for stream, part in reader.partials.items()}
-    return {"lines": lines, "partial": partial, "next_offset": end}
+    return {"lines": lines, "partial": partial, "next_offset": offset + len(chunk)}

@@ -27,12 +27,11 @@ class PeerCheckedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Close the connection of another user; the socket's mode should have kept them out already."""
+        super().connection_made(transport)
         connection = transport.get_extra_info("socket")
         uid = peer_uid(connection) if connection is not None else None
         if uid is not None and uid != os.geteuid():
             transport.abort()
-            return
-        super().connection_made(transport)
 
 
 def bind(path: Path) -> socket.socket:

@@ -6,10 +6,10 @@ Times are RFC 3339 UTC; keys are a contract that outside programs rely on.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from supervisor.model.entities import Attempt, AuditEntry, Project, Session
 from supervisor.model.events import Event
@@ -17,6 +17,36 @@ from supervisor.model.times import to_rfc3339
 
 TEXT_LIMIT = 1024 * 1024
 """Characters of a prompt or message."""
+
+NUMBER_LIMIT = 2**53
+"""Sequence numbers and offsets go up to what every JSON reader counts exactly."""
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("it holds a NUL byte")
+    return text
+
+
+def _variables(environment: dict[str, str]) -> dict[str, str]:
+    for name, value in environment.items():
+        if not name or "=" in name or "\0" in name or "\0" in value:
+            raise ValueError(f"{name!r} cannot be a variable of an environment")
+    return environment
+
+
+def _storable(document: dict[str, Any]) -> dict[str, Any]:
+    try:
+        msgspec.json.encode(document)
+    except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
+        raise ValueError("it nests too deeply, or holds a number or text that JSON cannot carry") from error
+    return document
+
+
+PlainText = Annotated[str, AfterValidator(_without_nul)]
+Document = Annotated[dict[str, Any], AfterValidator(_storable)]
+Number = Annotated[int, Field(ge=0, le=NUMBER_LIMIT)]
+"""A sequence number or an offset in bytes."""
 
 
 class Body(BaseModel):
@@ -28,52 +58,52 @@ class Body(BaseModel):
 class RunBody(Body):
     """Start a session. ``cwd`` is an absolute path inside the project."""
 
-    cwd: str
-    argv: list[str] = []
-    prompt: str | None = Field(None, max_length=TEXT_LIMIT)
+    cwd: PlainText
+    argv: list[PlainText] = []
+    prompt: PlainText | None = Field(None, max_length=TEXT_LIMIT)
     agent: str | None = None
     mode: Literal["autonomous", "dispatch"] | None = None
     executor: str | None = None
     task: str | None = None
     name: str | None = None
-    branch: str | None = None
-    base: str | None = None
-    image: str | None = None
+    branch: PlainText | None = None
+    base: PlainText | None = None
+    image: PlainText | None = None
     priority: int = Field(0, ge=-1000, le=1000)
-    budget_usd: float | None = Field(None, gt=0)
-    timeout_s: float | None = Field(None, gt=0)
-    environment: dict[str, str] = {}
+    budget_usd: float | None = Field(None, gt=0, le=1e9, allow_inf_nan=False)
+    timeout_s: float | None = Field(None, gt=0, le=1e9, allow_inf_nan=False)
+    environment: Annotated[dict[str, str], AfterValidator(_variables)] = {}
 
 
 class PathBody(Body):
     """A path on this machine, absolute."""
 
-    path: str
+    path: PlainText
 
 
 class TextBody(Body):
     """A message or prompt."""
 
-    text: str = Field(min_length=1, max_length=TEXT_LIMIT)
+    text: PlainText = Field(min_length=1, max_length=TEXT_LIMIT)
 
 
 class CommitBody(Body):
     """A commit message."""
 
-    message: str = Field(min_length=1, max_length=TEXT_LIMIT)
+    message: PlainText = Field(min_length=1, max_length=TEXT_LIMIT)
 
 
 class MergeBody(Body):
     """Where to merge; the project's default branch when None."""
 
-    into: str | None = None
+    into: PlainText | None = None
 
 
 class EmitBody(Body):
     """An event that a tool emits."""
 
     type: str
-    payload: dict[str, Any] = {}
+    payload: Document = {}
 
 
 class StopBody(Body):

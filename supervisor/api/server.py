@@ -8,12 +8,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from supervisor.api.auth import Gate
 from supervisor.api.handlers import projects, records, sessions, supervisor
 from supervisor.api.state import ServerState
-from supervisor.model.errors import InvalidInput, QuarterdeckError
+from supervisor.model.errors import InvalidInput, NotFound, QuarterdeckError
 
 BODY_LIMIT = 4 * 1024 * 1024
 """Bytes of a request body."""
@@ -23,13 +24,14 @@ log = logging.getLogger(__name__)
 
 def build(state: ServerState, gate: Gate) -> FastAPI:
     """Return the application."""
-    app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.server = state
     app.state.gate = gate
     for module in (supervisor, sessions, records, projects):
         app.include_router(module.router)
     app.add_exception_handler(QuarterdeckError, _refuse)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _unroutable)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(_Bounded)
     return app
@@ -59,6 +61,16 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return await _refuse(request, InvalidInput(f"{where}: {first['msg']}.", hint="See the API reference."))
 
 
+async def _unroutable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    if error.status_code == NotFound.http_status:
+        return await _refuse(
+            request, NotFound(f"There is nothing at {request.url.path}.", hint="See the API reference.")
+        )
+    problem = InvalidInput(f"{request.method} {request.url.path}: {error.detail}.", hint="See the API reference.")
+    return JSONResponse(error_json(problem), error.status_code)
+
+
 async def _failed(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     problem = QuarterdeckError(
@@ -77,7 +89,7 @@ class _Bounded:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             length = headers.get("content-length", "0")
-            if "transfer-encoding" in headers or not length.isdigit() or int(length) > BODY_LIMIT:
+            if "transfer-encoding" in headers or not length.isdecimal() or int(length) > BODY_LIMIT:
                 problem = InvalidInput(f"The request is larger than {BODY_LIMIT} bytes.", hint="Send less.")
                 await JSONResponse(error_json(problem), 413)(scope, receive, send)
                 return

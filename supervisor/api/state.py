@@ -19,12 +19,14 @@ from supervisor.store import projects, sessions
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """The engine and what belongs to this process. ``stop`` is set when the supervisor should end."""
+    """The engine and what belongs to this process. ``stop`` is set when the supervisor should end; ``config_problem``
+    says what is wrong with an edit of the configuration that is not in force."""
 
     engine: Engine
     version: str
     doctor: Callable[[bool], Awaitable[list[dict[str, Any]]]]
     agents: Callable[[], Awaitable[list[dict[str, Any]]]]
+    config_problem: Callable[[], str] = str
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     started: float = field(default_factory=time.monotonic)
 
@@ -37,6 +39,13 @@ def state_of(request: Request) -> ServerState:
 async def session_of(request: Request, ref: str) -> Session:
     """Return the session that an id, its unique beginning, or a name means; NotFound when none."""
     return await state_of(request).engine.store.read(sessions.resolve, ref)
+
+
+async def project_named(request: Request, ref: str | None) -> str | None:
+    """Return the id of the project that a person names; None when they name none."""
+    if ref is None:
+        return None
+    return (await state_of(request).engine.store.read(projects.resolve, ref)).id
 
 
 async def project_of(request: Request, session: Session) -> Project:

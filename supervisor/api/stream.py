@@ -30,6 +30,7 @@ class Filter:
     plan: str | None = None
     phase: str | None = None
     type: str | None = None
+    project: str | None = None
 
     def matches(self, event: Event) -> bool:
         """Whether an event is wanted."""
@@ -38,11 +39,12 @@ class Filter:
             and (self.plan is None or event.plan == self.plan)
             and (self.phase is None or event.phase == self.phase)
             and (self.type is None or event.type == self.type)
+            and (self.project is None or event.project == self.project)
         )
 
 
 async def follow(store: Store, bus: Bus, since: int | None, wanted: Filter) -> AsyncIterator[bytes]:
-    """Yield server-sent events after the number ``since`` (None: from now on)."""
+    """Yield server-sent events after the number ``since`` (None: from now on), until the bus is closed."""
     with bus.subscribe() as subscription:
         cursor = await store.read(events.last_seq) if since is None else since
         yield b": connected\n\n"
@@ -52,7 +54,7 @@ async def follow(store: Store, bus: Bus, since: int | None, wanted: Filter) -> A
                 break
             yield _frames(batch, wanted)
             cursor = batch[-1].seq
-        while True:
+        while not subscription.closed:
             fresh = await _take(subscription)
             if fresh is None:
                 yield b": keepalive\n\n"

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from supervisor.api.client import Client
+from supervisor.api.client import Client, at
 from supervisor.cli.connection import with_client
 from supervisor.cli.output import clean, json_option, print_json
 
@@ -23,7 +23,7 @@ async def diff_command(client: Client, ref: str, stat: bool, as_json: bool) -> N
 
     Example: quarterdeck diff fix --stat
     """
-    found = await client.get(f"/sessions/{ref}/diff", stat=stat)
+    found = await client.get(at("session", ref, "diff"), stat=stat)
     if as_json:
         print_json(found)
     elif not sys.stdout.isatty():
@@ -43,7 +43,7 @@ async def commit_command(client: Client, ref: str, message: str, as_json: bool) 
 
     Example: quarterdeck commit fix -m "Fix the failing test"
     """
-    found = await client.post(f"/sessions/{ref}/commit", {"message": message})
+    found = await client.post(at("session", ref, "commit"), {"message": message})
     if as_json:
         print_json(found)
     else:
@@ -62,7 +62,7 @@ async def merge_command(client: Client, ref: str, into: str | None, as_json: boo
 
     Example: quarterdeck merge fix
     """
-    found = await client.post(f"/sessions/{ref}/merge", {"into": into})
+    found = await client.post(at("session", ref, "merge"), {"into": into})
     if as_json:
         print_json(found)
     else:

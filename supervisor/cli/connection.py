@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import socket
 import subprocess
@@ -14,14 +16,20 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from config.paths import Paths
+from config.paths import HOME_VARIABLE, Paths
 from supervisor.api.client import Client
-from supervisor.model.errors import SupervisorUnreachable
+from supervisor.model.errors import Refused, SupervisorUnreachable
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 START_TIMEOUT_S = 20.0
+POLL_S = 0.01
+
+SESSION_VARIABLES = frozenset({"QUARTERDECK_SESSION", "QUARTERDECK_TOKEN", "QUARTERDECK_SOCKET"})
+"""What belongs to the session that a command was typed in, and must not reach another one."""
+
+no_start_option = click.option("--no-start", is_flag=True, help="Fail instead of starting a supervisor.")
 
 
 def with_client(
@@ -29,22 +37,28 @@ def with_client(
 ) -> Callable[P, T]:
     """Give a command a connected client; adds ``--no-start``."""
 
-    @click.option("--no-start", is_flag=True, help="Fail instead of starting a supervisor.")
+    @no_start_option
     @wraps(function)
     def command(*args: P.args, **kwargs: P.kwargs) -> T:
-        no_start = bool(kwargs.pop("no_start", False))
-        return asyncio.run(_connected(Paths.find(), no_start, lambda client: function(client, *args, **kwargs)))
+        no_start = bool(kwargs.pop("no_start"))
+        return connected(lambda client: function(client, *args, **kwargs), no_start=no_start)
 
     return command
 
 
-async def _connected(paths: Paths, no_start: bool, use: Callable[[Client], Awaitable[T]]) -> T:
+def connected(use: Callable[[Client], Awaitable[T]], *, no_start: bool = False) -> T:
+    """Return what ``use`` makes of a connected client; a supervisor is started when none runs."""
+    paths = Paths.find()
     if not is_running(paths):
         if no_start:
             raise SupervisorUnreachable("No supervisor runs.", hint="Leave --no-start out, or run `quarterdeck serve`.")
         start_in_background(paths)
-    async with Client(paths.socket, paths.token_file) as client:
-        return await use(client)
+
+    async def session() -> T:
+        async with Client(paths.socket, paths.token_file) as client:
+            return await use(client)
+
+    return asyncio.run(session())
 
 
 def is_running(paths: Paths) -> bool:
@@ -57,32 +71,62 @@ def is_running(paths: Paths) -> bool:
         return True
 
 
+def is_alive(paths: Paths) -> bool:
+    """Whether a supervisor process exists, also one that does not listen yet or any more."""
+    try:
+        with paths.lock.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def start_in_background(paths: Paths) -> None:
     """Start a supervisor and wait until it answers. When two commands do so at once, one supervisor remains."""
     paths.create()
+    began = paths.log.stat().st_size if paths.log.exists() else 0
+    child: subprocess.Popen[bytes] | None = None
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if is_running(paths):
+            if child is not None and child.returncode is None:
+                # The supervisor goes on without us: nobody is to warn that we did not wait for it.
+                child.returncode = 0
+            return
+        # Another one may be starting, or still be stopping: it is waited for.
+        if (child is None or child.poll() == Refused.exit_code) and not is_alive(paths):
+            child = _spawn(paths)
+        elif child is not None and child.poll() not in (None, Refused.exit_code):
+            break
+        time.sleep(POLL_S)
+    raise SupervisorUnreachable(f"The supervisor did not start: {_said(paths, began)}", hint=f"Its log is {paths.log}.")
+
+
+def _spawn(paths: Paths) -> subprocess.Popen[bytes]:
+    environment = {name: value for name, value in os.environ.items() if name not in SESSION_VARIABLES}
+    if paths.home is not None:
+        environment[HOME_VARIABLE] = str(paths.home)  # absolute: the supervisor stands in another folder
     descriptor = os.open(paths.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with open(descriptor, "ab") as log:
-        began = log.tell()
         # -P: the folder that the caller stands in is not searched for modules.
-        child = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", "supervisor.cli.main", "serve"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=paths.state,
+            env=environment,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if is_running(paths):
-            # The supervisor goes on without us: nobody is to warn that we did not wait for it.
-            child.returncode = child.returncode if child.returncode is not None else 0
-            return
-        if child.poll() not in (None, 4):
-            break
-        time.sleep(0.01)
-    with paths.log.open(errors="replace") as log_text:
-        log_text.seek(began)
-        lines = log_text.read().strip().splitlines()
-    said = lines[-1] if lines else "it said nothing"
-    raise SupervisorUnreachable(f"The supervisor did not start: {said}", hint=f"Its log is {paths.log}.")
+
+
+def _said(paths: Paths, began: int) -> str:
+    """Return the last sentence that supervisors wrote to their log since it was ``began`` bytes long."""
+    with contextlib.suppress(FileNotFoundError), paths.log.open("rb") as log:
+        log.seek(began)
+        lines = log.read().decode(errors="replace").strip().splitlines()
+        if lines:
+            return lines[-1].removeprefix("quarterdeck: ")
+    return "it said nothing."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from supervisor.api.client import Client
+from supervisor.api.client import Client, at
 from supervisor.cli.connection import with_client
 from supervisor.cli.output import json_option, print_json, table
 
@@ -40,7 +40,10 @@ async def add(client: Client, path: Path, as_json: bool) -> None:
 @json_option
 @with_client
 async def list_projects(client: Client, as_json: bool) -> None:
-    """List the projects."""
+    """List the projects.
+
+    Example: quarterdeck project list
+    """
     found = await client.get("/projects")
     if as_json:
         print_json(found)
@@ -58,8 +61,11 @@ async def list_projects(client: Client, as_json: bool) -> None:
 @json_option
 @with_client
 async def remove(client: Client, ref: str, as_json: bool) -> None:
-    """Forget a project that has no sessions. The repository is not touched."""
-    found = await client.delete(f"/projects/{ref}")
+    """Forget a project that has no sessions. The repository is not touched.
+
+    Example: quarterdeck project remove shop
+    """
+    found = await client.delete(at("project", ref))
     if as_json:
         print_json(found)
     else:

@@ -10,6 +10,7 @@ import click
 
 from supervisor.api.client import Client
 from supervisor.cli.connection import with_client
+from supervisor.cli.options import SECONDS
 from supervisor.cli.output import clean, json_option, print_json
 from supervisor.model.errors import SupervisorUnreachable
 
@@ -20,10 +21,11 @@ RECONNECT_S = 0.3
 @click.command("events")
 @click.option("--follow", "-f", is_flag=True, help="Go on as they happen.")
 @click.option("--session", metavar="ID", help="Only those of a session.")
+@click.option("--project", help="Only those of this project.")
 @click.option("--plan", metavar="ID", help="Only those of a plan.")
 @click.option("--phase", help="Only this phase: tool, batch, autonomy, telemetry, policy or plan.")
 @click.option("--type", "kind", help="Only this type, for example status_changed.")
-@click.option("--since", "since_s", type=float, metavar="S", help="Only the last so many seconds.")
+@click.option("--since", "since_s", type=SECONDS, metavar="S", help="Only the last so many seconds.")
 @click.option("--after", type=int, metavar="SEQ", help="Only those after this number.")
 @click.option("--limit", type=int, default=1000, show_default=True, help="At most so many.")
 @json_option
@@ -46,6 +48,9 @@ async def events_command(
     """
     query = {**wanted, "type": kind}
     start = after
+    if follow and start is None:
+        # Counted before anything is shown: what happens meanwhile, or during a restart, is not missed.
+        start = await client.last_seq()
     if not follow or since_s is not None:
         found = (await client.get("/events", after=after, since_s=since_s, limit=limit, **query))["events"]
         if as_json and not follow:
@@ -53,12 +58,12 @@ async def events_command(
             return
         for event in found:
             _print(event, as_json)
-        start = found[-1]["seq"] if found else after
-    if follow:
+        start = found[-1]["seq"] if found else start
+    if follow and start is not None:
         await _follow(client, start, query, as_json)
 
 
-async def _follow(client: Client, start: int | None, query: dict[str, Any], as_json: bool) -> None:
+async def _follow(client: Client, start: int, query: dict[str, Any], as_json: bool) -> None:
     while True:
         try:
             async for event in client.follow(start, **query):
@@ -95,7 +100,10 @@ def audit_command() -> None:
 @json_option
 @with_client
 async def list_entries(client: Client, after: int, limit: int, as_json: bool) -> None:
-    """List what was done, by whom, to what."""
+    """List what was done, by whom, to what.
+
+    Example: quarterdeck audit list --limit 20
+    """
     found = await client.get("/audit", after=after, limit=limit)
     if as_json:
         print_json(found)
@@ -108,7 +116,10 @@ async def list_entries(client: Client, after: int, limit: int, as_json: bool) ->
 @json_option
 @with_client
 async def verify(client: Client, as_json: bool) -> int:
-    """Check that no entry was changed, removed or added; exit code 1 when one was."""
+    """Check that no entry was changed, removed or added; exit code 1 when one was.
+
+    Example: quarterdeck audit verify
+    """
     found = await client.get("/audit/verify")
     if as_json:
         print_json(found)
@@ -122,5 +133,8 @@ async def verify(client: Client, as_json: bool) -> int:
 @audit_command.command("export")
 @with_client
 async def export(client: Client) -> None:
-    """Print every entry, one JSON document per line."""
+    """Print every entry, one JSON document per line.
+
+    Example: quarterdeck audit export > audit.jsonl
+    """
     click.echo(await client.text("/audit/export"), nl=False)

@@ -9,14 +9,16 @@ from typing import Any
 import click
 
 from supervisor.api.client import Client
-from supervisor.cli.connection import with_client
+from supervisor.cli.connection import SESSION_VARIABLES, with_client
+from supervisor.cli.options import DOLLARS, SECONDS
 from supervisor.cli.output import clean, json_option, mark, print_json
 from supervisor.cli.prompts import read_prompt
+from supervisor.model.errors import InvalidInput
 
 WAITS_FOR_APPROVAL = 90
 
 
-@click.command("run", context_settings={"ignore_unknown_options": False})
+@click.command("run")
 @click.option("--agent", help="Agent profile; see `quarterdeck agents`.")
 @click.option("--mode", type=click.Choice(["autonomous", "dispatch"]), help="Queued and alone, or in a terminal.")
 @click.option("--executor", help="local, tmux or docker.")
@@ -28,8 +30,8 @@ WAITS_FOR_APPROVAL = 90
 @click.option("--base", metavar="REF", help="Where to branch off (default: the default branch).")
 @click.option("--image", help="Container image.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher ones leave the queue first.")
-@click.option("--budget-usd", type=float, help="Cost limit in US dollars.")
-@click.option("--timeout", "timeout_s", type=float, help="Seconds that it may run.")
+@click.option("--budget-usd", type=DOLLARS, help="Cost limit in US dollars.")
+@click.option("--timeout", "timeout_s", type=SECONDS, help="Seconds that it may run.")
 @click.option("--wait", is_flag=True, help="Wait until it has ended.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @json_option
@@ -56,8 +58,9 @@ async def run_command(
         "cwd": str(Path.cwd()),
         "argv": list(command),
         "prompt": read_prompt(prompt, prompt_file),
-        "environment": {name: value for name, value in os.environ.items() if name not in _NOT_PASSED},
+        "environment": _environment(),
     }
+    _check_text(body)
     session = (await client.post("/sessions", body))["session"]
     if wait:
         session = await client.wait_until_ended(session["id"])
@@ -78,4 +81,32 @@ async def run_command(
 
 
 # What belongs to the caller's own terminal or session, and must not reach another one.
-_NOT_PASSED = {"TMUX", "TMUX_PANE", "QUARTERDECK_SESSION", "QUARTERDECK_TOKEN", "QUARTERDECK_SOCKET", "OLDPWD", "_"}
+_NOT_PASSED = {*SESSION_VARIABLES, "TMUX", "TMUX_PANE", "OLDPWD", "_"}
+
+
+def _environment() -> dict[str, str]:
+    """Return the caller's environment. A variable that is not UTF-8 cannot be passed on, and that is said."""
+    environment = {}
+    for name, value in os.environ.items():
+        if name in _NOT_PASSED:
+            continue
+        if _is_text(name) and _is_text(value):
+            environment[name] = value
+        else:
+            click.echo(f"quarterdeck: the variable {name!r} is not UTF-8 text and was left out.", err=True)
+    return environment
+
+
+def _check_text(body: dict[str, Any]) -> None:
+    given = [*body["argv"], *(value for value in body.values() if isinstance(value, str))]
+    for text in given:
+        if not _is_text(text):
+            raise InvalidInput(f"{text!r} is not UTF-8 text.", hint="Give it in UTF-8.")
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import click
 
-from supervisor.api.client import ENDED, Client
-from supervisor.cli.connection import with_client
+from supervisor.api.client import ENDED, Client, at
+from supervisor.cli.connection import connected, no_start_option, with_client
 from supervisor.cli.output import age, clean, doing, facts, json_option, mark, print_json, table
 
 POLL_S = 0.5
@@ -20,27 +20,22 @@ POLL_S = 0.5
 @click.option("--status", help="Only those with this status.")
 @click.option("--archived", is_flag=True, help="Also archived ones.")
 @json_option
+@no_start_option
 @click.pass_context
-def sessions_command(ctx: click.Context, project: str | None, status: str | None, archived: bool, as_json: bool) -> int:
+def sessions_command(ctx: click.Context, /, as_json: bool, no_start: bool, **wanted: Any) -> None:
     """List sessions; show one, its log, or why it has its status.
 
     Example: quarterdeck sessions --status running
     """
-    if ctx.invoked_subcommand is None:
-        return _list(project, status, archived, as_json)
-    return 0
-
-
-@with_client
-async def _list(client: Client, project: str | None, status: str | None, archived: bool, as_json: bool) -> int:
-    found = await client.get("/sessions", project=project, status=status, archived=archived)
+    if ctx.invoked_subcommand is not None:
+        return
+    found = connected(lambda client: client.get("/sessions", **wanted), no_start=no_start)
     if as_json:
         print_json(found)
     elif not found["sessions"]:
         click.echo('No sessions. Start one: quarterdeck run --prompt "…", or quarterdeck run -- COMMAND')
     else:
         table(["name", "status", "agent", "age", "cost", "branch", "now"], [_row(each) for each in found["sessions"]])
-    return 0
 
 
 def _row(session: dict[str, Any]) -> list[str]:
@@ -65,7 +60,7 @@ async def show(client: Client, ref: str, as_json: bool) -> None:
 
     Example: quarterdeck sessions show fix
     """
-    found = await client.get(f"/sessions/{ref}")
+    found = await client.get(at("session", ref))
     if as_json:
         print_json(found)
         return
@@ -111,7 +106,7 @@ async def explain(client: Client, ref: str, as_json: bool) -> None:
 
     Example: quarterdeck sessions explain fix
     """
-    found = await client.get(f"/sessions/{ref}/explain")
+    found = await client.get(at("session", ref, "explain"))
     if as_json:
         print_json(found)
         return
@@ -138,28 +133,40 @@ async def logs(client: Client, ref: str, follow: bool, raw: bool, as_json: bool)
 
     Example: quarterdeck sessions logs fix --follow
     """
-    offset = 0
-    ended = not follow
-    while True:
-        part = await client.get(f"/sessions/{ref}/logs", offset=offset)
-        at_end = part["next_offset"] == offset
-        offset = part["next_offset"]
-        if as_json and not follow and at_end:
-            break
-        _print_lines(part, raw=raw, as_json=as_json)
-        if at_end and ended:
-            if not as_json and part["partial"]:
-                click.echo("".join(text if raw else clean(text) for text in part["partial"].values()))
-            break
-        if at_end:
-            ended = (await client.get(f"/sessions/{ref}"))["session"]["status"] in ENDED
-            await asyncio.sleep(0 if ended else POLL_S)
-
-
-def _print_lines(part: dict[str, Any], *, raw: bool, as_json: bool) -> None:
-    for line in part["lines"]:
+    log = _Log(client, ref)
+    if as_json and not follow:
+        print_json({"lines": [line async for line in log.lines(follow=False)], "partial": log.partial})
+        return
+    async for line in log.lines(follow=follow):
         if as_json:
             print_json(line)
         else:
             click.echo(line["text"] if raw else clean(line["text"]), color=raw or None)
-    sys.stdout.flush()
+    if log.partial and not as_json:
+        click.echo("".join(text if raw else clean(text) for text in log.partial.values()))
+
+
+class _Log:
+    """Reads a session's log page by page. ``partial`` is what has not got its newline yet, per stream."""
+
+    def __init__(self, client: Client, ref: str) -> None:
+        self._client = client
+        self._ref = ref
+        self.partial: dict[str, str] = {}
+
+    async def lines(self, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+        """Yield whole lines; with ``follow`` until the session has ended."""
+        offset, ended = 0, not follow
+        while True:
+            page = await self._client.get(at("session", self._ref, "logs"), offset=offset)
+            for line in page["lines"]:
+                yield {**line, "text": self.partial.pop(line["stream"], "") + line["text"]}
+            for stream, text in page["partial"].items():
+                self.partial[stream] = self.partial.get(stream, "") + text
+            if page["next_offset"] > offset:
+                offset = page["next_offset"]
+            elif ended:
+                return
+            else:
+                ended = (await self._client.get(at("session", self._ref)))["session"]["status"] in ENDED
+                await asyncio.sleep(0 if ended else POLL_S)

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from supervisor.api.client import Client
-from supervisor.cli.connection import with_client
+from supervisor.api.client import Client, at
+from supervisor.cli.connection import connected, no_start_option, with_client
 from supervisor.cli.output import clean, json_option, mark, print_json
 from supervisor.cli.prompts import read_prompt
 from supervisor.model.errors import QuarterdeckError, Refused
@@ -26,21 +26,17 @@ def _say(found: dict[str, Any], as_json: bool, text: str = "") -> None:
 
 @click.command("attach")
 @click.argument("ref", metavar="ID")
-def attach_command(ref: str) -> None:
+@no_start_option
+def attach_command(ref: str, no_start: bool) -> None:
     """Enter a session's own terminal; detach with the tmux prefix (ctrl+b) and d.
 
     Example: quarterdeck attach fix
     """
-    command = _attach(ref)
+    found = connected(lambda client: client.get(at("session", ref, "attach")), no_start=no_start)
+    command: list[str] = found["command"]
     if not sys.stdin.isatty():
         raise Refused("Attaching needs a terminal.", hint="Run it in one, or use `quarterdeck sessions logs --follow`.")
     os.execvp(command[0], command)  # noqa: S606 - the command is our own tmux or docker call
-
-
-@with_client
-async def _attach(client: Client, ref: str) -> list[str]:
-    command: list[str] = (await client.get(f"/sessions/{ref}/attach"))["command"]
-    return command
 
 
 @click.command("send")
@@ -53,7 +49,7 @@ async def send_command(client: Client, ref: str, text: str, as_json: bool) -> No
 
     Example: quarterdeck send fix "Use the existing helper"
     """
-    found = await client.post(f"/sessions/{ref}/send", {"text": text})
+    found = await client.post(at("session", ref, "send"), {"text": text})
     state = found["message"]["state"]
     if state == "failed":
         raise QuarterdeckError(
@@ -73,7 +69,7 @@ async def pause_command(client: Client, ref: str, as_json: bool) -> None:
 
     Example: quarterdeck pause fix
     """
-    _say(await client.post(f"/sessions/{ref}/pause"), as_json)
+    _say(await client.post(at("session", ref, "pause")), as_json)
 
 
 @click.command("resume")
@@ -85,7 +81,7 @@ async def resume_command(client: Client, ref: str, as_json: bool) -> None:
 
     Example: quarterdeck resume fix
     """
-    _say(await client.post(f"/sessions/{ref}/resume"), as_json)
+    _say(await client.post(at("session", ref, "resume")), as_json)
 
 
 @click.command("cancel")
@@ -97,7 +93,7 @@ async def cancel_command(client: Client, ref: str, as_json: bool) -> None:
 
     Example: quarterdeck cancel fix
     """
-    await client.post(f"/sessions/{ref}/cancel")
+    await client.post(at("session", ref, "cancel"))
     _say({"session": await client.wait_until_ended(ref)}, as_json)
 
 
@@ -117,7 +113,7 @@ async def continue_command(
     text = read_prompt(prompt, prompt_file)
     if not text:
         raise click.UsageError("Missing option '--prompt'.")
-    _say(await client.post(f"/sessions/{ref}/continue", {"text": text}), as_json)
+    _say(await client.post(at("session", ref, "continue"), {"text": text}), as_json)
 
 
 @click.command("archive")
@@ -129,5 +125,5 @@ async def archive_command(client: Client, ref: str, as_json: bool) -> None:
 
     Example: quarterdeck archive fix
     """
-    found = await client.post(f"/sessions/{ref}/archive")
+    found = await client.post(at("session", ref, "archive"))
     _say(found, as_json)

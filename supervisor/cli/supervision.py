@@ -11,7 +11,7 @@ import click
 
 from config.paths import Paths
 from supervisor.api.client import Client
-from supervisor.cli.connection import is_running, with_client
+from supervisor.cli.connection import POLL_S, connected, is_alive, is_running, with_client
 from supervisor.cli.output import age, clean, doing, facts, json_option, mark, print_json, table
 from supervisor.model.errors import SupervisorUnreachable
 
@@ -76,23 +76,18 @@ def stop_command(everything: bool, as_json: bool) -> None:
     Example: quarterdeck stop
     """
     paths = Paths.find()
-    if not is_running(paths):
-        answer: dict[str, object] = {"stopping": False, "running": False}
-        click.echo("No supervisor runs.") if not as_json else print_json(answer)
+    if not is_running(paths) and not (everything and paths.database.exists()):
+        print_json({"stopping": False, "sessions_stopped": 0}) if as_json else click.echo("No supervisor runs.")
         return
-    answer = asyncio.run(_stop(paths, everything))
+    # Sessions go on without a supervisor: to end them all, one is started.
+    answer = connected(lambda client: client.post("/stop", {"all": everything}))
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while paths.socket.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    while is_alive(paths) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
     if as_json:
         print_json(answer)
     else:
         click.echo("Stopped, and its sessions with it." if everything else "Stopped. What runs goes on.")
-
-
-async def _stop(paths: Paths, everything: bool) -> dict[str, object]:
-    async with Client(paths.socket, paths.token_file) as client:
-        return await client.post("/stop", {"all": everything})
 
 
 @click.command("doctor")
@@ -149,14 +144,15 @@ async def agents_command(client: Client, as_json: bool) -> None:
 
 
 @click.command("queue")
+@click.option("--project", help="Only sessions of this project.")
 @json_option
 @with_client
-async def queue_command(client: Client, as_json: bool) -> None:
+async def queue_command(client: Client, project: str | None, as_json: bool) -> None:
     """Show what runs, what waits, in order, and what is held back.
 
     Example: quarterdeck queue
     """
-    found = await client.get("/queue")
+    found = await client.get("/queue", project=project)
     if as_json:
         print_json(found)
         return

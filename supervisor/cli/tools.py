@@ -11,14 +11,18 @@ import signal
 import click
 
 from executors import hookclient
+from executors.runner.tree import Tree, become_subreaper, descendants
 from supervisor.api.client import Client
 from supervisor.cli.connection import with_client
+from supervisor.cli.options import SECONDS
 from supervisor.model.errors import InvalidInput, Unavailable
 
 TIMEOUT_EXIT = 124
 """What timeout(1) exits with."""
 
 GRACE_S = 5.0
+
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @click.command("beat")
@@ -62,8 +66,8 @@ def hook_command(agent: str) -> int:
 
 
 @click.command("wrap")
-@click.option("--heartbeat", "heartbeat_s", type=click.FloatRange(min=0.1), default=30.0, show_default=True)
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), help="Seconds; then SIGTERM, grace, SIGKILL.")
+@click.option("--heartbeat", "heartbeat_s", type=SECONDS, default=30.0, show_default=True)
+@click.option("--timeout", "timeout_s", type=SECONDS, help="Seconds; then SIGTERM, grace, SIGKILL.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def wrap_command(heartbeat_s: float, timeout_s: float | None, command: tuple[str, ...]) -> int:
     """Run a command with heartbeats and a timeout; exits with its exit code, 124 after a timeout.
@@ -74,6 +78,7 @@ def wrap_command(heartbeat_s: float, timeout_s: float | None, command: tuple[str
 
 
 async def _wrap(heartbeat_s: float, timeout_s: float | None, command: tuple[str, ...]) -> int:
+    become_subreaper()
     try:
         child = await asyncio.create_subprocess_exec(*command, start_new_session=True)
     except OSError as error:
@@ -81,7 +86,7 @@ async def _wrap(heartbeat_s: float, timeout_s: float | None, command: tuple[str,
             f"{command[0]} cannot be started: {error.strerror}.", hint="Check its name and PATH."
         ) from error
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _PASSED_ON:
         loop.add_signal_handler(number, _signal_group, child.pid, number)
     beats = asyncio.create_task(_beat(heartbeat_s), name="beats")
     try:
@@ -93,6 +98,8 @@ async def _wrap(heartbeat_s: float, timeout_s: float | None, command: tuple[str,
         return TIMEOUT_EXIT
     finally:
         beats.cancel()
+        for number in _PASSED_ON:
+            loop.remove_signal_handler(number)
     return code if code >= 0 else 128 - code
 
 
@@ -107,13 +114,13 @@ async def _beat(every_s: float) -> None:
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
-    _signal_group(child.pid, signal.SIGTERM)
-    try:
+    """End the whole tree, also what left the process group: SIGTERM, grace, SIGKILL."""
+    tree = Tree(descendants)
+    tree.terminate()
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(GRACE_S):
             await child.wait()
-    except TimeoutError:
-        pass
-    _signal_group(child.pid, signal.SIGKILL)
+    await asyncio.to_thread(tree.kill)
     await child.wait()
 
 

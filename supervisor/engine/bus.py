@@ -25,6 +25,7 @@ class Subscription:
         self._ready = asyncio.Event()
         self._limit = limit
         self.dropped = False
+        self.closed = False
 
     def put(self, events: Sequence[Event]) -> None:
         """Take a batch; when it does not fit, forget everything and remember that."""
@@ -35,8 +36,13 @@ class Subscription:
             self._buffer.extend(events)
         self._ready.set()
 
+    def close(self) -> None:
+        """Wake the subscriber: nothing more will come."""
+        self.closed = True
+        self._ready.set()
+
     async def take(self) -> list[Event]:
-        """Wait for events and return all there are. Empty when the buffer was dropped."""
+        """Wait for events and return all there are. Empty when the buffer was dropped or the bus closed."""
         await self._ready.wait()
         self._ready.clear()
         events = list(self._buffer)
@@ -55,6 +61,11 @@ class Bus:
         if events:
             for subscription in self._subscriptions:
                 subscription.put(events)
+
+    def close(self) -> None:
+        """End every subscription: the supervisor goes away, and its clients should know at once."""
+        for subscription in self._subscriptions:
+            subscription.close()
 
     @contextmanager
     def subscribe(self, limit: int = SUBSCRIBER_LIMIT) -> Iterator[Subscription]:

@@ -21,6 +21,7 @@ _FILTERS: Final = {
     "plan": "AND plan = :plan",
     "phase": "AND phase = :phase",
     "type": "AND type = :type",
+    "project": "AND project = :project",
     "since": "AND time >= :since",
 }
 
@@ -80,11 +81,12 @@ def since(
     plan: str | None = None,
     phase: str | None = None,
     type: str | None = None,  # noqa: A002 - the name that the domain and the command line use
+    project: str | None = None,
     since: int | None = None,
     limit: int = 1000,
 ) -> list[Event]:
     """Return up to ``limit`` events after number ``seq``, in order; ``since`` is a time in milliseconds."""
-    chosen = {"session": session, "plan": plan, "phase": phase, "type": type, "since": since}
+    chosen = {"session": session, "plan": plan, "phase": phase, "type": type, "project": project, "since": since}
     return _select(conn, "since", seq, chosen, limit)
 
 
@@ -96,10 +98,11 @@ def recent(
     plan: str | None = None,
     phase: str | None = None,
     type: str | None = None,  # noqa: A002 - the name that the domain and the command line use
+    project: str | None = None,
     since: int | None = None,
 ) -> list[Event]:
     """Return the newest ``limit`` events, in order; ``since`` is a time in milliseconds."""
-    chosen = {"session": session, "plan": plan, "phase": phase, "type": type, "since": since}
+    chosen = {"session": session, "plan": plan, "phase": phase, "type": type, "project": project, "since": since}
     return _select(conn, "recent", 0, chosen, limit)[::-1]
 
 

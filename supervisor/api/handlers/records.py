@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from supervisor.api.auth import Principal, may
-from supervisor.api.protocol import EmitBody, audit_json, event_bytes
-from supervisor.api.state import session_of, state_of
+from supervisor.api.protocol import NUMBER_LIMIT, Document, EmitBody, Number, audit_json, event_bytes
+from supervisor.api.state import project_named, session_of, state_of
 from supervisor.api.stream import Filter, follow
 from supervisor.model.times import now_ms
 from supervisor.store import audit, events
@@ -23,18 +23,20 @@ LIMIT = 10_000
 @router.get("/events", dependencies=READ)
 async def list_events(
     request: Request,
-    after: int | None = None,
+    after: Number | None = None,
     session: str | None = None,
+    project: str | None = None,
     plan: str | None = None,
     phase: str | None = None,
     type: str | None = None,  # noqa: A002 - the name in the contract
-    since_s: float | None = None,
-    limit: int = 1000,
+    since_s: Annotated[float, Query(ge=0, le=1e9, allow_inf_nan=False)] | None = None,
+    limit: Number = 1000,
 ) -> Response:
     """Events in order: after a number, or the newest ones; ``since_s`` keeps the last so many seconds."""
     store = state_of(request).engine.store
     chosen = {
         "session": (await session_of(request, session)).id if session else None,
+        "project": await project_named(request, project),
         "plan": plan,
         "phase": phase,
         "type": type,
@@ -52,17 +54,24 @@ async def list_events(
 @router.get("/events/stream", dependencies=READ)
 async def stream_events(
     request: Request,
-    after: int | None = None,
+    after: Number | None = None,
     session: str | None = None,
+    project: str | None = None,
     plan: str | None = None,
     phase: str | None = None,
     type: str | None = None,  # noqa: A002 - the name in the contract
 ) -> StreamingResponse:
     """Server-sent events, replayed from the number ``after``, then as they happen."""
     engine = state_of(request).engine
-    wanted = Filter((await session_of(request, session)).id if session else None, plan, phase, type)
+    wanted = Filter(
+        session=(await session_of(request, session)).id if session else None,
+        project=await project_named(request, project),
+        plan=plan,
+        phase=phase,
+        type=type,
+    )
     last = request.headers.get("last-event-id", "")
-    start = int(last) if last.isdigit() else after
+    start = min(int(last), NUMBER_LIMIT) if last.isdecimal() else after
     return StreamingResponse(
         follow(engine.store, engine.bus, start, wanted),
         media_type="text/event-stream",
@@ -80,16 +89,20 @@ async def emit(
 
 
 @router.post("/hooks/{agent}")
-async def hook(request: Request, agent: str, principal: Annotated[Principal, Depends(may("report"))]) -> dict[str, Any]:
+async def hook(
+    request: Request,
+    agent: str,
+    payload: Annotated[Document, Body()],
+    principal: Annotated[Principal, Depends(may("report"))],
+) -> dict[str, Any]:
     """Take what an agent's hook was given."""
-    payload = await request.json()
-    if principal.session is not None and isinstance(payload, dict):
+    if principal.session is not None:
         await state_of(request).engine.reports.hook(principal.session, payload)
     return {}
 
 
 @router.get("/audit", dependencies=READ)
-async def list_audit(request: Request, after: int = 0, limit: int = 1000) -> dict[str, Any]:
+async def list_audit(request: Request, after: Number = 0, limit: Number = 1000) -> dict[str, Any]:
     """Audit entries in order."""
     entries = await state_of(request).engine.store.read(audit.entries, after, max(1, min(limit, LIMIT)))
     return {"entries": [audit_json(entry) for entry in entries]}

@@ -12,19 +12,20 @@ from supervisor.api.logs import read_log
 from supervisor.api.protocol import (
     CommitBody,
     MergeBody,
+    Number,
     RunBody,
     TextBody,
     attempt_json,
     session_json,
 )
-from supervisor.api.state import project_of, session_of, state_of, worktree_of
+from supervisor.api.state import project_named, project_of, session_of, state_of, worktree_of
 from supervisor.engine.explain import EXPLAINING_TYPES, explain
 from supervisor.engine.intake import RunRequest
 from supervisor.model.entities import ExecutorName
 from supervisor.model.errors import InvalidInput, Refused
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.model.times import to_rfc3339
-from supervisor.store import attempts, events, projects, sessions
+from supervisor.store import attempts, events, sessions
 
 router = APIRouter(prefix="/sessions", tags=["sessions"])
 
@@ -50,9 +51,8 @@ async def list_sessions(
 ) -> dict[str, Any]:
     """All sessions, oldest first; archived ones only when asked for."""
     store = state_of(request).engine.store
-    found_project = (await store.read(projects.resolve, project)).id if project else None
     statuses = {status} if status else None if archived else set(SessionStatus) - {SessionStatus.ARCHIVED}
-    found = await store.read(sessions.find, statuses=statuses, project=found_project)
+    found = await store.read(sessions.find, statuses=statuses, project=await project_named(request, project))
     return {"sessions": [session_json(session) for session in found]}
 
 
@@ -98,7 +98,7 @@ async def explain_status(request: Request, ref: str) -> dict[str, Any]:
 
 
 @router.get("/{ref}/logs", dependencies=READ)
-async def logs(request: Request, ref: str, offset: int = 0, limit: int = 1_000_000) -> dict[str, Any]:
+async def logs(request: Request, ref: str, offset: Number = 0, limit: Number = 1_000_000) -> dict[str, Any]:
     """Lines of a session's log from an offset; ``next_offset`` reads on, also while it grows."""
     session = await session_of(request, ref)
     return await read_log(Path(session.log_path), offset, limit)

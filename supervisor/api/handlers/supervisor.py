@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from typing import Annotated, Any
@@ -10,14 +11,18 @@ from fastapi import APIRouter, Depends, Request
 
 from supervisor.api.auth import Principal, may
 from supervisor.api.protocol import StopBody, session_json
-from supervisor.api.state import state_of
-from supervisor.model.statuses import SessionStatus
+from supervisor.api.state import ServerState, project_named, state_of
+from supervisor.model.errors import QuarterdeckError
+from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.model.times import to_rfc3339
 from supervisor.store import pauses, queue, sessions
 
 router = APIRouter(tags=["supervisor"])
 
 S = SessionStatus
+UNFINISHED = set(S) - SESSION_ENDED
+END_TIMEOUT_S = 45.0
+"""More than any grace that a profile gives by default; less than a client waits."""
 
 
 @router.get("/status", dependencies=[Depends(may("read"))])
@@ -27,6 +32,9 @@ async def status(request: Request) -> dict[str, Any]:
     store = state.engine.store
     counts = await store.read(sessions.count)
     health, checks = await state.engine.health()
+    if problem := state.config_problem():
+        checks["configuration"] = problem
+        health = "degraded" if health == "healthy" else health
     return {
         "running": True,
         "pid": os.getpid(),
@@ -58,16 +66,21 @@ async def agents(request: Request) -> dict[str, Any]:
 
 
 @router.get("/queue", dependencies=[Depends(may("read"))])
-async def show_queue(request: Request) -> dict[str, Any]:
+async def show_queue(request: Request, project: str | None = None) -> dict[str, Any]:
     """Who runs, who waits, in order, and what is held back."""
+    wanted = await project_named(request, project)
     state = state_of(request)
     store = state.engine.store
     limits = state.engine.services.config_for(None).settings.queue
     running = await store.read(sessions.find, statuses={S.PREPARING, S.RUNNING})
     waiting = await store.read(queue.waiting)
     return {
-        "running": [session_json(session) for session in running if session.mode == "autonomous"],
-        "waiting": [session_json(session) for session in waiting],
+        "running": [
+            session_json(session)
+            for session in running
+            if session.mode == "autonomous" and wanted in (None, session.project)
+        ],
+        "waiting": [session_json(session) for session in waiting if wanted in (None, session.project)],
         "limits": {"concurrent": limits.concurrent, "waiting": limits.waiting},
         "paused_agents": [
             {"agent": pause.agent, "until": to_rfc3339(pause.until), "reason": pause.reason}
@@ -83,6 +96,25 @@ async def stop(
 ) -> dict[str, Any]:
     """End the supervisor. Sessions go on, and the next start adopts them; with ``all`` they end too."""
     state = state_of(request)
-    stopped = await state.engine.control.stop_all(principal.actor) if body.all else 0
-    state.stop.set()
+    try:
+        stopped = await _end_sessions(state, principal.actor) if body.all else 0
+    finally:
+        state.stop.set()
     return {"stopping": True, "sessions_stopped": stopped}
+
+
+async def _end_sessions(state: ServerState, actor: str) -> int:
+    """Cancel all sessions and return how many, when they have ended."""
+    engine = state.engine
+    try:
+        with engine.bus.subscribe() as news:
+            stopped = await engine.control.stop_all(actor)
+            async with asyncio.timeout(END_TIMEOUT_S):
+                while await engine.store.read(sessions.find, statuses=UNFINISHED):
+                    await news.take()
+    except TimeoutError as error:
+        raise QuarterdeckError(
+            f"Not every session has ended within {END_TIMEOUT_S:g} seconds.",
+            hint="The next start goes on ending them; `quarterdeck sessions` shows which.",
+        ) from error
+    return stopped
