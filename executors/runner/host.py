@@ -49,7 +49,7 @@ class Host:
         self._server.withdraw()
 
     def _quit_when_idle(self) -> None:
-        busy = self._runners or self._starting or self._owned.has_children or self._server.has_clients
+        busy = self._runners or self._starting or self._owned.attempts() or self._server.has_clients
         if self._started_since_look or busy:
             self._started_since_look = False
             self._loop.call_later(IDLE_S, self._quit_when_idle)

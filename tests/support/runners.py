@@ -6,36 +6,73 @@ import json
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from unittest.mock import patch
 
+import coverage
 import psutil
 
 from executors import link
+from executors.local import RUNNER
 from executors.runner.tree import Cgroup
 from supervisor.engine.ports import AttemptRef, Executor, Launch, Signal
 from tests.support.attempts import Home, home, ref_of
 from tests.wait import until, wait_until
 
+# A runner is started without site-packages, so whoever measures coverage has to start it otherwise.
+MEASURED = """[run]
+data_file = {data_file}
+parallel = true
+source = executors
+patch = fork, _exit
+sigterm = true
+"""
+
 
 @contextmanager
 def home_with_host(tmp_path: Path) -> Iterator[Home]:
     """A home; its host and runners are killed afterwards, with everything below them."""
-    with home(tmp_path) as place:
+    with home(tmp_path) as place, ExitStack() as stack:
+        measuring = coverage.Coverage.current()
+        if measuring:
+            settings = place.run / "coveragerc"
+            data_file = Path(measuring.config.data_file).absolute()
+            settings.write_text(MEASURED.format(data_file=data_file))
+            command = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", str(RUNNER)]
+            stack.enter_context(patch("executors.local.runner_command", lambda *rest: [*command, *rest]))
         try:
             yield place
         finally:
+            if measuring:
+                end_politely(runners(place.run))
             for process in runners(place.run):
                 with suppress(psutil.NoSuchProcess):
                     for below in (*process.children(recursive=True), process):
                         with suppress(psutil.NoSuchProcess):
                             below.kill()
-            for started in place.run.glob("*.started"):
-                with suppress(ValueError):
-                    if path := json.loads(started.read_text()).get("cgroup"):
-                        wait_until(lambda path=path: not Cgroup(path).processes())  # type: ignore[misc]
-                        Cgroup(path).remove()
+            for path in cgroups_in(place.run):
+                wait_until(lambda path=path: not Cgroup(path).processes())  # type: ignore[misc]
+                Cgroup(path).remove()
+
+
+def end_politely(processes: list[psutil.Process]) -> None:
+    """Let runners end their trees and say what they covered."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    psutil.wait_procs(processes, timeout=5)
+
+
+def cgroups_in(run: Path) -> list[str]:
+    """The cgroups of the attempts of a runtime folder."""
+    found = []
+    for started in run.glob("*.started"):
+        with suppress(ValueError):
+            found.append(json.loads(started.read_text()).get("cgroup"))
+    return [path for path in found if path]
 
 
 def runners(run: Path) -> list[psutil.Process]:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import select
+import socket
 import struct
 import subprocess
 import termios
@@ -16,10 +17,11 @@ from typing import Any
 
 import pytest
 
-from executors.link import launch_fields, read_exit, read_started
-from executors.local import runner_command
+from executors import local
+from executors.link import launch_fields, read_exit, read_started, socket_path
 from supervisor.engine.ports import ExitRecord, Launch
-from tests.support.attempts import Home, home, ref_of, spooled
+from tests.support.attempts import Home, ref_of, spooled
+from tests.support.runners import home_with_host
 from tests.wait import wait_until
 
 
@@ -35,7 +37,7 @@ class Screen:
         self.master, slave = os.openpty()
         self.resize(rows, columns)
         self.process = subprocess.Popen(
-            ["setsid", "-c", "-w", *runner_command("window", str(path))],
+            ["setsid", "-c", "-w", *local.runner_command("window", str(path))],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -82,7 +84,7 @@ class Screen:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Home]:
-    with home(tmp_path) as place:
+    with home_with_host(tmp_path) as place:
         yield place
 
 
@@ -186,16 +188,10 @@ def test_control_works_as_elsewhere(screens: list[Screen], place: Home) -> None:
 
 
 def asked(screen: Screen, request: dict[str, object]) -> None:
-    import socket
-
     with socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(place_of(screen)))
+        client.connect(str(socket_path(screen.launch.run, screen.launch.attempt)))
         client.sendall(json.dumps(request).encode() + b"\n")
         assert json.loads(client.recv(4096))["ok"]
-
-
-def place_of(screen: Screen) -> Path:
-    return screen.launch.run / f"{screen.launch.attempt}.sock"
 
 
 def test_what_cannot_be_started_is_said_in_the_window(screens: list[Screen], place: Home) -> None:
