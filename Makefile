@@ -5,10 +5,11 @@ ARGS ?=
 # Processes that share the tests; 0 runs them in one.
 WORKERS ?= 0
 
-.PHONY: help setup demo test check lint bench chaos lock clean
+.PHONY: help setup demo picture test check lint bench chaos lock clean
 
 help:
 	@echo "make demo    see the whole idea, with scripted agents and no key"
+	@echo "make picture draw docs/pictures/demo.svg from a demonstration"
 	@echo "make test    all tests with coverage; those whose tool is missing say so (WORKERS=n shares them)"
 	@echo "make check   format, lint, types, import layers, then the tests"
 	@echo "make bench   measure against raw git, tmux, docker and SQLite"
@@ -23,6 +24,10 @@ setup: .venv/ready
 
 demo: setup
 	@$(RUN)/quarterdeck demo $(ARGS)
+
+picture: setup
+	@mkdir -p docs/pictures
+	@$(RUN)/quarterdeck demo --picture docs/pictures/demo.svg
 
 test: setup
 	$(RUN)/pytest -n $(WORKERS) --cov --cov-report= $(ARGS)

@@ -36,10 +36,9 @@ class Job:
     steps: tuple[dict[str, Any], ...]
     terminal: bool = False
 
-    @property
-    def prompt(self) -> str:
-        """The script, as the scripted agent reads it."""
-        return json.dumps(self.steps)
+    def prompt(self, *, terminal: bool) -> str:
+        """Return the script as the scripted agent reads it; in a terminal it would then wait for another message."""
+        return json.dumps([*self.steps, {"exit": 0}] if terminal else self.steps)
 
 
 MERGED: Final = "fix-lamp"
@@ -55,7 +54,7 @@ JOBS: Final = (
             {"think": "The tests say what is wrong."},
             {"delay": 0.3, "run": "sh test.sh"},
             {"delay": 0.5, "say": "In the evening the lamp stays off: only the morning is looked at."},
-            {"delay": 3.0, "edit": {"path": "lamp.sh", "old": "-gt 6 ]", "new": '-gt 6 ] && [ "$1" -lt 18 ]'}},
+            {"delay": 5.5, "edit": {"path": "lamp.sh", "old": "-gt 6 ]", "new": '-gt 6 ] && [ "$1" -lt 18 ]'}},
             {"delay": 0.8, "run": "sh test.sh"},
             {"delay": 0.4, "say": "The lamp is on from six in the evening on; all tests pass."},
         ),
@@ -69,7 +68,7 @@ JOBS: Final = (
                 "write": {"path": "horn.sh", "content": "# Sounds for as long as there is fog.\necho TOOOT\n"},
             },
             {"delay": 0.8, "run": "sh horn.sh"},
-            {"delay": 3.2, "ask": {"run": "git push --force origin main"}},
+            {"delay": 5.8, "ask": {"run": "git push --force origin main"}},
             {"delay": 0.6, "say": "The horn works. I may not push it, so it stays on this branch."},
         ),
     ),
@@ -89,11 +88,10 @@ JOBS: Final = (
             {"delay": 0.2, "run": "ls"},
             {"delay": 0.6, "write": {"path": "docs/keeping.md", "content": "# Keeping the light\n\nOil it at dusk.\n"}},
             {
-                "delay": 3.2,
+                "delay": 5.8,
                 "edit": {"path": "README.md", "old": "rocks.\n", "new": "rocks: see [keeping](docs/keeping.md).\n"},
             },
             {"delay": 0.6, "say": "The keeper has a guide now."},
-            {"exit": 0},
         ),
         terminal=True,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,6 +19,7 @@ from supervisor.cli.output import GLYPHS, clean
 
 FRAMES_PER_S: Final = 12
 FEED_LINES: Final = 9
+READING_S: Final = 1.2
 NAME_WIDTH: Final = 12
 _STATUS_WIDTH = 11
 
@@ -37,7 +39,7 @@ class Show:
     ) -> None:
         """End; what was printed stays."""
 
-    def act(self, text: str) -> None:
+    async def act(self, text: str) -> None:
         """Begin another part of the story."""
         self._line(Text(f"▸ {text}", style="bold"))
 
@@ -75,9 +77,10 @@ class LiveShow(Show):
     ) -> None:
         self._live.stop()
 
-    def act(self, text: str) -> None:
-        """Begin another part of the story."""
+    async def act(self, text: str) -> None:
+        """Begin another part of the story, and leave it time to be read."""
         self._act = Text(f"▸ {text}", style="bold")
+        await asyncio.sleep(READING_S)
 
     def _line(self, line: Text) -> None:
         self._feed.append(line)

@@ -75,7 +75,7 @@ class Story:
 
     async def _begin(self) -> None:
         project = (await self._client.post("/projects", {"path": str(self._stage.repository)}))["project"]
-        self._show.act(f"Five agents go to work on {project['name']}, each in a worktree of its own")
+        await self._show.act(f"Five agents go to work on {project['name']}, each in a worktree of its own")
         for job in JOBS:
             await self._run(job)
         witness = self._witness
@@ -89,28 +89,27 @@ class Story:
             "cwd": str(self._stage.repository),
             "agent": "scripted",
             "name": job.name,
-            "prompt": job.prompt,
             "environment": {name: os.environ[name] for name in _PASSED if name in os.environ},
         }
         if job.terminal:
             try:
-                await self._client.post("/sessions", {**body, "mode": "dispatch"})
+                await self._client.post("/sessions", {**body, "prompt": job.prompt(terminal=True), "mode": "dispatch"})
                 return
             except QuarterdeckError as error:
                 if error.specific_code != Unavailable.code:
                     raise
                 self._report.skipped.append(f"{job.name} in a terminal: {error}")
-                self._show.act(f"Skipped: {self._report.skipped[-1]}")
-        await self._client.post("/sessions", body)
+                await self._show.act(f"Skipped: {self._report.skipped[-1]}")
+        await self._client.post("/sessions", {**body, "prompt": job.prompt(terminal=False)})
 
     async def _kill(self) -> None:
-        before = await self._running()
-        busy = len(self._witness.busy)
-        in_tmux = [seen.name for seen in self._witness.busy if seen.executor == "tmux"]
-        where = f", {in_tmux[0]} in tmux" if in_tmux else ""
-        self._report.check("In parallel", busy >= AT_ONCE, f"{busy} sessions at work at once{where}")
         old = (await self._client.get("/status"))["pid"]
-        self._show.act(f"kill -9 {old}: the supervisor dies in the middle of it")
+        await self._show.act(f"kill -9 {old}: the supervisor dies in the middle of it")
+        before = await self._running()
+        busy = self._witness.busy
+        in_tmux = [f", {seen.name} in tmux" for seen in busy if seen.executor == "tmux"]
+        text = f"{len(busy)} sessions at work at once{''.join(in_tmux)}"
+        self._report.check("In parallel", len(busy) >= AT_ONCE, text)
         os.kill(old, signal.SIGKILL)
         await asyncio.to_thread(self._stage.restart)
         new = (await self._client.get("/status"))["pid"]
@@ -118,7 +117,7 @@ class Story:
         after = {session: await self._attempts(session) for session in before}
         lost = sum(1 for session in before if _identity(after[session][:1]) != _identity(before[session]))
         twice = sum(1 for found in after.values() if len(found) > 1)
-        self._show.act(f"Supervisor {new} took over: {len(before)} sessions, {lost} lost, {twice} started twice")
+        await self._show.act(f"Supervisor {new} took over: {len(before)} sessions, {lost} lost, {twice} started twice")
         self._report.check(
             "Killed and recovered",
             len(before) >= AT_ONCE and old != new and not lost and not twice,
@@ -128,12 +127,12 @@ class Story:
     async def _cancel(self) -> None:
         await self._until(lambda: self._witness.named(CANCELLED).tool == "Bash", f"{CANCELLED} runs its command")
         seen = self._witness.named(CANCELLED)
-        self._show.act(f"{seen.name} would go on for long ({seen.tool} {seen.argument}): it is cancelled")
+        await self._show.act(f"{seen.name} would go on for long ({seen.tool} {seen.argument}): it is cancelled")
         await self._client.post(f"/sessions/{seen.id}/cancel")
         await self._until(lambda: self._witness.all_ended, "all sessions have ended")
 
     async def _harvest(self) -> None:
-        self._show.act("What came of it: a diff on a branch each")
+        await self._show.act("What came of it: a diff on a branch each")
         report = self._report
         for seen in list(self._witness.sessions.values()):
             session = (await self._client.get(f"/sessions/{seen.id}"))["session"]
