@@ -23,6 +23,7 @@ from config.paths import Paths
 from config.profiles import AgentProfile
 from executors.agents.program import HOOK_COMMAND, program
 from executors.agents.registry import adapter_for
+from executors.agents.screen import read_screen
 from executors.docker.executor import DockerExecutor
 from executors.doctor import examine
 from executors.git.workspaces import GitWorkspaces
@@ -112,6 +113,7 @@ class Daemon:
             executors={"local": local, "tmux": tmux, "docker": docker},
             workspaces=GitWorkspaces(lambda root: config.current(root).settings.worktrees),
             adapter_for=adapter_for,
+            read_screen=lambda profile, title, text: read_screen(profile.screen, title, text),
             config_for=config.current,
             secrets=SecretVault(paths.run, os.environ),
             tasks=Tasks(),

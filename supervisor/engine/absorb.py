@@ -16,9 +16,6 @@ from supervisor.model.entities import Attempt, Session
 from supervisor.model.events import Event, EventType, NewEvent
 from supervisor.store import attempts, outbox, pauses
 
-UNKNOWN_LIMIT_MS = 15 * 60 * 1000
-"""How long an agent is left alone when its usage limit does not say when it ends."""
-
 
 def absorb(
     transaction: Transaction,
@@ -36,12 +33,13 @@ def absorb(
     """
     attempt_id = attempt.id if attempt else None
     stored = transaction.record(events, session, attempt_id, positions=positions)
-    after = fold(session, events)
+    after = session
     for new, event in zip(events, stored, strict=True):
+        after = fold(after, (new,))
         if new.type == EventType.PERMISSION_ASKED and attempt is not None:
             after = _refuse(transaction, after, attempt, adapter, event, new)
         elif new.type == EventType.USAGE_LIMIT and new.payload.get("status") == "rejected":
-            after = _limit(transaction, after, new)
+            _limit(transaction, after, new)
         elif new.type == EventType.MESSAGE_DELIVERED and attempt_id is not None:
             outbox.delivered(transaction.conn, attempt_id, str(new.payload.get("text", "")))
         elif new.type == EventType.HEARTBEAT:
@@ -50,11 +48,21 @@ def absorb(
         after = replace(after, last_output_at=heard_at)
         if attempt is not None:
             attempts.heard(transaction.conn, attempt.id, heard_at)
-    if after != session:
-        transaction.save(after)
-        if after.status is not session.status:
-            transaction.status_changed(session, after)
+    _keep(transaction, session, after)
     return after, stored
+
+
+def observe(transaction: Transaction, session: Session, event: NewEvent, attempt_id: str) -> None:
+    """Store one event that the supervisor has seen itself, and what it means for the session."""
+    transaction.record([event], session, attempt_id)
+    _keep(transaction, session, fold(session, (event,)))
+
+
+def _keep(transaction: Transaction, before: Session, after: Session) -> None:
+    if after != before:
+        transaction.save(after)
+    if after.status is not before.status:
+        transaction.status_changed(before, after)
 
 
 def _refuse(
@@ -82,8 +90,8 @@ def _refuse(
     return fold(session, [refused])
 
 
-def _limit(transaction: Transaction, session: Session, new: NewEvent) -> Session:
-    until = int(new.payload.get("resets_at") or transaction.now + UNKNOWN_LIMIT_MS)
+def _limit(transaction: Transaction, session: Session, new: NewEvent) -> None:
+    until = session.resume_at
     text = str(new.payload.get("text") or "usage limit")
     if pauses.set_pause(transaction.conn, session.agent, until, text, transaction.now):
         transaction.event(
@@ -95,4 +103,3 @@ def _limit(transaction: Transaction, session: Session, new: NewEvent) -> Session
             until=until,
             reason=text,
         )
-    return replace(session, resume_at=until)

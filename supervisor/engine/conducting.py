@@ -14,9 +14,11 @@ from supervisor.engine.ledger import Transaction
 from supervisor.engine.metadata import write_metadata
 from supervisor.engine.ports import AgentAdapter, Found
 from supervisor.engine.scheduling import Scheduler
+from supervisor.engine.screens import Screens
 from supervisor.engine.services import Services
+from supervisor.engine.watchdog import Watchdog
 from supervisor.model.entities import Attempt, Project, Session
-from supervisor.model.errors import QuarterdeckError, StoreError
+from supervisor.model.errors import QuarterdeckError, Refused, StoreError
 from supervisor.model.events import EventType
 from supervisor.model.statuses import ATTEMPT_ENDED, SESSION_ENDED, AttemptStatus, SessionStatus
 from supervisor.store import attempts, projects, sessions, tokens
@@ -33,9 +35,10 @@ class Conductor:
     def __init__(self, services: Services, hook_command: tuple[str, ...]) -> None:
         self._services = services
         self.delivery = Delivery(services, self.adapter_of)
-        self.scheduler = Scheduler(services, self.begin)
+        self.scheduler = Scheduler(services, self.begin, self.ended)
         self._launcher = Launcher(services, hook_command)
-        self._keeper = Keeper(services, self.delivery, self.adapter_of, self.ended)
+        self.watchdog = Watchdog(services)
+        self._keeper = Keeper(services, self.delivery, self.watchdog, Screens(services), self.adapter_of, self.ended)
 
     def adapter_of(self, session: Session) -> AgentAdapter:
         """Return the adapter of a session's agent; a profile that is gone is read like a plain command."""
@@ -94,6 +97,8 @@ class Conductor:
         session, workspace = await self._launcher.workspace(session, project)
         if attempt is None:
             attempt = await self._launcher.claim(session)
+        elif attempt.intent == "cancel":
+            raise Refused(f"{session.name} was cancelled before it was started.")
         running = await self._launcher.start(session, attempt, workspace, loaded)
         self._services.tasks.ensure(f"refill {project.id}", lambda: self._refill(project))
         return session, running
@@ -108,30 +113,33 @@ class Conductor:
 
     async def _not_started(self, session: Session, error: QuarterdeckError) -> None:
         """Store that a session could not be started, and why."""
+        names = self._services.config_for(None).settings.secrets
+        text = self._services.secrets.redact(session.id, names, str(error))
 
         def store(transaction: Transaction) -> Session:
             current = transaction.session(session.id)
             if current.status in SESSION_ENDED:
                 return current
             attempt = attempts.latest(transaction.conn, session.id)
+            cancelled = False
             if attempt is not None and attempt.status not in ATTEMPT_ENDED:
-                transaction.move_attempt(
-                    attempt,
-                    AttemptStatus.FAILED,
-                    ended_at=transaction.now,
-                    reason=str(error),
-                    last_error=str(error),
-                )
+                cancelled = attempt.intent == "cancel"
+                end = AttemptStatus.CANCELLED if cancelled else AttemptStatus.FAILED
+                transaction.move_attempt(attempt, end, ended_at=transaction.now, reason=text, last_error=text)
             tokens.revoke_session(transaction.conn, session.id)
+            if cancelled:
+                return transaction.move(
+                    current, SessionStatus.CANCELLED, "person", "It was cancelled.", ended_at=transaction.now
+                )
             transaction.event(
                 EventType.ERROR,
                 current,
                 severity="error",
                 phase="autonomy",
-                text=str(error),
+                text=text,
                 kind=error.specific_code,
             )
-            return transaction.move(current, SessionStatus.FAILED, "workspace", str(error), ended_at=transaction.now)
+            return transaction.move(current, SessionStatus.FAILED, "workspace", text, ended_at=transaction.now)
 
         self.ended(await self._services.ledger.commit(store))
 

@@ -13,8 +13,10 @@ from typing import Any
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.metadata import write_metadata, write_summary
+from supervisor.engine.outcome import over_budget
 from supervisor.engine.ports import WorktreeState
 from supervisor.engine.scheduling import admit
+from supervisor.engine.secrets import refuse_secrets
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Session, Work
 from supervisor.model.errors import QuarterdeckError, Refused
@@ -48,7 +50,11 @@ class Control:
 
         session, attempt = await self.services.ledger.commit(store)
         if attempt is not None:
-            await self.services.executor(session).pause(self.services.ref(attempt, session))
+            try:
+                await self.services.executor(session).pause(self.services.ref(attempt, session))
+            except QuarterdeckError:
+                await self.services.ledger.commit(lambda t: _unpause(t, session_id))
+                raise
         self.conductor.scheduler.kick()
         return session
 
@@ -65,7 +71,8 @@ class Control:
             attempt = _live(transaction, session)
             transaction.audit(actor, "session.resume", session.id)
             if attempt is not None:
-                return transaction.move(session, S.RUNNING, "person", "It was resumed."), attempt
+                asks = session.mode == "dispatch" and session.activity.state == "asking"
+                return transaction.move(session, S.WAITING if asks else S.RUNNING, "person", "It was resumed."), attempt
             return transaction.move(session, S.QUEUED, "person", "It was resumed.", resume_at=None), None
 
         session, attempt = await self.services.ledger.commit(store)
@@ -100,6 +107,7 @@ class Control:
 
     async def send(self, session_id: str, text: str, actor: str) -> tuple[str, str]:
         """Send a message to a running agent; returns its id and state (delivered, sent, failed)."""
+        self._refuse_secrets(session_id, text)
 
         def store(transaction: Transaction) -> str:
             session = transaction.session(session_id)
@@ -131,6 +139,7 @@ class Control:
 
     async def continue_(self, session_id: str, prompt: str, actor: str) -> Session:
         """Give an ended session a new attempt in the same worktree, in the agent's own conversation."""
+        self._refuse_secrets(session_id, prompt)
 
         def store(transaction: Transaction) -> Session:
             session = transaction.session(session_id)
@@ -141,6 +150,10 @@ class Control:
                 )
             if session.work.prompt is None and session.work.argv:
                 raise Refused(f"{session.name} runs a command, which takes no prompt.", hint="Use `quarterdeck run`.")
+            if over_budget(session):
+                raise Refused(
+                    f"{session.name} has used up its budget.", hint="Start a new session with its own --budget-usd."
+                )
             transaction.audit(actor, "session.continue", session.id)
             again = replace(session, work=Work(prompt=prompt))
             if session.mode == "dispatch":
@@ -203,9 +216,20 @@ class Control:
                 return entry.state
             await asyncio.sleep(0.05)
 
+    def _refuse_secrets(self, session_id: str, text: str) -> None:
+        names = self.services.config_for(None).settings.secrets
+        refuse_secrets(self.services.secrets.of(session_id, names), "message", (text,))
+
     def _grace(self, session: Session) -> float:
         profile = self.services.config_for(None).settings.agents.get(session.agent)
         return profile.timeouts.stop_grace if profile else 5.0
+
+
+def _unpause(transaction: Transaction, session_id: str) -> None:
+    """Take back a pause that could not be carried out, unless something else has happened since."""
+    session = transaction.session(session_id)
+    if session.status is S.PAUSED:
+        transaction.move(session, S.RUNNING, "runner", "It could not be paused.")
 
 
 def _live(transaction: Transaction, session: Session) -> Attempt | None:

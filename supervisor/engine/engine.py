@@ -30,6 +30,7 @@ class Engine:
         """Make good what a crash left, then serve the queue; returns how many attempts were adopted."""
         adopted = await self.conductor.recover()
         self.services.tasks.start("scheduler", self.conductor.scheduler.run())
+        self.services.tasks.start("watchdog", self.conductor.watchdog.run())
         return adopted
 
     async def run(self, request: RunRequest, actor: str) -> Session:

@@ -56,7 +56,9 @@ def explain(session: Session, attempt: Attempt | None, history: Sequence[Event])
             signals.append(SignalHeard(event.time, str(payload.get("signal")), text, decided))
         else:
             text = " ".join(
-                str(payload[key]) for key in ("tool", "argument", "reason", "text", "detail") if payload.get(key)
+                str(payload[key])
+                for key in ("state", "pattern", "tool", "argument", "reason", "text", "detail")
+                if payload.get(key)
             )
             signals.append(SignalHeard(event.time, event.source, f"{event.type} {text}".strip()[:200], False))
     return Explanation(session, attempt, tuple(reversed(signals)))
@@ -71,6 +73,8 @@ EXPLAINING_TYPES = (
     EventType.USAGE_LIMIT,
     EventType.TURN_ENDED,
     EventType.IDLE,
+    EventType.SCREEN_READ,
+    EventType.STALLED,
     EventType.ERROR,
 )
 """The event types that bear on a session's status."""

@@ -15,6 +15,9 @@ from supervisor.model.events import EventType as T
 from supervisor.model.events import NewEvent
 from supervisor.model.statuses import SessionStatus
 
+UNKNOWN_LIMIT_MS = 15 * 60 * 1000
+"""How long an agent is left alone when its usage limit does not say when it ends."""
+
 
 def fold(session: Session, events: Iterable[NewEvent]) -> Session:
     """Return the session as it is after these events."""
@@ -31,7 +34,7 @@ def fold(session: Session, events: Iterable[NewEvent]) -> Session:
 
 def new_process(session: Session) -> Session:
     """Return the session as a fresh agent process finds it: its own cost counter is at zero."""
-    stats = replace(session.stats, process_cost_usd=0.0, turn_error=None)
+    stats = replace(session.stats, process_cost_usd=0.0, process_turns=0, turn_refusals=0, turn_error=None)
     return replace(session, stats=stats, activity=Activity("starting"))
 
 
@@ -72,21 +75,41 @@ def _agent_session(session: Session, event: NewEvent) -> Session:
 
 def _turn_ended(session: Session, event: NewEvent) -> Session:
     stats = session.stats
-    tokens: dict[str, Any] = event.payload.get("tokens") or {}
+    tokens, conversations = _new_tokens(session, event)
+    denials = event.payload.get("denials") or ()
     spent = event.payload.get("process_cost_usd")
     # The figure is cumulative per process: what is new is the difference to the last one.
     fresh = max(0.0, float(spent) - stats.process_cost_usd) if spent is not None else 0.0
     stats = replace(
         stats,
         turns=stats.turns + 1,
-        tokens_input=stats.tokens_input + int(tokens.get("input") or 0),
-        tokens_output=stats.tokens_output + int(tokens.get("output") or 0),
-        tokens_cached=stats.tokens_cached + int(tokens.get("cached") or 0),
+        process_turns=stats.process_turns + 1,
+        tokens_input=stats.tokens_input + tokens["input"],
+        tokens_output=stats.tokens_output + tokens["output"],
+        tokens_cached=stats.tokens_cached + tokens["cached"],
+        conversations=conversations,
+        # What a rule of the agent's own denied was never asked; it is only in the list at the end of the turn.
+        permissions_refused=stats.permissions_refused + max(0, len(denials) - stats.turn_refusals),
+        turn_refusals=0,
         cost_usd=stats.cost_usd + fresh,
         process_cost_usd=float(spent) if spent is not None else stats.process_cost_usd,
         turn_error=(_text(event, "text") or "no reason given") if event.payload.get("is_error") else None,
     )
-    return _idle(replace(session, stats=stats), event)
+    resume_at = session.resume_at if stats.turn_error else None
+    return _idle(replace(session, stats=stats, resume_at=resume_at), event)
+
+
+def _new_tokens(session: Session, event: NewEvent) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """Return the tokens of this turn alone, and the conversations' figures as they are now."""
+    given: dict[str, Any] = event.payload.get("tokens") or {}
+    tokens = {kind: int(given.get(kind) or 0) for kind in ("input", "output", "cached")}
+    known = session.stats.conversations
+    if event.payload.get("tokens_of") != "conversation":
+        return tokens, known
+    conversation = session.agent_session_ids[-1] if session.agent_session_ids else ""
+    before = known.get(conversation, {})
+    fresh = {kind: max(0, count - before.get(kind, 0)) for kind, count in tokens.items()}
+    return fresh, {**known, conversation: tokens}
 
 
 def _idle(session: Session, event: NewEvent) -> Session:
@@ -95,17 +118,33 @@ def _idle(session: Session, event: NewEvent) -> Session:
 
 def _asked(session: Session, event: NewEvent) -> Session:
     activity = Activity("asking", _text(event, "tool"), _text(event, "argument"), event.time)
-    session = replace(session, activity=activity)
-    # Only a terminal keeps the question open for a person; elsewhere it is refused at once.
-    if session.mode == "dispatch" and session.status is SessionStatus.RUNNING:
-        text = f"It asks for permission: {activity.tool or 'a tool'} {activity.argument or ''}".strip()
-        session = replace(session, status=SessionStatus.WAITING, reason=Reason(event.source, text, event.time))
-    return session
+    text = f"It asks for permission: {activity.tool or 'a tool'} {activity.argument or ''}".strip()
+    return _waiting(replace(session, activity=activity), event, text)
+
+
+def _waiting(session: Session, event: NewEvent, text: str) -> Session:
+    """Only a terminal keeps a question open for a person; elsewhere it is refused at once."""
+    if session.mode != "dispatch" or session.status is not SessionStatus.RUNNING:
+        return session
+    return replace(session, status=SessionStatus.WAITING, reason=Reason(event.source, text, event.time))
+
+
+def _screen_read(session: Session, event: NewEvent) -> Session:
+    state = str(event.payload["state"])
+    session = _working(session, event)
+    if state == "asking":
+        session = _waiting(session, event, f"Its screen shows a {event.payload['pattern']}.")
+    return replace(session, activity=Activity(state, at=event.time))
+
+
+def _stalled(session: Session, event: NewEvent) -> Session:
+    return replace(session, activity=Activity("stalled", None, _text(event, "text"), event.time))
 
 
 def _refused(session: Session, event: NewEvent) -> Session:
     stats = session.stats
-    return replace(session, stats=replace(stats, permissions_refused=stats.permissions_refused + 1))
+    refused = replace(stats, permissions_refused=stats.permissions_refused + 1, turn_refusals=stats.turn_refusals + 1)
+    return replace(session, stats=refused)
 
 
 def _retry(session: Session, event: NewEvent) -> Session:
@@ -115,7 +154,10 @@ def _retry(session: Session, event: NewEvent) -> Session:
 def _limited(session: Session, event: NewEvent) -> Session:
     if event.payload.get("status") != "rejected":
         return session
-    return replace(session, activity=Activity("limited", None, _text(event, "text"), event.time))
+    # An agent may tell of one limit twice, and only once when it ends.
+    known = session.resume_at if session.resume_at and session.resume_at > event.time else None
+    resume_at = int(event.payload.get("resets_at") or known or event.time + UNKNOWN_LIMIT_MS)
+    return replace(session, resume_at=resume_at, activity=Activity("limited", None, _text(event, "text"), event.time))
 
 
 def _text(event: NewEvent, key: str) -> str | None:
@@ -135,5 +177,7 @@ _STEPS: dict[str, Callable[[Session, NewEvent], Session]] = {
     T.PERMISSION_REFUSED: _refused,
     T.RETRY: _retry,
     T.USAGE_LIMIT: _limited,
+    T.SCREEN_READ: _screen_read,
+    T.STALLED: _stalled,
     T.MESSAGE_DELIVERED: _thinking,
 }

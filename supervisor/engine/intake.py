@@ -16,6 +16,7 @@ from config.profiles import AgentProfile
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.scheduling import admit, disk_problem
+from supervisor.engine.secrets import refuse_secrets
 from supervisor.engine.services import Services
 from supervisor.model.entities import ExecutorName, Mode, Project, Reason, Session, Work
 from supervisor.model.errors import InvalidInput, Refused, Unavailable
@@ -96,6 +97,7 @@ class Intake:
         session = self._session(request, project, profile, executor, mode, image)
         environment, secrets = self.services.secrets.split(request.environment, loaded.settings.secrets)
         loaded.settings.secret_values(secrets)
+        refuse_secrets(secrets, "command or prompt", (*request.argv, request.prompt or ""))
         _make_folder(Path(session.folder), environment)
         self.services.secrets.keep(session.id, secrets)
 

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from config.profiles import Timeouts
 from supervisor.engine.delivery import Delivery
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.outcome import Outcome, outcome
+from supervisor.engine.outcome import Outcome, outcome, over_budget
 from supervisor.engine.ports import AgentAdapter, AttemptRef, ExitRecord, Signal
+from supervisor.engine.screens import Screens
 from supervisor.engine.services import Services
 from supervisor.engine.tail import ingest
+from supervisor.engine.watchdog import SILENT, Watchdog
 from supervisor.model.entities import Activity, Attempt, Session
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.events import EventType
@@ -38,6 +41,8 @@ class Keeper:
 
     services: Services
     delivery: Delivery
+    watchdog: Watchdog
+    screens: Screens
     adapter_of: Callable[[Session], AgentAdapter]
     ended: Callable[[Session], None]
 
@@ -48,24 +53,45 @@ class Keeper:
         adapter = self.adapter_of(session)
         bell = asyncio.Event()
         bell.set()
-        follow = asyncio.create_task(self._follow(session.id, adapter, bell), name=f"tail {session.id}")
+        follow = asyncio.create_task(self._follow(session.id, adapter, ref, bell), name=f"tail {session.id}")
+        self.watchdog.watch(attempt.id, session.id, self._heartbeat_s(session))
         record: ExitRecord | None = None
         try:
-            if attempt.intent == "cancel":
-                await executor.stop(ref, grace_s=0)
+            await self._make_good(ref)
             self.delivery.kick(session.id)
             async for news in executor.watch(ref):
+                self.watchdog.heard(attempt.id)
                 if news.kind == "grew":
                     bell.set()
+                    self.screens.printed(session, ref)
                 elif news.kind in ("exited", "gone"):
                     record = news.exit
                 else:
                     await self._note(session.id, attempt.id, news)
         finally:
+            self.watchdog.forget(attempt.id)
+            self.screens.forget(session.id)
             follow.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await follow
         await self.finish(session.id, attempt.id, ref, record)
+
+    async def _make_good(self, ref: AttemptRef) -> None:
+        """Carry out what was asked of an attempt and not done before a crash. What was done is done again."""
+        session, attempt = await self.services.ledger.commit(
+            lambda t: (t.session(ref.session), attempts.get(t.conn, ref.attempt))
+        )
+        executor = self.services.executor(session)
+        if attempt.intent == "cancel" or over_budget(session):
+            await executor.stop(ref, grace_s=0)
+        elif session.status is SessionStatus.PAUSED:
+            await executor.pause(ref)
+        elif session.status is SessionStatus.RUNNING and session.reason.signal == "person":
+            await executor.resume(ref)
+
+    def _heartbeat_s(self, session: Session) -> float:
+        profile = self.services.config_for(None).settings.agents.get(session.agent)
+        return (profile.timeouts if profile else Timeouts()).heartbeat
 
     async def finish(self, session_id: str, attempt_id: str, ref: AttemptRef, record: ExitRecord | None) -> None:
         """Store the end of an attempt: first all that it printed, then what became of it."""
@@ -98,7 +124,7 @@ class Keeper:
         attempt = attempts.get(transaction.conn, attempt_id)
         if attempt.status in ATTEMPT_ENDED:
             return session
-        end: Outcome = outcome(session, attempt, record, transaction.now)
+        end: Outcome = outcome(session, attempt, record)
         ended_at = record.ended_at if record else transaction.now
         code = record.exit_code if record else None
         transaction.move_attempt(attempt, end.attempt, exit_code=code, ended_at=ended_at, reason=end.text)
@@ -136,7 +162,7 @@ class Keeper:
         hit("finish.before_commit")
         return session
 
-    async def _follow(self, session_id: str, adapter: AgentAdapter, bell: asyncio.Event) -> None:
+    async def _follow(self, session_id: str, adapter: AgentAdapter, ref: AttemptRef, bell: asyncio.Event) -> None:
         """Take rounds of ingest for as long as the bell rings."""
         while True:
             await bell.wait()
@@ -155,6 +181,16 @@ class Keeper:
                 more = done.more
                 if any(event.type in _RELEVANT for event in done.events):
                     self.delivery.kick(session_id)
+                if any(event.type == EventType.TURN_ENDED for event in done.events):
+                    await self._stop_over_budget(session_id, ref)
+
+    async def _stop_over_budget(self, session_id: str, ref: AttemptRef) -> None:
+        session = await self.services.ledger.commit(lambda t: t.session(session_id))
+        if over_budget(session):
+            try:
+                await self.services.executor(session).stop(ref, grace_s=0)
+            except QuarterdeckError as error:
+                log.info("%s is over its budget and was not stopped: %s", session.name, error)
 
     async def _note(self, session_id: str, attempt_id: str, news: Signal) -> None:
         """Store a sign of life, or that the child was stopped by somebody else."""
@@ -165,7 +201,9 @@ class Keeper:
             session = replace(session, last_heartbeat_at=news.at)
             if news.kind == "stopped" and session.status is not SessionStatus.PAUSED:
                 session = replace(session, activity=Activity("stalled", None, "the process was stopped", news.at))
-            elif news.kind == "continued" and session.activity.state == "stalled":
+            elif session.activity.state == "stalled" and (
+                news.kind == "continued" or session.activity.argument == SILENT
+            ):
                 session = replace(session, activity=Activity("working", at=news.at))
             transaction.save(session)
 

@@ -22,7 +22,12 @@ class Outcome:
     text: str
 
 
-def outcome(session: Session, attempt: Attempt, record: ExitRecord | None, now: int) -> Outcome:
+def over_budget(session: Session) -> bool:
+    """Whether a session has cost more than it may."""
+    return session.budget_usd is not None and session.stats.cost_usd > session.budget_usd
+
+
+def outcome(session: Session, attempt: Attempt, record: ExitRecord | None) -> Outcome:
     """Decide from how the process ended, what a person wanted, and what the stream said.
 
     ``record`` is None when the attempt is gone without an exit record.
@@ -38,8 +43,10 @@ def outcome(session: Session, attempt: Attempt, record: ExitRecord | None, now: 
     if record.cause in ("start_to_close", "no_output"):
         text = _TIMEOUTS[record.cause] + (f" {record.message}" if record.message else "")
         return Outcome(AttemptStatus.FAILED_TIMEOUT, failed, "watchdog", text)
-    limited = session.resume_at is not None and session.resume_at > now
-    if limited and (record.exit_code != 0 or session.stats.turn_error):
+    if over_budget(session):
+        text = f"It has cost ${session.stats.cost_usd:.4f}, more than its budget of ${session.budget_usd:.4f}."
+        return Outcome(AttemptStatus.FAILED, failed, "limit", text)
+    if session.resume_at is not None and (record.exit_code != 0 or session.stats.turn_error):
         text = f"The usage limit of {session.agent} was reached; it goes on when the limit is reset."
         return Outcome(AttemptStatus.FAILED, SessionStatus.PAUSED, "limit", text)
     if record.exit_code == WAITS_FOR_APPROVAL:
@@ -48,11 +55,19 @@ def outcome(session: Session, attempt: Attempt, record: ExitRecord | None, now: 
     if session.stats.turn_error:
         text = f"The agent ended its turn with an error: {session.stats.turn_error}"
         return Outcome(AttemptStatus.FAILED, failed, "stream", text)
+    if record.exit_code == 0 and _never_answered(session, attempt):
+        text = "The agent exited without having ended a turn, so what was asked of it is not done."
+        return Outcome(AttemptStatus.FAILED, failed, "stream", text)
     if record.exit_code == 0:
         return Outcome(AttemptStatus.COMPLETED, SessionStatus.COMPLETED, "exit", "It ended with exit code 0.")
     detail = f" (signal {record.signal})" if record.signal else ""
     text = f"It ended with exit code {record.exit_code}{detail}." + (f" {record.message}" if record.message else "")
     return Outcome(AttemptStatus.FAILED, failed, "exit", text)
+
+
+def _never_answered(session: Session, attempt: Attempt) -> bool:
+    """Whether a headless agent never ended a turn; commands have no prompt, terminals no stream."""
+    return session.mode == "autonomous" and attempt.work.prompt is not None and session.stats.process_turns == 0
 
 
 _TIMEOUTS = {

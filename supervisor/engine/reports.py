@@ -32,6 +32,7 @@ class Reports:
 
     async def hook(self, session_id: str, payload: dict[str, Any]) -> None:
         """Take what an agent's hook was given."""
+        payload = self._redacted(session_id, payload)
 
         def store(transaction: Transaction) -> list[Event]:
             session = transaction.session(session_id)
@@ -55,6 +56,7 @@ class Reports:
             raise InvalidInput(f"{kind} events are Quarterdeck's own.", hint="Choose another type.")
         if len(msgspec.json.encode(payload)) > PAYLOAD_LIMIT:
             raise InvalidInput(f"The payload is larger than {PAYLOAD_LIMIT} bytes.", hint="Emit less, or print it.")
+        payload = self._redacted(session_id, payload)
         event = NewEvent(kind, "telemetry", now_ms(), source="tool", payload=payload)
 
         def store(transaction: Transaction) -> Event:
@@ -66,6 +68,13 @@ class Reports:
             return absorb(transaction, session, attempt, adapter, [event])[1][0]
 
         return await self.services.ledger.commit(store, urgent=False)
+
+    def _redacted(self, session_id: str | None, payload: dict[str, Any]) -> dict[str, Any]:
+        names = self.services.config_for(None).settings.secrets
+        if session_id is None or not names:
+            return payload
+        cleared: dict[str, Any] = self.services.secrets.redact(session_id, names, payload)
+        return cleared
 
 
 _RESERVED = frozenset(EventType) - {

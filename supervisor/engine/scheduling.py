@@ -21,7 +21,9 @@ from supervisor.model.statuses import SessionStatus
 from supervisor.store import pauses, queue
 
 RECHECK_S = 10.0
-"""How soon a queue that is held back by something outside (disk, a usage limit) looks again."""
+"""How soon a queue that is held back by a full disk looks again."""
+
+LONGEST_WAIT_S = 60.0
 
 CONTINUE_PROMPT = "The usage limit has been reset. Go on where you stopped."
 
@@ -44,6 +46,7 @@ class Scheduler:
 
     services: Services
     begin: Callable[[Session], None]
+    ended: Callable[[Session], None]
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
     last_tick: float = 0.0
     held_back: str = ""
@@ -58,30 +61,31 @@ class Scheduler:
         while True:
             self.last_tick = loop.time()
             await self._wake_limited()
-            recheck = await self._serve()
+            await self._drop_overdue()
+            wait_s = await self._serve()
             try:
-                async with asyncio.timeout(RECHECK_S if recheck else 60):
+                async with asyncio.timeout(wait_s):
                     await self._bell.wait()
             except TimeoutError:
                 continue
             self._bell.clear()
 
-    async def _serve(self) -> bool:
-        """Start what may start; returns whether something is held back by the outside."""
+    async def _serve(self) -> float:
+        """Start what may start; returns how many seconds the queue may be left alone."""
         settings = self.services.config_for(None).settings
         problem = disk_problem(self.services, settings)
         if problem != self.held_back:
             self.held_back = problem
             await self.services.ledger.commit(lambda t: _note_hold(t, problem))
         if problem:
-            return True
+            return RECHECK_S
         while True:
             session = await self.services.ledger.commit(lambda t: _next(t, settings))
             if session is None:
                 break
             hit("session.dequeued")
             self.begin(session)
-        return bool(await self.services.ledger.commit(lambda t: pauses.find(t.conn)))
+        return await self.services.ledger.commit(lambda t: _seconds_until_next(t, settings))
 
     async def _wake_limited(self) -> None:
         """Queue the sessions whose usage limit has been reset."""
@@ -104,6 +108,45 @@ class Scheduler:
                 transaction.audit("supervisor", "session.resume", moved.id, after={"reason": "limit reset"})
 
         await self.services.ledger.commit(wake)
+
+    async def _drop_overdue(self) -> None:
+        """Fail the sessions that have waited longer than they may (schedule_to_start)."""
+        settings = self.services.config_for(None).settings
+
+        def drop(transaction: Transaction) -> list[Session]:
+            return [
+                transaction.move(
+                    session,
+                    SessionStatus.FAILED,
+                    "queue",
+                    "It waited longer than its schedule_to_start timeout and was not started.",
+                    ended_at=transaction.now,
+                )
+                for session, deadline in _deadlines(transaction, settings)
+                if deadline <= transaction.now
+            ]
+
+        for session in await self.services.ledger.commit(drop):
+            self.ended(session)
+
+
+def _deadlines(transaction: Transaction, settings: Settings) -> list[tuple[Session, int]]:
+    """Return the waiting sessions that may not wait for ever, and until when (ms)."""
+    found = []
+    for session in queue.waiting(transaction.conn):
+        profile = settings.agents.get(session.agent)
+        if profile is not None and profile.timeouts.schedule_to_start is not None:
+            found.append((session, session.reason.at + int(profile.timeouts.schedule_to_start * 1000)))
+    return found
+
+
+def _seconds_until_next(transaction: Transaction, settings: Settings) -> float:
+    """Return how long nothing happens to the queue by time alone: a limit's reset, a deadline."""
+    moments = [deadline for _, deadline in _deadlines(transaction, settings)]
+    moments += [pause.until for pause in pauses.find(transaction.conn) if pause.until is not None]
+    if (due := queue.next_due(transaction.conn)) is not None:
+        moments.append(due)
+    return max(0.0, min([LONGEST_WAIT_S, *((moment - transaction.now) / 1000 for moment in moments)]))
 
 
 def disk_problem(services: Services, settings: Settings) -> str:

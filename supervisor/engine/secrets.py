@@ -10,9 +10,12 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-MIN_LENGTH = 6
-"""Shorter values cannot be redacted without mangling ordinary text."""
+from supervisor.model.errors import InvalidInput
+
+REDACTED = "[redacted]"
+"""What stands in the place of a secret, as in the spool."""
 
 
 class SecretVault:
@@ -48,9 +51,37 @@ class SecretVault:
         known = {name: kept.get(name) or self._own.get(name, "") for name in names}
         return {name: value for name, value in known.items() if value}
 
+    def redact(self, session: str, names: Iterable[str], value: Any) -> Any:
+        """Return a JSON value, or a text, with a session's secrets taken out."""
+        values = sorted(self.of(session, names).values(), key=len, reverse=True)
+        return _cleared(value, values) if values else value
+
     def forget(self, session: str) -> None:
         """Remove what is kept of a session."""
         self._path(session).unlink(missing_ok=True)
 
     def _path(self, session: str) -> Path:
         return self._run / f"{session}.secrets"
+
+
+def refuse_secrets(secrets: Mapping[str, str], what: str, texts: Iterable[str]) -> None:
+    """Raise InvalidInput when one of ``texts`` holds the value of a secret: it would be kept in the clear."""
+    for text in texts:
+        for name, value in secrets.items():
+            if value in text:
+                raise InvalidInput(
+                    f"The {what} holds the value of the secret {name}, which is never stored.",
+                    hint=f"Give the agent {name} by `pass_secrets` in its profile, and name the variable instead.",
+                )
+
+
+def _cleared(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, REDACTED)
+        return value
+    if isinstance(value, dict):
+        return {_cleared(key, secrets): _cleared(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cleared(item, secrets) for item in value]
+    return value

@@ -18,13 +18,18 @@ from supervisor.model.entities import Attempt, Session
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The engine's surroundings. ``boot_id`` names this boot of the machine."""
+    """The engine's surroundings. ``boot_id`` names this boot of the machine.
+
+    ``read_screen`` returns what a terminal's title and last screenful mean to a profile: the state and the name
+    of the pattern that says so.
+    """
 
     ledger: Ledger
     paths: Paths
     executors: Mapping[str, Executor]
     workspaces: Workspaces
     adapter_for: Callable[[AgentProfile], AgentAdapter]
+    read_screen: Callable[[AgentProfile, str, str], tuple[str, str] | None]
     config_for: Callable[[Path | None], Loaded]
     secrets: SecretVault
     tasks: Tasks

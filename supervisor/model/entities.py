@@ -62,7 +62,9 @@ class Stats:
 
     ``process_cost_usd`` is the cumulative figure of the agent process that runs now (it restarts at
     zero with each process); ``cost_usd`` is the sum over all of them. ``turn_error`` is what the last turn of
-    the process that runs now failed with.
+    the process that runs now failed with, ``process_turns`` how many turns it has ended, ``turn_refusals`` how
+    many permissions were refused since the last one. ``conversations`` holds the last figures of agents that count
+    tokens over the whole conversation, by the agent's own session id.
     """
 
     messages: int = 0
@@ -76,6 +78,9 @@ class Stats:
     errors: dict[str, int] = field(default_factory=dict)
     permissions_refused: int = 0
     turn_error: str | None = None
+    process_turns: int = 0
+    turn_refusals: int = 0
+    conversations: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

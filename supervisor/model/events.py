@@ -33,6 +33,8 @@ class EventType(StrEnum):
     USAGE = "usage"
     RETRY = "retry"
     USAGE_LIMIT = "usage_limit"
+    SCREEN_READ = "screen_read"
+    STALLED = "stalled"
     PERMISSION_ASKED = "permission_asked"
     PERMISSION_REFUSED = "permission_refused"
     PERMISSION_WITHDRAWN = "permission_withdrawn"

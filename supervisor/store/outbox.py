@@ -78,8 +78,14 @@ def sent(conn: sqlite3.Connection, entry_id: str, attempt: str, now: int) -> Non
 
 
 def delivered(conn: sqlite3.Connection, attempt: str, text: str) -> bool:
-    """Note that the agent took the oldest open message with this text; False when there is none."""
-    return conn.execute(SQL["delivered"], {"attempt": attempt, "body": text.encode()}).rowcount > 0
+    """Note that the agent took the oldest open message with this text; False when there is none.
+
+    A text that ends with an ellipsis may be the clipped beginning of a longer message.
+    """
+    body = text.encode()
+    beginning = text[:-1].encode() if text.endswith("…") else None
+    values = {"attempt": attempt, "body": body, "beginning": beginning}
+    return conn.execute(SQL["delivered"], values).rowcount > 0
 
 
 def failed(conn: sqlite3.Connection, entry_id: str, detail: str) -> None:

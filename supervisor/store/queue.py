@@ -31,6 +31,12 @@ def due(conn: sqlite3.Connection, now: int) -> list[Session]:
     return [SHAPE.entity(row) for row in conn.execute(SQL["due"], {"now": now})]
 
 
+def next_due(conn: sqlite3.Connection) -> int | None:
+    """Return when the next usage limit of a paused session is reset (ms), or None."""
+    found: int | None = conn.execute(SQL["next_due"]).fetchone()[0]
+    return found
+
+
 def unfinished_named(conn: sqlite3.Connection, name: str) -> bool:
     """Whether a session of this name has not ended."""
     return bool(conn.execute(SQL["unfinished_named"], {"name": name}).fetchone()[0])

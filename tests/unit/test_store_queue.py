@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.model.entities import Reason
 from supervisor.model.statuses import SessionStatus
 from supervisor.store import queue, sessions
 from tests.support.stores import NOON, a_session, claim, database
@@ -53,10 +54,12 @@ def test_a_frozen_session_with_a_live_attempt_keeps_its_place(conn: sqlite3.Conn
 
 
 def test_a_session_is_due_when_its_limit_was_reset(conn: sqlite3.Connection) -> None:
-    sessions.insert(conn, a_session("ses_1", status=S.PAUSED, resume_at=NOON))
-    sessions.insert(conn, a_session("ses_2", status=S.PAUSED))
+    limit = Reason("limit", "The usage limit was reached.", NOON)
+    sessions.insert(conn, a_session("ses_1", status=S.PAUSED, reason=limit, resume_at=NOON))
+    sessions.insert(conn, a_session("ses_2", status=S.PAUSED, resume_at=NOON))
     assert [session.id for session in queue.due(conn, NOON)] == ["ses_1"]
     assert queue.due(conn, NOON - 1) == []
+    assert queue.next_due(conn) == NOON
 
 
 def test_a_name_is_free_again_when_its_session_has_ended(conn: sqlite3.Connection) -> None:

@@ -29,10 +29,11 @@ UPDATE outbox SET state = 'sent', attempt = :attempt, sent_at = :now WHERE id = 
 UPDATE outbox SET state = 'failed', detail = :detail WHERE id = :id AND state IN ('pending', 'sent');
 
 -- name: delivered
--- Notes that the agent took the oldest message with this text.
+-- Notes that the agent took the oldest message with this text, or else with this beginning.
 UPDATE outbox SET state = 'delivered'
 WHERE id = (
     SELECT id FROM outbox
-    WHERE attempt = :attempt AND kind = 'message' AND state IN ('pending', 'sent') AND body = :body
-    ORDER BY rowid LIMIT 1
+    WHERE attempt = :attempt AND kind = 'message' AND state IN ('pending', 'sent')
+    AND (body = :body OR substr(body, 1, length(:beginning)) = :beginning)
+    ORDER BY body = :body DESC, rowid LIMIT 1
 );

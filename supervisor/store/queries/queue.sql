@@ -19,7 +19,12 @@ SELECT count(*) FROM sessions WHERE status = 'queued';
 
 -- name: due
 -- Sessions that a usage limit paused and whose time has come.
-SELECT * FROM sessions WHERE status = 'paused' AND resume_at IS NOT NULL AND resume_at <= :now ORDER BY id;
+SELECT * FROM sessions
+WHERE status = 'paused' AND json_extract(reason, '$.signal') = 'limit' AND resume_at <= :now ORDER BY id;
+
+-- name: next_due
+-- When the next of them is due.
+SELECT min(resume_at) FROM sessions WHERE status = 'paused' AND json_extract(reason, '$.signal') = 'limit';
 
 -- name: unfinished_named
 -- Whether a session of this name has not ended.
