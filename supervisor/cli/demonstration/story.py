@@ -16,7 +16,7 @@ from supervisor.cli.demonstration.stage import Stage
 from supervisor.cli.demonstration.witness import Json, Seen, Witness
 from supervisor.model.errors import QuarterdeckError, Unavailable
 
-PATIENCE_S: Final = 25.0
+PATIENCE_S: Final = 15.0
 """How long each part of the story may take on a slow machine."""
 
 AT_ONCE: Final = 3
