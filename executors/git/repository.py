@@ -128,7 +128,11 @@ def common_dir(root: Path) -> Path:
 
 def _locate(path: Path) -> tuple[Path, Path]:
     where = path.expanduser().resolve()
-    if not where.exists():
+    try:
+        there = where.exists()
+    except OSError:  # a name that no file system takes
+        there = False
+    if not there:
         raise NotFound(f"There is no folder {where}.", hint="Check the path; it is taken as it was typed.")
     if not where.is_dir():
         raise InvalidInput(f"{where} is a file.", hint=f"Give the folder: {where.parent}")

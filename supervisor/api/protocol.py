@@ -21,11 +21,20 @@ TEXT_LIMIT = 1024 * 1024
 NUMBER_LIMIT = 2**53
 """Sequence numbers and offsets go up to what every JSON reader counts exactly."""
 
+DEPTH_LIMIT = 64
+"""Levels of a JSON document that a tool or a hook sends."""
+
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("it holds a NUL byte")
     return text
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError(f"{path!r} is not an absolute path")
+    return path
 
 
 def _variables(environment: dict[str, str]) -> dict[str, str]:
@@ -36,14 +45,24 @@ def _variables(environment: dict[str, str]) -> dict[str, str]:
 
 
 def _storable(document: dict[str, Any]) -> dict[str, Any]:
+    if not _is_shallow(document, DEPTH_LIMIT):
+        raise ValueError(f"it nests deeper than {DEPTH_LIMIT} levels")
     try:
         msgspec.json.encode(document)
-    except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
-        raise ValueError("it nests too deeply, or holds a number or text that JSON cannot carry") from error
+    except (ValueError, OverflowError, msgspec.MsgspecError) as error:
+        raise ValueError("it holds a number or a text that JSON cannot carry") from error
     return document
 
 
+def _is_shallow(value: object, room: int) -> bool:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return room > 0 and all(_is_shallow(each, room - 1) for each in inner)
+    return True
+
+
 PlainText = Annotated[str, AfterValidator(_without_nul)]
+AbsolutePath = Annotated[PlainText, AfterValidator(_absolute)]
 Document = Annotated[dict[str, Any], AfterValidator(_storable)]
 Number = Annotated[int, Field(ge=0, le=NUMBER_LIMIT)]
 """A sequence number or an offset in bytes."""
@@ -58,7 +77,7 @@ class Body(BaseModel):
 class RunBody(Body):
     """Start a session. ``cwd`` is an absolute path inside the project."""
 
-    cwd: PlainText
+    cwd: AbsolutePath
     argv: list[PlainText] = []
     prompt: PlainText | None = Field(None, max_length=TEXT_LIMIT)
     agent: str | None = None
@@ -78,7 +97,7 @@ class RunBody(Body):
 class PathBody(Body):
     """A path on this machine, absolute."""
 
-    path: PlainText
+    path: AbsolutePath
 
 
 class TextBody(Body):

@@ -7,7 +7,7 @@ A reader too slow for its buffer gets ``event: gap`` with the number to re-read 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import msgspec
@@ -43,7 +43,7 @@ class Filter:
         )
 
 
-async def follow(store: Store, bus: Bus, since: int | None, wanted: Filter) -> AsyncIterator[bytes]:
+async def follow(store: Store, bus: Bus, since: int | None, wanted: Filter) -> AsyncGenerator[bytes, None]:
     """Yield server-sent events after the number ``since`` (None: from now on), until the bus is closed."""
     with bus.subscribe() as subscription:
         cursor = await store.read(events.last_seq) if since is None else since
@@ -62,8 +62,9 @@ async def follow(store: Store, bus: Bus, since: int | None, wanted: Filter) -> A
             if subscription.dropped:
                 subscription.dropped = False
                 notice = msgspec.json.encode({"from": cursor + 1})
-                yield b"event: gap\ndata: " + notice + b"\n\n"
+                # Counted before the reader knows: what comes after this number it gets from here.
                 cursor = fresh[-1].seq if fresh else await store.read(events.last_seq)
+                yield b"event: gap\ndata: " + notice + b"\n\n"
             fresh = [event for event in fresh if event.seq > cursor]
             if not fresh:
                 continue

@@ -22,7 +22,7 @@ from supervisor.api.state import project_named, project_of, session_of, state_of
 from supervisor.engine.explain import EXPLAINING_TYPES, explain
 from supervisor.engine.intake import RunRequest
 from supervisor.model.entities import ExecutorName
-from supervisor.model.errors import InvalidInput, Refused
+from supervisor.model.errors import Refused
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.model.times import to_rfc3339
 from supervisor.store import attempts, events, sessions
@@ -36,12 +36,9 @@ READ = [Depends(may("read"))]
 @router.post("")
 async def run(request: Request, body: RunBody, principal: Operator) -> dict[str, Any]:
     """Start a session; returns as soon as it is stored."""
-    cwd = Path(body.cwd)
-    if not cwd.is_absolute():
-        raise InvalidInput(f"{body.cwd!r} is not an absolute path.", hint="Give the folder you stand in.")
     values = body.model_dump(exclude={"cwd", "argv", "executor"})
     executor = cast("ExecutorName | None", body.executor)
-    asked = RunRequest(cwd=cwd, argv=tuple(body.argv), executor=executor, **values)
+    asked = RunRequest(cwd=Path(body.cwd), argv=tuple(body.argv), executor=executor, **values)
     return {"session": session_json(await state_of(request).engine.run(asked, principal.actor))}
 
 
