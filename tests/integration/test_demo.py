@@ -7,11 +7,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from supervisor.cli.demonstration import story
+from supervisor.cli.main import run
 from tests.support.terminal import Terminal
 from tests.wait import wait_until
 
@@ -37,6 +41,17 @@ def demo(tmp_path: Path, *arguments: str, **more: str) -> subprocess.CompletedPr
     )
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+    """Run the demonstration in this process."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(tempfile, "tempdir", environment(tmp_path)["TMPDIR"])
+    monkeypatch.setenv("QUARTERDECK_QUEUE__CONCURRENT", "1")  # what a person configured has no say in it
+    yield lambda *arguments: run(["demo", *arguments])
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
 def processes(folder: Path) -> list[str]:
     """Return the command lines of what runs and speaks of a folder, by itself or by its environment."""
     found = []
@@ -55,20 +70,34 @@ def leaves_nothing(tmp_path: Path) -> None:
     wait_until(lambda: not processes(tmp_path / "tmp"), 10, "all processes of the demonstration are gone")
 
 
+def only(tmp_path: Path, *tools: str) -> str:
+    """Return a PATH on which there are only these tools."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in tools:
+        (folder / tool).symlink_to(str(shutil.which(tool)))
+    return str(folder)
+
+
 def by_name(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {session["name"]: session for session in document["sessions"]}
 
 
 @pytest.mark.tmux
-def test_all_of_it_works_and_nothing_is_left_behind(tmp_path: Path) -> None:
+def test_all_of_it_works_and_nothing_is_left_behind(
+    tmp_path: Path, here: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
     picture = tmp_path / "demo.svg"
-    done = demo(tmp_path, "--headless", "--picture", str(picture), COLUMNS="80")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "✓ All 9 checks hold" in done.stdout
-    assert re.search(r"write-guide +✓ completed +tmux", done.stdout)
-    assert re.search(r"took over 3 sessions of \d+: 0 lost, 0 started", done.stdout)
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    assert "\x1b" not in done.stdout
+    before = dict(os.environ)
+    code = here("--headless", "--picture", str(picture))
+    printed = capsys.readouterr().out
+    assert code == 0, printed
+    assert dict(os.environ) == before
+    assert "✓ All 9 checks hold" in printed
+    assert re.search(r"write-guide +✓ completed +tmux", printed)
+    assert re.search(r"took over 3 sessions of \d+: 0 lost, 0 started", printed)
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "\x1b" not in printed
     assert "fix-lamp" in picture.read_text()
     leaves_nothing(tmp_path)
 
@@ -96,14 +125,16 @@ def test_the_summary_for_programs_is_one_document_about_real_sessions(tmp_path: 
     shutil.rmtree(kept)
 
 
-def test_without_tmux_that_session_is_said_to_be_skipped_and_runs_as_a_process(tmp_path: Path) -> None:
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for tool in ("git", "sh", "ls", "sleep"):
-        (tools / tool).symlink_to(str(shutil.which(tool)))
-    done = demo(tmp_path, "--json", PATH=str(tools))
-    document = json.loads(done.stdout)
-    assert (done.returncode, document["ok"]) == (0, True), document["checks"]
+def test_without_tmux_that_session_is_said_to_be_skipped_and_runs_as_a_process(
+    tmp_path: Path,
+    here: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", only(tmp_path, "git", "sh", "ls", "sleep"))
+    code = here("--json")
+    document = json.loads(capsys.readouterr().out)
+    assert (code, document["ok"]) == (0, True), document["checks"]
     assert "tmux is not installed" in document["skipped"][0]
     assert "apt install tmux" in document["skipped"][0]
     assert by_name(document)["write-guide"]["executor"] == "local"
@@ -131,15 +162,19 @@ def test_an_interrupted_one_ends_and_removes_everything(tmp_path: Path, number: 
     leaves_nothing(tmp_path)
 
 
-def test_what_does_not_work_is_said_and_is_the_exit_code(tmp_path: Path) -> None:
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for tool in ("git", "sh", "ls"):  # without sleep there is nothing that could be cancelled
-        (tools / tool).symlink_to(str(shutil.which(tool)))
-    done = demo(tmp_path, "--json", PATH=str(tools))
-    document = json.loads(done.stdout)
-    assert (done.returncode, document["ok"]) == (1, False)
-    assert [check for check in document["checks"] if not check["ok"] and check["detail"]]
+def test_what_does_not_work_is_said_and_is_the_exit_code(
+    tmp_path: Path,
+    here: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(story, "AT_ONCE", 9)
+    monkeypatch.setattr(story, "PATIENCE_S", 1.0)
+    code = here("--json")
+    document = json.loads(capsys.readouterr().out)
+    assert (code, document["ok"]) == (1, False)
+    [check] = document["checks"]
+    assert "not seen that 9 sessions work at once" in check["detail"]
     leaves_nothing(tmp_path)
 
 
