@@ -163,7 +163,13 @@ def test_a_summary_says_what_did_not_hold() -> None:
     assert "✕ Audit log" in out.getvalue()
     assert "✕ 1 of 2 checks do not hold." in out.getvalue()
     assert "Skipped: guide in a terminal" in out.getvalue()
-    assert "Kept: /somewhere" in out.getvalue()
+    assert "QUARTERDECK_HOME=/somewhere/home quarterdeck sessions" in out.getvalue()
+
+
+def test_a_failed_one_says_how_to_keep_its_logs() -> None:
+    console, out = plain()
+    print_summary(console, Report(), 1.5, None)
+    assert "`quarterdeck demo --keep`" in out.getvalue()
 
 
 def test_a_report_without_checks_is_no_success() -> None:

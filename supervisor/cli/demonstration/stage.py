@@ -27,6 +27,7 @@ POLL_S: Final = 0.01
 _PERSON = ("-c", "user.name=Demonstration", "-c", "user.email=demonstration@localhost")
 # Neither a person's git configuration nor the session that this may run in has a say here.
 _ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FOREIGN = ("QUARTERDECK_", "GIT_", "TMUX")
 
 
@@ -61,7 +62,7 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Whoever is impatient now would leave processes behind.
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
         try:
             self._end()
         finally:
