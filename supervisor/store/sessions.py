@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from supervisor.model.entities import Session
 from supervisor.model.errors import NotFound, Refused
-from supervisor.model.statuses import SessionStatus, check_session_move
+from supervisor.model.statuses import SESSION_ENDED, SessionStatus, check_session_move
 from supervisor.store import queries, spools
 from supervisor.store.lookup import only
 from supervisor.store.rows import Shape, to_json
@@ -44,8 +44,16 @@ def get(conn: sqlite3.Connection, session_id: str) -> Session:
 
 
 def resolve(conn: sqlite3.Connection, text: str) -> Session:
-    """Return the session that ``text`` means: an id, its unique beginning, or a name."""
+    """Return the session that ``text`` means: an id, its unique beginning, or a name.
+
+    A name that was used again means the session that has not ended, else the one that is not archived.
+    """
     found = [SHAPE.entity(row) for row in conn.execute(SQL["matching"], {"text": text})]
+    named = [session for session in found if session.name == text]
+    for past in (SESSION_ENDED, {SessionStatus.ARCHIVED}):
+        current = [session for session in named if session.status not in past]
+        if len(current) == 1:
+            return current[0]
     return only("session", text, found)
 
 

@@ -203,8 +203,9 @@ async def merge(request: Request, ref: str, body: MergeBody, principal: Operator
         session.id, principal.actor, "session.merge", {"into": into, "commit": result.commit, "merged": result.merged}
     )
     if not result.merged:
+        why = result.detail + (f" In conflict: {', '.join(result.conflicts)}." if result.conflicts else "")
         raise Refused(
-            f"{session.branch} does not merge into {into}: {result.detail or ', '.join(result.conflicts)}",
+            f"{session.branch} does not merge into {into}: {why.strip()}",
             hint=f"Merge {into} into the branch in {worktree} and settle the conflicts there; nothing was changed.",
         )
     return {"merged": True, "commit": result.commit, "into": into, "branch": session.branch}
