@@ -36,7 +36,8 @@ def print_summary(console: Console, report: Report, seconds: float, kept: str | 
         verdict = Text(f"✕ {len(report.checks) - done} of {len(report.checks)} checks do not hold.", style="bold red")
     console.print(verdict)
     if kept is not None:
-        console.print(Text(f"Kept in {kept}. Look around: QUARTERDECK_HOME={kept}/home quarterdeck sessions"))
+        # Unbroken, so that it can be copied.
+        console.print(Text(f"Kept. Look around: QUARTERDECK_HOME={kept}/home quarterdeck sessions"), soft_wrap=True)
     elif not report.ok:
         console.print(Text("`quarterdeck demo --keep` keeps the logs and the repository to be looked at."))
 
