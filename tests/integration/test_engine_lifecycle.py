@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from supervisor.model.statuses import AttemptStatus, SessionStatus
-from tests.support.supervised import Home, Supervised, throwaway_home
+from tests.support.supervised import Supervised
 
 pytestmark = pytest.mark.timeout(60)
 
 S = SessionStatus
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    with throwaway_home(tmp_path) as place:
-        yield place
-
-
-@pytest.fixture
-async def supervised(home: Home) -> AsyncIterator[Supervised]:
-    async with home.supervised() as running:
-        yield running
 
 
 async def test_a_command_completes_with_its_output_and_exit_code(supervised: Supervised) -> None:
