@@ -10,21 +10,6 @@ import msgspec
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.events import Event, EventType
 
-RANKS = {
-    "person": 0,
-    "exit": 1,
-    "runner": 1,
-    "watchdog": 1,
-    "recovery": 1,
-    "limit": 1,
-    "workspace": 1,
-    "queue": 1,
-    "hook": 2,
-    "stream": 3,
-    "screen": 4,
-}
-"""Which signal is believed first: a person, the process itself, hooks, protocol events, the screen."""
-
 
 @dataclass(frozen=True, slots=True)
 class SignalHeard:
