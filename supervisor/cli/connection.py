@@ -89,18 +89,20 @@ def start_in_background(paths: Paths) -> None:
     began = paths.log.stat().st_size if paths.log.exists() else 0
     child: subprocess.Popen[bytes] | None = None
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if is_running(paths):
-            if child is not None and child.returncode is None:
-                # The supervisor goes on without us: nobody is to warn that we did not wait for it.
-                child.returncode = 0
-            return
-        # Another one may be starting, or still be stopping: it is waited for.
-        if (child is None or child.poll() == Refused.exit_code) and not is_alive(paths):
-            child = _spawn(paths)
-        elif child is not None and child.poll() not in (None, Refused.exit_code):
-            break
-        time.sleep(POLL_S)
+    try:
+        while time.monotonic() < deadline:
+            if is_running(paths):
+                return
+            # Another one may be starting, or still be stopping: it is waited for.
+            if (child is None or child.poll() == Refused.exit_code) and not is_alive(paths):
+                child = _spawn(paths)
+            elif child is not None and child.poll() not in (None, Refused.exit_code):
+                break
+            time.sleep(POLL_S)
+    finally:
+        if child is not None and child.returncode is None:
+            # It goes on without us: nobody is to warn that we did not wait for it.
+            child.returncode = 0
     raise SupervisorUnreachable(f"The supervisor did not start: {_said(paths, began)}", hint=f"Its log is {paths.log}.")
 
 

@@ -78,6 +78,11 @@ def wrap_command(heartbeat_s: float, timeout_s: float | None, command: tuple[str
 
 
 async def _wrap(heartbeat_s: float, timeout_s: float | None, command: tuple[str, ...]) -> int:
+    loop = asyncio.get_running_loop()
+    early: list[int] = []
+    # Before the command starts: a signal that came in between would end this program and leave it running.
+    for number in _PASSED_ON:
+        loop.add_signal_handler(number, early.append, number)
     become_subreaper()
     try:
         child = await asyncio.create_subprocess_exec(*command, start_new_session=True)
@@ -85,9 +90,10 @@ async def _wrap(heartbeat_s: float, timeout_s: float | None, command: tuple[str,
         raise Unavailable(
             f"{command[0]} cannot be started: {error.strerror}.", hint="Check its name and PATH."
         ) from error
-    loop = asyncio.get_running_loop()
     for number in _PASSED_ON:
         loop.add_signal_handler(number, _signal_group, child.pid, number)
+    for number in early:
+        _signal_group(child.pid, number)
     beats = asyncio.create_task(_beat(heartbeat_s), name="beats")
     try:
         async with asyncio.timeout(timeout_s):
