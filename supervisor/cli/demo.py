@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import sys
@@ -20,7 +21,7 @@ PLAIN_WIDTH = 80
 @click.command("demo")
 @click.option("--keep", is_flag=True, help="Keep the repository and the state folder, and say where they are.")
 @click.option("--headless", is_flag=True, help="Print lines; assumed without a terminal, or with CI set.")
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Also save what is printed, as SVG.")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Also draw the summary, as SVG.")
 @json_option
 def demo_command(keep: bool, headless: bool, picture: Path | None, as_json: bool) -> int:
     """See the whole idea: scripted agents, a failure, a killed supervisor, results as diffs.
@@ -37,8 +38,8 @@ def demo_command(keep: bool, headless: bool, picture: Path | None, as_json: bool
     from supervisor.cli.demonstration.summary import document, print_summary
     from supervisor.cli.demonstration.witness import Seen
 
-    plain = headless or as_json or picture is not None or "CI" in os.environ or not sys.stdout.isatty()
-    console = Console(quiet=as_json, highlight=False, record=picture is not None)
+    plain = headless or as_json or "CI" in os.environ or not sys.stdout.isatty()
+    console = Console(quiet=as_json, highlight=False)
     console.width = min(console.width, TERMINAL_WIDTH) if console.is_terminal else PLAIN_WIDTH
     sessions: dict[str, Seen] = {}
     report = Report()
@@ -54,5 +55,7 @@ def demo_command(keep: bool, headless: bool, picture: Path | None, as_json: bool
         print_json(document(report, seconds, kept))
     print_summary(console, report, seconds, kept)
     if picture is not None:
-        console.save_svg(str(picture), title="quarterdeck demo")
+        canvas = Console(file=io.StringIO(), width=PLAIN_WIDTH, highlight=False, record=True)
+        print_summary(canvas, report, seconds, None)
+        canvas.save_svg(str(picture), title="quarterdeck demo")
     return 0 if report.ok else 1
