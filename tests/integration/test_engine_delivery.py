@@ -1,0 +1,177 @@
+"""Messages to running agents and their questions: said once, in order, and known to have arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from supervisor.engine import control, delivery
+from supervisor.engine.ports import AttemptRef
+from supervisor.model.entities import Session
+from supervisor.model.errors import Refused
+from supervisor.model.events import EventType
+from supervisor.model.statuses import SessionStatus
+from supervisor.store import outbox
+from tests.support.supervised import PERSON, Home, Supervised, eventually
+
+pytestmark = pytest.mark.timeout(60)
+
+S = SessionStatus
+
+
+def said(*texts: str) -> str:
+    """A message whose answer is known: it is the script of the agent's next turn."""
+    return json.dumps([{"say": text} for text in texts])
+
+
+async def hanging(supervised: Supervised) -> Session:
+    """An agent that is in the middle of a turn."""
+    session = await supervised.script({"say": "I begin."}, {"sleep": 0.7}, {"say": "I end."})
+    return await supervised.when(session, lambda now: now.stats.messages)
+
+
+async def states(supervised: Supervised, session: Session) -> list[str]:
+    return [entry.state for entry in await supervised.engine.store.read(outbox.of_session, session.id)]
+
+
+async def messages(supervised: Supervised, session: Session) -> list[str]:
+    return [payload["text"] for payload in await supervised.payloads(session, EventType.MESSAGE)]
+
+
+async def test_messages_arrive_once_and_in_order(supervised: Supervised) -> None:
+    session = await hanging(supervised)
+    send = supervised.engine.control.send
+    sent = await asyncio.gather(*(send(session.id, said(text), PERSON) for text in ("One.", "Two.")))
+    assert [state for _, state in sent] == ["delivered", "delivered"]
+    session = await supervised.ended(session)
+    assert await messages(supervised, session) == ["I begin.", "I end.", "One.", "Two."]
+    assert session.status is S.COMPLETED
+
+
+async def test_a_message_longer_than_an_event_keeps_is_known_to_have_arrived(supervised: Supervised) -> None:
+    session = await hanging(supervised)
+    _, state = await supervised.engine.control.send(session.id, said("é" * 20_000), PERSON)
+    assert state == "delivered"
+    assert (await supervised.ended(session)).status is S.COMPLETED
+
+
+async def test_a_message_that_cannot_be_written_fails_and_that_is_an_event(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await hanging(supervised)
+
+    async def broken(*_: object, **__: object) -> None:
+        raise Refused("Its input is closed.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(supervised.engine.services.executors["local"], "write", broken)
+        _, state = await supervised.engine.control.send(session.id, "Hello", PERSON)
+    assert state == "failed"
+    (told,) = await supervised.payloads(session, EventType.MESSAGE_UNDELIVERED)
+    assert "Its input is closed" in told["text"]
+
+
+async def test_a_message_that_the_agent_never_confirmed_is_said_to_be_undelivered(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "SEND_WAIT_S", 0.1)
+    session = await supervised.script({"say": "I begin."}, {"hang": True})
+    await supervised.when(session, lambda now: now.stats.messages)
+    _, state = await supervised.engine.control.send(session.id, "Hello", PERSON)
+    assert state == "sent"
+    await supervised.engine.control.cancel(session.id, PERSON, grace_s=0)
+    await supervised.ended(session)
+    assert await states(supervised, session) == ["failed"]
+    assert len(await supervised.events(session, EventType.MESSAGE_UNDELIVERED)) == 1
+
+
+async def test_a_message_that_was_marked_but_not_written_is_not_said_twice(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the mark and the write the supervisor goes away: whether it was said cannot be known."""
+    monkeypatch.setattr(control, "SEND_WAIT_S", 0.1)
+    async with home.supervised() as supervised:
+        session = await supervised.script({"say": "I begin."}, {"sleep": 1.5}, {"say": "I end."})
+        await supervised.when(session, lambda now: now.stats.messages)
+
+        async def stuck(*_: object, **__: object) -> None:
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(supervised.engine.services.executors["local"], "write", stuck)
+            _, state = await supervised.engine.control.send(session.id, said("Never."), PERSON)
+        assert state == "sent"
+    async with home.supervised() as supervised:
+        await supervised.when(session, lambda now: now.stats.turns)
+        assert await messages(supervised, session) == ["I begin.", "I end."]
+        assert await states(supervised, session) == ["sent"]
+        await supervised.engine.control.cancel(session.id, PERSON)
+        await supervised.ended(session)
+        assert await states(supervised, session) == ["failed"]
+
+
+async def test_a_message_that_was_not_written_before_a_restart_is_written_after_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "SEND_WAIT_S", 0.1)
+    async with home.supervised() as supervised:
+        session = await supervised.script({"say": "I begin."}, {"sleep": 1.5}, {"say": "I end."})
+        await supervised.when(session, lambda now: now.stats.messages)
+        with monkeypatch.context() as patched:
+            patched.setattr(delivery.Delivery, "kick", lambda *_: None)
+            _, state = await supervised.engine.control.send(session.id, said("Late."), PERSON)
+        assert state == "pending"
+    async with home.supervised() as supervised:
+        session = await supervised.ended(session)
+        assert await messages(supervised, session) == ["I begin.", "I end.", "Late."]
+        assert await states(supervised, session) == ["delivered"]
+
+
+async def test_a_question_of_a_headless_agent_is_refused_and_counted_once(supervised: Supervised) -> None:
+    session = await supervised.script({"ask": {"run": "touch made"}}, {"say": "Then not."})
+    session = await supervised.ended(session)
+    assert (session.status, session.stats.permissions_refused) == (S.COMPLETED, 1)
+    assert len(await supervised.events(session, EventType.PERMISSION_REFUSED)) == 1
+
+
+@pytest.mark.tmux
+async def test_what_a_terminal_shows_counts_when_nothing_else_is_said(home: Home) -> None:
+    patterns = [
+        {"name": "yes or no", "state": "asking", "text": r"Shall I\?"},
+        {"name": "all done", "state": "idle", "text": "^Done"},
+    ]
+    home.configure(agents={"shy": {"adapter": "command", "screen": patterns}})
+    async with home.supervised() as supervised:
+        script = "echo 'Shall I?'; read answer; clear; echo Done; read forever"
+        session = await supervised.run("sh", "-c", script, agent="shy", mode="dispatch")
+        session = await supervised.reaches(session, S.WAITING)
+        assert (session.reason.signal, session.activity.state) == ("screen", "asking")
+        with pytest.raises(Refused, match="asks a question"):
+            await supervised.engine.control.send(session.id, "yes", PERSON)
+        (attempt,) = await supervised.attempts(session)
+        ref: AttemptRef = supervised.engine.services.ref(attempt, session)
+        await supervised.engine.services.executor(session).type_text(ref, "y")
+        session = await supervised.when(session, lambda now: now.activity.state == "idle")
+        assert session.status is S.RUNNING
+        read = await supervised.payloads(session, EventType.SCREEN_READ)
+        assert [payload["pattern"] for payload in read] == ["yes or no", "all done"]
+        explained = await supervised.client.get(f"/sessions/{session.id}/explain")
+        assert "yes or no" in json.dumps(explained)
+        await supervised.engine.control.cancel(session.id, PERSON)
+        await supervised.ended(session)
+
+
+@pytest.mark.tmux
+async def test_a_message_is_typed_into_a_terminal(supervised: Supervised) -> None:
+    session = await supervised.run("sh", "-c", "read word; echo got $word", mode="dispatch")
+    await supervised.reaches(session, S.RUNNING)
+    _, state = await supervised.engine.control.send(session.id, "hello", PERSON)
+    assert state == "delivered"
+    session = await supervised.ended(session)
+
+    async def heard() -> bool:
+        return any("got hello" in payload["text"] for payload in await supervised.payloads(session, "output"))
+
+    await eventually(heard, what=lambda: "the terminal got it")
