@@ -79,10 +79,10 @@ def wrap_command(heartbeat_s: float, timeout_s: float | None, command: tuple[str
 
 async def _wrap(heartbeat_s: float, timeout_s: float | None, command: tuple[str, ...]) -> int:
     loop = asyncio.get_running_loop()
-    early: list[int] = []
+    started: asyncio.Future[int] = loop.create_future()
     # Before the command starts: a signal that came in between would end this program and leave it running.
     for number in _PASSED_ON:
-        loop.add_signal_handler(number, early.append, number)
+        loop.add_signal_handler(number, _pass_on, number, started)
     become_subreaper()
     try:
         child = await asyncio.create_subprocess_exec(*command, start_new_session=True)
@@ -90,10 +90,7 @@ async def _wrap(heartbeat_s: float, timeout_s: float | None, command: tuple[str,
         raise Unavailable(
             f"{command[0]} cannot be started: {error.strerror}.", hint="Check its name and PATH."
         ) from error
-    for number in _PASSED_ON:
-        loop.add_signal_handler(number, _signal_group, child.pid, number)
-    for number in early:
-        _signal_group(child.pid, number)
+    started.set_result(child.pid)
     beats = asyncio.create_task(_beat(heartbeat_s), name="beats")
     try:
         async with asyncio.timeout(timeout_s):
@@ -130,6 +127,11 @@ async def _end(child: asyncio.subprocess.Process) -> None:
     await child.wait()
 
 
-def _signal_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, number)
+def _pass_on(number: int, started: asyncio.Future[int]) -> None:
+    """Send a signal to the command's process group, as soon as there is one."""
+
+    def send(group: asyncio.Future[int]) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group.result(), number)
+
+    started.add_done_callback(send)
