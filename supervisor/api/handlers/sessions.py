@@ -193,7 +193,7 @@ async def merge(request: Request, ref: str, body: MergeBody, principal: Operator
     left = await engine.services.workspaces.state(worktree, session.branch or "", session.base_commit or "")
     if left.modified or left.untracked:
         raise Refused(
-            f"{session.name} has changes that are not committed: {left.detail}",
+            f"{session.name} has uncommitted changes: {left.modified} modified and {left.untracked} new files.",
             hint=f"Commit them first: quarterdeck commit {session.name} -m MESSAGE.",
         )
     result = await engine.services.workspaces.merge(
