@@ -51,3 +51,19 @@ def test_nothing_heavy_is_imported_for_settings_and_shapes(module: str) -> None:
 @pytest.mark.parametrize("module", ["config.paths", "supervisor.model.errors", "supervisor.model.statuses"])
 def test_what_every_client_imports_is_light(module: str) -> None:
     assert not modules_after(module) & {*HEAVY, "pydantic", "yaml", "asyncio"}
+
+
+@pytest.mark.parametrize("module", ["supervisor.cli.entry", "supervisor.cli.main"])
+def test_help_loads_nothing_heavy(module: str) -> None:
+    assert not modules_after(module) & {*HEAVY, "pydantic", "yaml", "asyncio"}
+
+
+def test_a_report_loads_the_socket_client_only() -> None:
+    code = (
+        "import json, os, sys; os.environ['QUARTERDECK_SOCKET'] = '/nowhere'; sys.argv = ['quarterdeck', 'beat']\n"
+        "from supervisor.cli.entry import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print(json.dumps([end.code, 'click' in sys.modules, 'asyncio' in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert json.loads(done.stdout) == [5, False, False]
