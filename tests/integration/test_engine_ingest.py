@@ -16,7 +16,7 @@ from supervisor.engine import logfile, tail
 from supervisor.engine.bus import Bus
 from supervisor.engine.ledger import Ledger, Transaction
 from supervisor.engine.logfile import read_slice
-from supervisor.engine.spool import LINE_LIMIT, SpoolReader
+from supervisor.engine.spool import LINE_LIMIT, Record, SpoolReader
 from supervisor.model.events import EventType
 from supervisor.model.statuses import SessionStatus
 from supervisor.store import events, sessions
@@ -184,7 +184,7 @@ def test_any_way_of_cutting_a_spool_gives_the_same_lines(
         whole.splitlines(keepends=True) if b"\r" not in whole else [line + b"\n" for line in whole.split(b"\n")[:-1]]
     )
     expected = list(SpoolReader().read(whole, 0))
-    reader, found, offset, begin = SpoolReader(), [], 0, 0
+    reader, found, offset, begin = SpoolReader(), list[Record](), 0, 0
     for cut in [*sorted(min(cut, len(lines)) for cut in cuts), len(lines)]:
         chunk = b"".join(lines[begin:cut])
         found += reader.read(chunk, offset)

@@ -62,6 +62,17 @@ def test_the_oldest_message_with_the_text_is_the_one_that_arrived(conn: sqlite3.
     assert [entry.id for entry in outbox.unconfirmed(conn, attempt)] == [second.id]
 
 
+def test_a_clipped_text_means_the_message_that_begins_so_unless_one_is_just_that(
+    conn: sqlite3.Connection, attempt: str
+) -> None:
+    long, exact = (outbox.add_message(conn, "ses_1", attempt, text) for text in ("été and more", "été…"))
+    assert outbox.delivered(conn, attempt, "été…")
+    assert [entry.id for entry in outbox.unconfirmed(conn, attempt)] == [long.id]
+    assert not outbox.delivered(conn, attempt, "éta…")
+    assert outbox.delivered(conn, attempt, "été…")
+    assert [outbox.get(conn, entry.id).state for entry in (long, exact)] == ["delivered", "delivered"]
+
+
 def test_a_message_that_arrived_cannot_fail_any_more(conn: sqlite3.Connection, attempt: str) -> None:
     entry = outbox.add_message(conn, "ses_1", attempt, "hello")
     outbox.delivered(conn, attempt, "hello")
