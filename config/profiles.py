@@ -63,9 +63,7 @@ class ContainerProfile(Strict):
     name: str
     image: str = "debian:stable-slim"
     user: str = "1000:1000"
-    network: str = Field(
-        "none", description="none, or the name of a Docker network with its own egress rules"
-    )
+    network: str = Field("none", description="none, or the name of a Docker network with its own egress rules")
     memory_mb: int = Field(4096, gt=0)
     cpus: float = Field(2.0, gt=0)
     pids: int = Field(512, gt=0)

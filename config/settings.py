@@ -64,9 +64,7 @@ class Queue(Strict):
 class Storage(Strict):
     """Limits of what is kept on disk."""
 
-    free_disk_floor_mb: int = Field(
-        500, ge=0, description="MiB; nothing new is started while less than this is free"
-    )
+    free_disk_floor_mb: int = Field(500, ge=0, description="MiB; nothing new is started while less than this is free")
 
 
 class Docker(Strict):
@@ -87,12 +85,8 @@ class Provisioning(Strict):
     )
     setup: str | None = Field(None, description="shell command that is run once in a new worktree")
     setup_timeout_s: float = Field(600, gt=0, description="seconds that the set-up command may take")
-    ports: tuple[FreeVariable, ...] = Field(
-        (), description="variables that each get a TCP port no other worktree has"
-    )
-    port_range: tuple[Port, Port] = Field(
-        (20_000, 29_999), description="first and last port that is given out"
-    )
+    ports: tuple[FreeVariable, ...] = Field((), description="variables that each get a TCP port no other worktree has")
+    port_range: tuple[Port, Port] = Field((20_000, 29_999), description="first and last port that is given out")
     names: dict[FreeVariable, Template] = Field(
         default_factory=dict,
         description="variables and their values, in which {session}, {branch} and {project} are filled in",
@@ -130,9 +124,7 @@ class Settings(Strict):
     )
     worktrees: Worktrees = Worktrees()
     agents: dict[str, AgentProfile] = Field(default_factory=dict, description="agent profiles by name")
-    containers: dict[str, ContainerProfile] = Field(
-        default_factory=dict, description="container profiles by name"
-    )
+    containers: dict[str, ContainerProfile] = Field(default_factory=dict, description="container profiles by name")
 
     def secret_values(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the secrets that ``environ`` holds, by name.

@@ -157,9 +157,9 @@ FRAGMENTS = [
     "\n",
     "  ",
 ]
-YAMLISH = st.lists(
-    st.sampled_from([*FRAGMENTS, "#", "---", "...", "%YAML 1.1", "\t", "é", "\x85", "? ", "@"])
-).map("".join)
+YAMLISH = st.lists(st.sampled_from([*FRAGMENTS, "#", "---", "...", "%YAML 1.1", "\t", "é", "\x85", "? ", "@"])).map(
+    "".join
+)
 
 
 def outcome(text: str) -> str:

@@ -80,9 +80,7 @@ def test_the_limit_counts_bytes_not_characters(tmp_path: Path) -> None:
     assert Paths.below(Path("/") / ("é" * 40)).run != Path("/") / ("é" * 40) / "run"
 
 
-def test_a_short_folder_prefers_the_runtime_folder_when_that_is_short_enough(
-    tmp_path: Path, short: Path
-) -> None:
+def test_a_short_folder_prefers_the_runtime_folder_when_that_is_short_enough(tmp_path: Path, short: Path) -> None:
     paths = Paths.below(tmp_path / LONG, {"XDG_RUNTIME_DIR": str(short)})
     assert paths.run.parent == short
     assert paths.run.name.startswith("qd-")

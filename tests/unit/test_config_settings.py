@@ -20,9 +20,7 @@ def test_a_queue_runs_at_least_one() -> None:
         Queue(concurrent=0)
 
 
-@pytest.mark.parametrize(
-    "name", ["PATH", "path", "LD_PRELOAD", "GIT_DIR", "QUARTERDECK_TOKEN", "1A", "A B", ""]
-)
+@pytest.mark.parametrize("name", ["PATH", "path", "LD_PRELOAD", "GIT_DIR", "QUARTERDECK_TOKEN", "1A", "A B", ""])
 def test_worktrees_may_not_set_variables_that_steer_programs(name: str) -> None:
     with pytest.raises(ValidationError):
         Worktrees(names={name: "x"})
@@ -59,9 +57,7 @@ def test_a_port_range_has_room_and_no_privileged_ports(port_range: tuple[int, in
 
 def test_secret_values_are_those_that_are_set() -> None:
     settings = Settings(secrets=("API_KEY", "UNSET", "EMPTY"))
-    assert settings.secret_values({"API_KEY": "long-enough", "EMPTY": "", "X": "y"}) == {
-        "API_KEY": "long-enough"
-    }
+    assert settings.secret_values({"API_KEY": "long-enough", "EMPTY": "", "X": "y"}) == {"API_KEY": "long-enough"}
 
 
 def test_a_short_secret_is_refused_without_being_shown() -> None:
