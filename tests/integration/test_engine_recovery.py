@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from executors.link import read_exit
 from executors.local import LocalExecutor
 from supervisor.engine import conducting
+from supervisor.engine.ports import AttemptRef
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import Unavailable
 from supervisor.model.events import EventType
@@ -135,14 +137,17 @@ async def test_a_claimed_attempt_that_was_cancelled_is_never_started(
 async def _claimed(home: Home, monkeypatch: pytest.MonkeyPatch, *, cancel: bool = False) -> Session:
     """A session that was claimed by a supervisor that went away before it started anything."""
 
+    asked = asyncio.Event()
+
     async def never(*_: object) -> None:
+        asked.set()
         await asyncio.Event().wait()
 
     async with home.supervised() as supervised:
         with monkeypatch.context() as patched:
             patched.setattr(supervised.engine.services.executors["local"], "start", never)
             session = await supervised.run("echo", "hi")
-            await supervised.when(session, lambda now: now.attempts == 1)
+            await asked.wait()
             if cancel:
                 await supervised.engine.control.cancel(session.id, PERSON)
     return session
@@ -178,14 +183,22 @@ async def test_a_cancel_that_was_stored_but_not_sent_is_sent_after_a_restart(
 async def test_a_pause_and_a_resume_that_were_not_sent_are_sent_after_a_restart(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sent: list[str] = []
+    for name in ("pause", "resume"):
+        real = getattr(LocalExecutor, name)
+
+        async def noted(self: LocalExecutor, ref: AttemptRef, name: str = name, real: Any = real) -> None:
+            await real(self, ref)
+            sent.append(name)
+
+        monkeypatch.setattr(LocalExecutor, name, noted)
     async with home.supervised() as supervised:
         session = await supervised.run("sh", "-c", WRITER)
         await supervised.printed(session, "line 100")
         await _unsent(supervised, "pause", monkeypatch)
         await supervised.engine.control.pause(session.id, PERSON)
     async with home.supervised() as supervised:
-        session = await supervised.when(session, lambda now: now.last_heartbeat_at)
-        assert session.status is S.PAUSED
+        await until(lambda: sent == ["pause"], what="the pause is sent")
         await _unsent(supervised, "resume", monkeypatch)
         await supervised.engine.control.resume(session.id, PERSON)
     async with home.supervised() as supervised:

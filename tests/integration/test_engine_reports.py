@@ -64,7 +64,7 @@ async def test_what_cannot_be_stored_now_is_stored_later_and_nothing_runs_twice(
     home: Home, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
     monkeypatch.setattr(conducting, "TRY_AGAIN_S", 0.05)
-    submit, failed = Store.submit, []
+    submit, failed = Store.submit, list[list[str]]()
 
     async def full(self: Store, apply: Callable[..., Any], *, urgent: bool = True) -> Any:
         names = [str(cell.cell_contents) for cell in apply.__closure__ or ()]
