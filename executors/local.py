@@ -79,6 +79,12 @@ class LocalExecutor:
                     raise Unavailable("The runner's host does not start.", hint=f"{run / 'host.log'} says why.")
                 await self._start_host(run)
 
+    async def dismiss(self, run: Path) -> None:
+        """Let the host of a runtime folder go. Sessions stay with their runners, commands of its own keep it."""
+        with contextlib.suppress(*link.NOBODY, QuarterdeckError):
+            async with await link.Link.open(run / "host.sock") as host:
+                await host.answer({"op": "quit"}, START_S)
+
     async def find(self, ref: AttemptRef) -> Found:
         """Say what became of an attempt."""
         return await link.find(ref)

@@ -103,6 +103,7 @@ class Daemon:
         paths = self._paths
         bus = Bus()
         local = LocalExecutor()
+        self._stack.push_async_callback(local.dismiss, paths.run)
         tmux = TmuxExecutor(paths.run)
         self._stack.push_async_callback(tmux.close)
         docker = DockerExecutor(local, config.current(None).settings.docker.host)

@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Final, Self
 
 from config.paths import HOME_VARIABLE, Paths
-from executors.link import NOBODY, Link
 from supervisor.api.client import Client
 from supervisor.cli.connection import is_running, start_in_background
 from supervisor.cli.demonstration.scripts import REPOSITORY
@@ -97,9 +96,7 @@ class Stage:
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while self._locked() and time.monotonic() < deadline:
             time.sleep(POLL_S)
-        # These outlive every supervisor on purpose; a folder that goes away must not have them.
-        with contextlib.suppress(*NOBODY, QuarterdeckError):
-            asyncio.run(self._dismiss_host())
+        # It outlives every supervisor on purpose; a folder that goes away must not have it.
         terminal = self.paths.run / "tmux.sock"
         if terminal.exists():
             subprocess.run(["tmux", "-S", str(terminal), "kill-server"], capture_output=True, check=False)
@@ -108,10 +105,6 @@ class Stage:
         """End the sessions and the supervisor. One that is gone is started again: only it knows what is left."""
         async with self.client() as client:
             await client.post("/stop", {"all": True})
-
-    async def _dismiss_host(self) -> None:
-        async with await Link.open(self.paths.run / "host.sock") as host:
-            await host.answer({"op": "quit"}, STOP_TIMEOUT_S)
 
     def _locked(self) -> bool:
         """Whether the supervisor has not let go of its home yet."""
