@@ -151,8 +151,8 @@ def _add(tree: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
     tree.addfile(member, io.BytesIO(content))
 
 
-@pytest.fixture(scope="session")
-def docker_address() -> Generator[str]:
+@contextmanager
+def docker_engine() -> Iterator[str]:
     """The address of an engine with the test image; private unless one was given."""
     given = os.environ.get("QUARTERDECK_TEST_DOCKER_HOST")
     if given:
@@ -161,3 +161,10 @@ def docker_address() -> Generator[str]:
     else:
         with private_dockerd() as dockerd:
             yield dockerd.address
+
+
+@pytest.fixture(scope="session")
+def docker_address() -> Generator[str]:
+    """The same for tests, which share it."""
+    with docker_engine() as address:
+        yield address
