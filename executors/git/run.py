@@ -152,8 +152,25 @@ async def git(
 
 
 def failure(where: Path, command: str | Path, answer: Answer) -> QuarterdeckError:
-    """Return the error for an answer, in git's own words."""
+    """Return the error for an answer, in git's own words unless the repository of a worktree is gone."""
+    missing = _missing_repository(where)
+    if missing is not None:
+        return QuarterdeckError(
+            f"The repository of {where} is gone: {missing} was moved or removed.",
+            hint=f"Put it back; or, in the folder that it was moved to: git worktree repair '{where}'.",
+        )
     return QuarterdeckError(
         f"git {command} failed: {answer.complaint.rstrip('.')}.",
         hint=f"`git -C '{where}' status` shows the state of the repository.",
     )
+
+
+def _missing_repository(worktree: Path) -> Path | None:
+    """Return the repository that a linked worktree points to, when nothing is there."""
+    try:
+        pointer = (worktree / ".git").read_text().removeprefix("gitdir:").strip()
+    except (OSError, ValueError):
+        return None  # No linked worktree: a repository has a folder there.
+    folder = worktree / pointer
+    linked = folder.parts[-3:-1] == (".git", "worktrees")
+    return folder.parents[2] if linked and not folder.exists() else None

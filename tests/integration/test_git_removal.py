@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.engine.ports import Workspace, WorktreeState
+from supervisor.model.errors import QuarterdeckError
 from tests.support.git import Place, commit, git, repository, write
 
 
@@ -177,3 +178,14 @@ async def test_submodules_with_work_are_kept(place: Place, tmp_path: Path) -> No
     git(made.path / "lib", "switch", "-q", "--detach", head)
     assert not (await remove(place, made)).exists
     assert not made.path.exists()
+
+
+async def test_repository_that_was_moved_is_named_with_the_way_back(place: Place, made: Workspace) -> None:
+    write(made.path / "new.txt", "kept")
+    moved = place.root.rename(place.root.with_name("elsewhere"))
+    with pytest.raises(QuarterdeckError) as found:
+        await state(place, made)
+    assert f"{place.root} was moved or removed" in found.value.message
+    assert f"worktree repair '{made.path}'" in found.value.hint
+    git(moved, "worktree", "repair", made.path)
+    assert (await state(place, made)).untracked == 1
