@@ -6,6 +6,7 @@ arrive twice (agents ignore the second); a message is written once and confirmed
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,9 @@ from supervisor.model.statuses import ATTEMPT_ENDED
 from supervisor.store import attempts, outbox
 
 log = logging.getLogger(__name__)
+
+CONFIRM_S = 30.0
+"""How long an idle agent's input stays open for a message that it has not confirmed."""
 
 
 @dataclass(slots=True)
@@ -105,21 +109,38 @@ class Delivery:
         )
 
     async def _close_when_done(self, session_id: str, attempt: Attempt) -> None:
-        """End the stdin of a headless agent whose turn is over and that has nothing left to read."""
+        """End the stdin of a headless agent whose turn is over and that has nothing left to read.
 
-        def finished(transaction: Transaction) -> Session | None:
+        A message that was handed over is given time to be confirmed. One that was marked, but never written
+        because the supervisor died in between, never will be; the end of the attempt reports it.
+        """
+
+        def finished(transaction: Transaction) -> Session | float | None:
             session = transaction.session(session_id)
             idle = session.activity.state == "idle"
             reads = session.mode == "autonomous" and self.adapter_of(session).message("") is not None
-            if not (idle and reads) or outbox.unconfirmed(transaction.conn, attempt.id):
+            if not (idle and reads):
                 return None
+            open_messages = outbox.unconfirmed(transaction.conn, attempt.id)
+            if open_messages:
+                newest = max(item.sent_at or transaction.now for item in open_messages)
+                patience_s = CONFIRM_S - (transaction.now - newest) / 1000
+                if patience_s > 0:
+                    return patience_s
             live = attempts.get(transaction.conn, attempt.id)
             attempts.update(transaction.conn, replace(live, input_closed_at=transaction.now))
             return session
 
-        session = await self.services.ledger.commit(finished)
-        if session is not None:
+        found = await self.services.ledger.commit(finished)
+        if isinstance(found, float):
+            patience_s = found
+            self.services.tasks.ensure(f"confirm {session_id}", lambda: self._kick_later(session_id, patience_s))
+        elif found is not None:
             try:
-                await self.services.executor(session).write(self.services.ref(attempt, session), b"", close=True)
+                await self.services.executor(found).write(self.services.ref(attempt, found), b"", close=True)
             except QuarterdeckError as error:
                 log.info("%s had closed its input already: %s", session_id, error)
+
+    async def _kick_later(self, session_id: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self.kick(session_id)

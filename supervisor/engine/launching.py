@@ -228,10 +228,11 @@ class Launcher:
             del own["HEADLESS"]
         if container is None:
             own |= {
-                "QUARTERDECK_HOME": str(self.services.paths.state),
                 "QUARTERDECK_SOCKET": str(self.services.paths.socket),
                 "QUARTERDECK_TOKEN": await self._token(session),
             }
+            if self.services.paths.home is not None:
+                own["QUARTERDECK_HOME"] = str(self.services.paths.home)
         return {**given, **profile.environment, **workspace.env, **granted, **invocation.env, **own}
 
     async def _token(self, session: Session) -> str:

@@ -1,81 +1,97 @@
-"""`make chaos`: kill the supervisor at random points and at every failpoint, and count what is lost."""
+"""`make chaos`: rounds of kill -9 at random moments and at every failpoint, with a verdict.
+
+Exit code 1 when any promise was broken, or when a failpoint never killed. `--rounds 200` for the long run.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import random
+import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
+from typing import cast
 
 from supervisor.engine.failpoints import FAILPOINTS
-from tests.chaos.rounds import Plan, Result, Round
+from tests.chaos.round import Plan, Result, play
+from tests.chaos.work import Executor, jobs
 from tests.support.dockerd import IMAGE, docker_engine
 
-ONCE = ("message.before_write", "message.after_write", "recovery.begin", "recovery.adopted")
-"""Reached so seldom in a life of the supervisor that only the first time is certain."""
+EXECUTORS = ("local", "tmux", "docker")
 
-
-def armed(number: int, chance: random.Random) -> str:
-    """Return the failpoint of a round: every one has its turn, the first time it is reached or a later one."""
-    name = FAILPOINTS[number % len(FAILPOINTS)]
-    return f"{name}@{1 if name in ONCE else chance.randint(1, 4)}"
-
-
-def line(number: int, result: Result, seconds: float) -> str:
-    """Return what is printed of a round."""
-    verdict = f"FAILED, kept in {result.home}" if result.wrong else "ok"
-    died = "died there" if result.died_there else "not reached"
-    told = f"{number:4} {result.failpoint:24} {died:11} {result.kills} kills, adopted in {result.adopted_s:.2f} s"
-    return "\n".join([f"{told}, {seconds:4.1f} s: {verdict}", *(f"     {wrong}" for wrong in result.wrong)])
-
-
-def missed(results: Sequence[Result]) -> list[str]:
-    """Return why the run does not count: failpoints that were never reached, or never killed it."""
-    reached = {name for result in results for name in result.reached}
-    died = {result.failpoint.partition("@")[0] for result in results if result.died_there}
-    return [
-        *(f"{name} was never reached" for name in FAILPOINTS if name not in reached),
-        *(f"{name} never killed it" for name in FAILPOINTS if name not in died),
-    ]
-
-
-async def play(plan: Plan, rounds: int, chance: random.Random) -> list[Result]:
-    """Play all rounds, one after the other, and say what came of each."""
-    results = []
-    for number in range(rounds):
-        began = time.monotonic()
-        results.append(await Round(plan, armed(number, chance), chance).run())
-        print(line(number + 1, results[-1], time.monotonic() - began), flush=True)
-    return results
+Results = list[tuple[str, Result]]
 
 
 def main() -> int:
-    """Return 0 when nothing was wrong and every failpoint had its turn."""
-    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--executors", default="local,tmux,docker", help="separated by commas")
-    parser.add_argument("--each", type=int, default=10, help="sessions on each executor")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    given = parser.parse_args()
-    executors = given.executors.split(",")
-    chance = random.Random(given.seed)  # noqa: S311 - chaos that can be repeated, not cryptography
-    print(f"seed {given.seed}, {given.rounds} rounds, {given.each} sessions on each of {given.executors}", flush=True)
+    """Play the rounds and print what they showed."""
+    options = _options()
+    chosen = cast("list[Executor]", options.executors.split(","))
     with ExitStack() as stack:
-        host = stack.enter_context(docker_engine()) if "docker" in executors else None
-        plan = Plan(executors, each=given.each, docker_host=host, image=IMAGE if host else None)
-        results = asyncio.run(play(plan, given.rounds, chance))
-    failed = sum(bool(result.wrong) for result in results)
-    gaps = missed(results)
-    sessions, kills = sum(result.sessions for result in results), sum(result.kills for result in results)
-    slowest = max((result.adopted_s for result in results), default=0.0)
+        docker_host = stack.enter_context(docker_engine()) if "docker" in chosen else ""
+        log = Path(tempfile.mkdtemp(prefix="qdc")) / "failpoints"
+        stack.callback(shutil.rmtree, log.parent)
+        results = asyncio.run(_play_all(options, chosen, docker_host, log))
+        return _report(results, set(log.read_text().split()), complete=options.rounds >= len(FAILPOINTS))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20, help="rounds; at least one per failpoint to be complete")
+    parser.add_argument("--each", type=int, default=10, help="sessions per executor")
+    parser.add_argument("--kills", type=int, default=2, help="kills at random moments in each round")
+    parser.add_argument("--executors", default=",".join(EXECUTORS), help="comma-separated")
+    parser.add_argument("--failpoint", choices=FAILPOINTS, help="only this one")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="repeats a run's choices")
+    return parser.parse_args()
+
+
+async def _play_all(options: argparse.Namespace, executors: list[Executor], docker_host: str, log: Path) -> Results:
+    chance = random.Random(options.seed)  # noqa: S311 - chaos that can be repeated, not cryptography
+    print(f"seed {options.seed}, {options.each} sessions on each of {', '.join(executors)}")
+    points = [options.failpoint] if options.failpoint else list(FAILPOINTS)
+    chance.shuffle(points)
+    results: Results = []
+    for number in range(options.rounds):
+        failpoint = points[number % len(points)]
+        work = jobs(executors, options.each)
+        result = await play(Plan(failpoint, work, options.kills, docker_host, IMAGE, chance.randrange(1 << 30)), log)
+        results.append((failpoint, result))
+        _show(number + 1, failpoint, result)
+    return results
+
+
+def _show(number: int, failpoint: str, result: Result) -> None:
+    verdict = result.verdict
+    state = f"{len(verdict.violations)} BROKEN" if verdict.violations else "kept"
     print(
-        f"\n{len(results)} rounds, {sessions} sessions, {kills} kills; adopted within {slowest:.2f} s; {failed} failed"
+        f"{number:4} {failpoint:22} {state:9} {result.kills} kills, {verdict.recovered:3} taken up, slowest after"
+        f" {verdict.slowest_adoption_ms:5} ms, start {result.slowest_start_s:4.2f} s, {result.seconds:5.1f} s"
+        + ("" if result.died_at_failpoint else "  (did not die at its failpoint)"),
+        flush=True,
     )
-    print("\n".join(f"incomplete: {gap}" for gap in gaps))
-    return 1 if failed or gaps else 0
+    for violation in verdict.violations:
+        print(f"       {violation}")
+    if verdict.violations:
+        print(f"       kept: {result.folder}")
+
+
+def _report(results: Results, reached: set[str], *, complete: bool) -> int:
+    violations = sum(len(result.verdict.violations) for _, result in results)
+    kills = sum(result.kills for _, result in results)
+    taken_up = sum(result.verdict.recovered for _, result in results)
+    slowest = max(result.verdict.slowest_adoption_ms for _, result in results)
+    died = {failpoint for failpoint, result in results if result.died_at_failpoint}
+    print(f"\n{len(results)} rounds, {kills} kills, {taken_up} attempts taken up, slowest {slowest} ms after the start")
+    print(f"{violations} promises broken; {len(died)} of {len(FAILPOINTS)} failpoints killed the supervisor")
+    never = [point for point in FAILPOINTS if point not in died] if complete else []
+    if never:
+        print(f"never died at: {', '.join(never)}")
+        print(f"never reached: {', '.join(sorted(set(FAILPOINTS) - reached)) or '-'}")
+    return 1 if violations or never else 0
 
 
 if __name__ == "__main__":

@@ -1,80 +1,107 @@
-"""What must be true after a round; starts are counted where the supervisor cannot have influenced it."""
+"""What must be true after a round, exactly."""
 
 from __future__ import annotations
 
-import json
-import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from config.paths import Paths
 from supervisor.store import audit
 from supervisor.store.database import anchor_path
-from tests.chaos.load import LINES, MESSAGE, Job
+from tests.chaos.work import LEDGER, LINES, MESSAGE, Job
+
+ADOPTED_WITHIN_MS = 5_000
 
 
-def violations(paths: Paths, jobs: list[Job]) -> list[str]:
-    """Return everything that is wrong with a home whose sessions have all ended."""
-    with closing(sqlite3.connect(f"file:{paths.database}?mode=ro", uri=True)) as conn:
-        conn.row_factory = sqlite3.Row
-        return [*_database(conn, paths), *(wrong for job in jobs for wrong in _session(conn, paths, job))]
+@dataclass(frozen=True)
+class Verdict:
+    """What a round showed; ``violations`` is empty when every promise was kept."""
+
+    violations: tuple[str, ...]
+    recovered: int
+    slowest_adoption_ms: int
 
 
-def _database(conn: sqlite3.Connection, paths: Paths) -> Iterator[str]:
-    integrity = conn.execute("PRAGMA integrity_check").fetchone()[0]
-    if integrity != "ok":
-        yield f"integrity_check says {integrity}"
+def judge(paths: Paths, jobs: Sequence[Job], starts: Sequence[int]) -> Verdict:
+    """Judge a round from its database, which nobody has open, and from the ledgers."""
+    conn = sqlite3.connect(f"file:{paths.database}?mode=ro", uri=True)
+    conn.row_factory = sqlite3.Row
+    try:
+        violations = [*_database(conn, paths)]
+        rows = {row["name"]: dict(row) for row in conn.execute("SELECT * FROM sessions")}
+        for job in jobs:
+            violations += _session(conn, job, rows.get(job.name))
+        recovered = [row["time"] for row in conn.execute("SELECT time FROM events WHERE type = 'recovered'")]
+    finally:
+        conn.close()
+    waits = [time - max(start for start in starts if start <= time) for time in recovered]
+    slowest = max(waits, default=0)
+    if slowest > ADOPTED_WITHIN_MS:
+        violations.append(f"an attempt was taken up {slowest} ms after the start")
+    return Verdict(tuple(violations), len(recovered), slowest)
+
+
+def _database(conn: sqlite3.Connection, paths: Paths) -> list[str]:
+    found = []
+    if (state := conn.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
+        found.append(f"the database is damaged: {state}")
     verdict = audit.verify(conn, anchor_path(paths.database))
     if not verdict.valid:
-        yield f"the audit log is not valid: {verdict.detail}"
+        found.append(f"the audit log is not valid: {verdict.detail}")
+    gaps = conn.execute("SELECT max(seq) - count(*) FROM events").fetchone()[0]
+    if gaps:
+        found.append(f"{gaps} event numbers are missing")
+    return found
 
 
-def _session(conn: sqlite3.Connection, paths: Paths, job: Job) -> Iterator[str]:
-    rows = conn.execute("SELECT * FROM sessions WHERE name = ?", (job.name,)).fetchall()
-    if len(rows) != 1:
-        yield f"{job.name} is stored {len(rows)} times"
-        return
-    [session] = rows
-    expected = "completed" if job.exit_code == 0 else "failed"
-    if session["status"] != expected or session["exit_code"] != job.exit_code:
-        told = f"{session['status']} ({session['exit_code']}: {session['reason']})"
-        yield f"{job.name} is {told}, not {expected} ({job.exit_code})"
-    attempts = conn.execute("SELECT count(*) FROM attempts WHERE session = ?", (session["id"],)).fetchone()[0]
-    if attempts != 1:
-        yield f"{job.name} has {attempts} attempts"
-    starts = _ledger(paths, job, session["id"]).count("start")
-    if starts != 1:
-        yield f"{job.name} was started {starts} times"
-    yield from _agent(conn, job, session["id"]) if job.is_agent else _lines(conn, job, session["id"])
+def _session(conn: sqlite3.Connection, job: Job, session: dict[str, Any] | None) -> list[str]:
+    if session is None:
+        return [f"{job.name} was lost altogether"]
+    found = []
+    if session["exit_code"] != job.code or session["status"] != ("failed" if job.code else "completed"):
+        found.append(
+            f"is {session['status']} with exit code {session['exit_code']}, not {job.code}: {session['reason']}"
+        )
+    attempts = [row["status"] for row in conn.execute("SELECT status FROM attempts WHERE session = ?", [session["id"]])]
+    if len(attempts) != 1:
+        found.append(f"had {len(attempts)} attempts: {attempts}")
+    events = list(conn.execute("SELECT type, payload FROM events WHERE session = ? ORDER BY seq", [session["id"]]))
+    found += _lines(job, events)
+    found += _starts(job, Path(session["worktree"] or "/nowhere") / LEDGER)
+    if job.is_agent:
+        found += _agent(events)
+    return [f"{job.name}: {text}" for text in found]
 
 
-def _ledger(paths: Paths, job: Job, session: str) -> str:
-    ledger = Path(job.ledger)
-    if not ledger.is_absolute():
-        ledger = paths.sessions / session / "clone" / ledger
-    return ledger.read_text() if ledger.exists() else ""
+def _lines(job: Job, events: Sequence[sqlite3.Row]) -> list[str]:
+    kind = "message" if job.is_agent else "output"
+    texts = [msgspec.json.decode(row["payload"])["text"] for row in events if row["type"] == kind]
+    lines = [text for text in texts if text.startswith("line ")]
+    expected = [f"line {number}" for number in range(LINES)]
+    if lines == expected:
+        return []
+    counted = Counter(lines)
+    missing = [line for line in expected if line not in counted]
+    doubled = [line for line, count in counted.items() if count > 1]
+    return [f"its lines are not exact: missing {missing}, doubled {doubled}"]
 
 
-def _lines(conn: sqlite3.Connection, job: Job, session: str) -> Iterator[str]:
-    printed = "\n".join(_texts(conn, session, "output"))
-    seen = Counter(re.findall(rf"{job.name} line \d+\.", printed))
-    if seen != Counter(job.line(number) for number in range(1, LINES + 1)):
-        yield f"{job.name} printed {LINES} lines, stored are {sorted(seen.items())}"
+def _starts(job: Job, ledger: Path) -> list[str]:
+    starts = ledger.read_text().count("start") if ledger.exists() else 0
+    expected = 0 if job.is_agent else 1
+    return [] if starts == expected else [f"did its work {starts} times"]
 
 
-def _agent(conn: sqlite3.Connection, job: Job, session: str) -> Iterator[str]:
-    said = _texts(conn, session, "message").count(f"{job.name} is done")
-    asked = len(_texts(conn, session, "permission_asked"))
-    heard = _texts(conn, session, "message_delivered").count(MESSAGE)  # the prompt is delivered as one, too
-    if (said, asked) != (1, 1):
-        yield f"{job.name} said its word {said} times and asked {asked} times"
-    if heard > 1:
-        yield f"{job.name} was sent one message and heard {heard}"
-
-
-def _texts(conn: sqlite3.Connection, session: str, kind: str) -> list[str]:
-    rows = conn.execute("SELECT payload FROM events WHERE session = ? AND type = ? ORDER BY seq", (session, kind))
-    return [json.loads(row["payload"]).get("text", "") for row in rows]
+def _agent(events: Sequence[sqlite3.Row]) -> list[str]:
+    counts = Counter(row["type"] for row in events)
+    found = [f"{counts[kind]} times {kind}" for kind in ("permission_asked", "permission_refused") if counts[kind] != 1]
+    delivered = [row["payload"] for row in events if row["type"] == "message_delivered" and MESSAGE in row["payload"]]
+    if len(delivered) > 1:
+        found.append(f"was told the same {len(delivered)} times")
+    return found

@@ -1,18 +1,23 @@
-"""A small chaos run: the supervisor is killed at failpoints and at random, and nothing is lost or started twice."""
+"""A taste of `make chaos`: the supervisor dies where it hurts most, and nothing is lost or done twice."""
 
 from __future__ import annotations
 
-import random
+from pathlib import Path
 
 import pytest
 
-from tests.chaos.rounds import Plan, Round
+from tests.chaos.round import Plan, play
+from tests.chaos.work import jobs
 
 
 @pytest.mark.tmux
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("failpoint", ["claim.after@2", "start.after@2", "recovery.adopted@1"])
-async def test_nothing_is_lost_when_the_supervisor_dies(failpoint: str) -> None:
-    chance = random.Random(failpoint)  # noqa: S311 - chaos that can be repeated, not cryptography
-    result = await Round(Plan(["local", "tmux"], each=2, agents=1), failpoint, chance).run()
-    assert (result.wrong, result.died_there) == ([], True)
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("failpoint", ["claim.after", "start.after", "recovery.adopted"])
+async def test_a_supervisor_that_is_killed_loses_nothing_and_starts_nothing_twice(
+    failpoint: str, tmp_path: Path
+) -> None:
+    work = jobs(["local", "tmux"], 4)
+    result = await play(Plan(failpoint, work, 1, "", "", seed=1), tmp_path / "failpoints")
+    assert result.verdict.violations == ()
+    assert result.died_at_failpoint
+    assert result.kills >= 1
