@@ -85,6 +85,11 @@ def is_alive(paths: Paths) -> bool:
 
 def start_in_background(paths: Paths) -> None:
     """Start a supervisor and wait until it answers. When two commands do so at once, one supervisor remains."""
+    if os.environ.get("QUARTERDECK_SOCKET") == str(paths.socket):
+        # It would be a part of the session's process tree, and end with it.
+        raise SupervisorUnreachable(
+            "No supervisor runs, and a session does not start its own.", hint="Start one outside of the session."
+        )
     paths.create()
     began = paths.log.stat().st_size if paths.log.exists() else 0
     child: subprocess.Popen[bytes] | None = None

@@ -47,7 +47,8 @@ class Conductor:
 
     def begin(self, session: Session) -> None:
         """Prepare and start a session that is `preparing`."""
-        self._services.tasks.start(f"run {session.id}", self._run(session))
+        # Of an attempt that has just ended, something may still be cleared away.
+        self._services.tasks.follow(f"run {session.id}", lambda: self._run(session))
 
     def forget(self, session_id: str) -> bool:
         """Stop preparing a session; whether that was under way."""

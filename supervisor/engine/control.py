@@ -77,7 +77,11 @@ class Control:
 
         session, attempt = await self.services.ledger.commit(store)
         if attempt is not None:
-            await self.services.executor(session).resume(self.services.ref(attempt, session))
+            try:
+                await self.services.executor(session).resume(self.services.ref(attempt, session))
+            except QuarterdeckError:
+                await self.services.ledger.commit(lambda t: _repause(t, session_id))
+                raise
         self.conductor.scheduler.kick()
         return session
 
@@ -230,6 +234,13 @@ def _unpause(transaction: Transaction, session_id: str) -> None:
     session = transaction.session(session_id)
     if session.status is S.PAUSED:
         transaction.move(session, S.RUNNING, "runner", "It could not be paused.")
+
+
+def _repause(transaction: Transaction, session_id: str) -> None:
+    """Take back a resumption that could not be carried out, unless something else has happened since."""
+    session = transaction.session(session_id)
+    if session.status in (S.RUNNING, S.WAITING):
+        transaction.move(session, S.PAUSED, "runner", "It could not be resumed.")
 
 
 def _live(transaction: Transaction, session: Session) -> Attempt | None:

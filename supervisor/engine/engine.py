@@ -9,6 +9,7 @@ from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
 from supervisor.engine.reports import Reports
+from supervisor.engine.scheduling import disk_problem
 from supervisor.engine.services import Services
 from supervisor.model.entities import Session
 from supervisor.model.statuses import SessionStatus
@@ -54,9 +55,8 @@ class Engine:
             checks["store"] = "ok"
         except Exception as error:
             checks["store"] = f"failed: {error}"
-        scheduler = self.conductor.scheduler
         checks["scheduler"] = "ok" if self.services.tasks.running("scheduler") else "failed: it has stopped"
-        checks["disk"] = scheduler.held_back or "ok"
+        checks["disk"] = disk_problem(self.services, self.services.config_for(None).settings) or "ok"
         failures = self.services.tasks.failures
         checks["tasks"] = f"{len(failures)} failed, the last: {failures[-1]}" if failures else "ok"
         if checks["store"] != "ok" or checks["scheduler"] != "ok":

@@ -97,7 +97,8 @@ class Intake:
         session = self._session(request, project, profile, executor, mode, image)
         environment, secrets = self.services.secrets.split(request.environment, loaded.settings.secrets)
         loaded.settings.secret_values(secrets)
-        refuse_secrets(secrets, "command or prompt", (*request.argv, request.prompt or ""))
+        given = (request.prompt, request.name, request.task, request.branch, request.base, request.image)
+        refuse_secrets(secrets, "request", (*request.argv, *(text for text in given if text)))
         _make_folder(Path(session.folder), environment)
         self.services.secrets.keep(session.id, secrets)
 

@@ -6,6 +6,7 @@ The queue is the sessions whose status is `queued`; nothing of it lives in memor
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,15 +16,18 @@ from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.services import Services
 from supervisor.model.entities import Session, Work
-from supervisor.model.errors import QueueFull
+from supervisor.model.errors import QuarterdeckError, QueueFull
 from supervisor.model.events import EventType
 from supervisor.model.statuses import SessionStatus
 from supervisor.store import pauses, queue
+
+log = logging.getLogger(__name__)
 
 RECHECK_S = 10.0
 """How soon a queue that is held back by a full disk looks again."""
 
 LONGEST_WAIT_S = 60.0
+TRY_AGAIN_S = 1.0
 
 CONTINUE_PROMPT = "The usage limit has been reset. Go on where you stopped."
 
@@ -60,9 +64,14 @@ class Scheduler:
         loop = asyncio.get_running_loop()
         while True:
             self.last_tick = loop.time()
-            await self._wake_limited()
-            await self._drop_overdue()
-            wait_s = await self._serve()
+            try:
+                await self._wake_limited()
+                await self._drop_overdue()
+                wait_s = await self._serve()
+            except QuarterdeckError as error:
+                # A full disk, say. The queue is in the database: nothing of it is lost meanwhile.
+                log.warning("The queue cannot be served now: %s", error)
+                wait_s = TRY_AGAIN_S
             try:
                 async with asyncio.timeout(wait_s):
                     await self._bell.wait()

@@ -16,6 +16,7 @@ class Tasks:
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.failures: list[str] = []
+        self._closing = False
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start work under a name; a second start of a name that still runs is refused."""
@@ -31,6 +32,14 @@ class Tasks:
         """Start work unless work of that name is under way."""
         if not self.running(name):
             self.start(name, work())
+
+    def follow(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start work now, or as soon as the work of that name that is under way has ended."""
+        before = self._tasks.get(name)
+        if before is None or before.done():
+            self.start(name, work())
+        else:
+            before.add_done_callback(lambda _: None if self._closing else self.follow(name, work))
 
     def cancel(self, name: str) -> bool:
         """Cancel work by name; whether there was any."""
@@ -52,6 +61,7 @@ class Tasks:
 
     async def close(self) -> None:
         """Cancel everything and wait until it has ended."""
+        self._closing = True
         while self._tasks:
             running = list(self._tasks.values())
             for task in running:

@@ -101,3 +101,37 @@ async def test_close_waits_for_what_cleans_up_and_cancel_says_whether_there_was_
     await tasks.close()
     assert cleaned == [True]
     assert not tasks.running("name")
+
+
+async def test_work_that_follows_starts_when_the_work_before_it_has_ended() -> None:
+    tasks = Tasks()
+    gate = asyncio.Event()
+    order: list[str] = []
+
+    async def first() -> None:
+        await gate.wait()
+        order.append("first")
+
+    async def second() -> None:
+        order.append("second")
+
+    tasks.start("name", first())
+    tasks.follow("name", second)
+    await asyncio.sleep(0)
+    assert order == []
+    gate.set()
+    await until(lambda: order == ["first", "second"])
+
+
+async def test_nothing_follows_when_everything_is_closed() -> None:
+    tasks = Tasks()
+    order: list[str] = []
+
+    async def second() -> None:
+        order.append("second")
+
+    tasks.start("name", asyncio.sleep(60))
+    tasks.follow("name", second)
+    await tasks.close()
+    await asyncio.sleep(0)
+    assert order == []
