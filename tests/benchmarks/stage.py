@@ -105,8 +105,8 @@ async def stage(files: int = REPOSITORY_FILES, **settings: Any) -> AsyncIterator
         root = repository(place / "repository")
         commit(root, {f"source/{n // 100}/{n}.py": f"# {n}\n" * 40 for n in range(files)})
         made = Stage(paths, root)
-        await made.start()
         try:
+            await made.start()
             yield made
         finally:
             await made.close()

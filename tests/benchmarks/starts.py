@@ -91,12 +91,10 @@ async def docker(scale: float) -> list[Figure]:
         return [Figure("starts", "session start, docker", "not measured: no Docker here")]
     with docker_engine() as address:
         command = ["docker", "-H", address, "run", "-d", "--network", "none", IMAGE, "echo", "hi"]
-                return [await _compare("docker", scale, lambda: subprocess.check_output(command), address, image=IMAGE)]
+        return [await _compare("docker", scale, lambda: subprocess.check_output(command), address, image=IMAGE)]
 
 
-async def _compare(
-    executor: str, scale: float, spawn: Raw, engine: str | None = None, **fields: str
-) -> Figure:
+async def _compare(executor: str, scale: float, spawn: Raw, engine: str | None = None, **fields: str) -> Figure:
     ours: list[float] = []
     limit: list[float] = []
     async with stage(docker={"host": engine}) as place, place.client() as client:
