@@ -56,7 +56,7 @@ class Work:
     prompt: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: ingest copies its __dict__ for every event
 class Stats:
     """What a session's stream added up to. Money in US dollars.
 
@@ -83,7 +83,7 @@ class Stats:
     conversations: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: ingest copies its __dict__ for every event
 class Session:
     """A place where an agent or tool works: worktree + executor + log, over one or more attempts."""
 
