@@ -107,7 +107,7 @@ def doing(session: Mapping[str, Any]) -> str:
     if session["status"] in ("running", "waiting") and activity["tool"]:
         return clean(f"{activity['tool']} {activity['argument'] or ''}").strip()
     if session["status"] == "running":
-        return str(activity["state"])
+        return clean(activity["argument"] or activity["state"]).replace("\n", " ")
     return clean(session["status_reason"]["text"]).replace("\n", " ")
 
 

@@ -6,7 +6,8 @@ disagree with the log, whatever is killed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from supervisor.model.entities import Activity, Reason, Session, Stats
@@ -20,9 +21,9 @@ UNKNOWN_LIMIT_MS = 15 * 60 * 1000
 """How long an agent is left alone when its usage limit does not say when it ends."""
 
 
-def fold(session: Session, events: Iterable[NewEvent]) -> Session:
+def fold(session: Session, events: Sequence[NewEvent]) -> Session:
     """Return the session as it is after these events."""
-    for event in events:
+    for event, following in zip_longest(events, events[1:]):
         step = _STEPS.get(event.type)
         # Of a run of output lines only the last one shows: the others need not be looked at.
         if step is _output and following is not None and following.type == event.type:
@@ -62,8 +63,9 @@ def _working(session: Session, event: NewEvent, tool: str | None = None, argumen
 
 def _output(session: Session, event: NewEvent) -> Session:
     """Show a command's last line as what it does now; an agent says so itself."""
-    line = (_text(event, "text") or "").strip()
-    return session if session.work.prompt is not None or not line else _working(session, event, None, line[:200])
+    if session.work.prompt is not None:
+        return session
+    return _working(session, event, None, (_text(event, "text") or "").strip()[:200] or None)
 
 
 def _message(session: Session, event: NewEvent) -> Session:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.engine.figures import UNKNOWN_LIMIT_MS, fold, new_process
-from supervisor.model.entities import Session
+from supervisor.model.entities import Session, Work
 from supervisor.model.events import EventType as T
 from supervisor.model.events import NewEvent, Severity
 from supervisor.model.statuses import SessionStatus
@@ -33,7 +33,8 @@ def turn(spent: float | None = None, **fields: Any) -> NewEvent:
 events = st.lists(
     st.one_of(
         st.builds(
-            event, st.sampled_from([T.MESSAGE, T.THINKING, T.TOOL_RESULT, T.IDLE, T.PERMISSION_REFUSED, "other"])
+            event,
+            st.sampled_from([T.MESSAGE, T.THINKING, T.TOOL_RESULT, T.OUTPUT, T.IDLE, T.PERMISSION_REFUSED, "other"]),
         ),
         st.builds(event, st.just(T.TOOL_USE), tool=st.sampled_from(["Bash", "Edit"]), argument=st.just("x")),
         st.builds(event, st.just(T.AGENT_SESSION), id=st.sampled_from(["a", "b"])),
@@ -134,3 +135,11 @@ def test_what_an_agent_does_now_is_its_last_event() -> None:
     assert fold(session, [event(T.IDLE)]).activity.state == "idle"
     assert fold(session, [event(T.STALLED, text="silent", severity="warning")]).activity.state == "stalled"
     assert fold(session, [event("odd", severity="error")]).stats.errors == {"error": 1}
+
+
+def test_a_command_does_what_its_last_line_says() -> None:
+    lines = [event(T.OUTPUT, text=text, stream="stdout") for text in ("one", "two", "three ")]
+    command = replace(a_session(), work=Work(argv=("make",)))
+    assert fold(command, lines).activity.argument == "three"
+    agent = replace(a_session(), work=Work(prompt="Do it"))
+    assert fold(agent, lines).activity == agent.activity
