@@ -89,9 +89,12 @@ class Stage:
         """Stop the supervisor with all its sessions."""
         assert self._process is not None
         if self._process.poll() is None:
-            async with self.client() as client:
-                await client.post("/stop", {"all": True})
-            await asyncio.to_thread(self._process.wait, START_TIMEOUT_S)
+            try:
+                async with self.client() as client:
+                    await client.post("/stop", {"all": True})
+                await asyncio.to_thread(self._process.wait, START_TIMEOUT_S)
+            finally:
+                self._process.kill()
 
 
 @asynccontextmanager
