@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ _PINNED = (
     "submodule.recurse=false",
     "checkout.workers=2",
 )
+
+_HALF_MADE = re.compile(r"failed to read \S*worktrees/[^/]+/commondir")
 
 # Everything else that begins with GIT_ could point git at another repository, index or configuration.
 _PASSED = (
@@ -134,13 +137,17 @@ async def git(
 ) -> str:
     """Run git as `ask` does and return its output; any exit code but 0 is an error in git's own words.
 
-    A lock file that a dead git left behind is removed; one that is in use is waited for, then reported.
+    A lock file that a dead git left behind is removed; one that is in use is waited for, then reported. So
+    is a worktree that is just being added: git reads all of them, and fails at one whose files are empty yet.
     """
     deadline = time.monotonic() + LOCK_PATIENCE_S
     while True:
         answer = await ask(where, *arguments, stdin=stdin, env=env, config=config, reads=reads, keep=keep)
         if answer.code == 0:
             return answer.text
+        if _HALF_MADE.search(answer.err) and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+            continue
         lock = leftover.named_in(answer.err, where)
         if lock is None:
             raise failure(where, arguments[0], answer)
