@@ -45,8 +45,8 @@ class Filter:
 
 async def follow(store: Store, bus: Bus, since: int | None, wanted: Filter) -> AsyncGenerator[bytes, None]:
     """Yield server-sent events after the number ``since`` (None: from now on), until the bus is closed."""
+    cursor = await store.read(events.last_seq) if since is None else since
     with bus.subscribe() as subscription:
-        cursor = await store.read(events.last_seq) if since is None else since
         yield b": connected\n\n"
         while True:
             batch = await _since(store, cursor)

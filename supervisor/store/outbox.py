@@ -80,12 +80,15 @@ def sent(conn: sqlite3.Connection, entry_id: str, attempt: str, now: int) -> Non
 def delivered(conn: sqlite3.Connection, attempt: str, text: str) -> bool:
     """Note that the agent took the oldest open message with this text; False when there is none.
 
-    A text that ends with an ellipsis may be the clipped beginning of a longer message.
+    A text that ends with an ellipsis may be the clipped beginning of a longer message. An agent may echo
+    messages that waited together as one text, of which each is a part.
     """
     body = text.encode()
     beginning = text[:-1].encode() if text.endswith("…") else None
     values = {"attempt": attempt, "body": body, "beginning": beginning}
-    return conn.execute(SQL["delivered"], values).rowcount > 0
+    if conn.execute(SQL["delivered"], values).rowcount > 0:
+        return True
+    return conn.execute(SQL["delivered_together"], values).rowcount > 0
 
 
 def failed(conn: sqlite3.Connection, entry_id: str, detail: str) -> None:

@@ -150,7 +150,10 @@ async def test_a_usage_limit_pauses_the_session_and_its_agent(place: Place) -> N
         env = claude_environment(place.home, model.url)
         async with place.supervised() as client:
             started = await place.run(client, env, agent="claude", prompt="One")
-            session = await client.wait_until_ended(started["id"])
+            async for event in client.follow(0, session=started["id"], type="status_changed"):
+                if event["payload"]["to"] == "paused":
+                    break
+            session = (await client.get(f"/sessions/{started['id']}"))["session"]
             waiting = await place.run(client, env, agent="claude", prompt="Two")
             queue = await client.get("/queue")
     assert session["status"] == "paused"

@@ -73,6 +73,14 @@ def test_a_clipped_text_means_the_message_that_begins_so_unless_one_is_just_that
     assert [outbox.get(conn, entry.id).state for entry in (long, exact)] == ["delivered", "delivered"]
 
 
+def test_messages_that_an_agent_echoes_as_one_have_all_arrived(conn: sqlite3.Connection, attempt: str) -> None:
+    one = outbox.add_message(conn, "ses_1", attempt, "and this")
+    two = outbox.add_message(conn, "ses_1", attempt, "and that")
+    other = outbox.add_message(conn, "ses_1", attempt, "something else")
+    assert outbox.delivered(conn, attempt, "and this\nand that")
+    assert [outbox.get(conn, entry.id).state for entry in (one, two, other)] == ["delivered", "delivered", "pending"]
+
+
 def test_a_message_that_arrived_cannot_fail_any_more(conn: sqlite3.Connection, attempt: str) -> None:
     entry = outbox.add_message(conn, "ses_1", attempt, "hello")
     outbox.delivered(conn, attempt, "hello")

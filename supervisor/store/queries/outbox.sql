@@ -37,3 +37,8 @@ WHERE id = (
     AND (body = :body OR substr(body, 1, length(:beginning)) = :beginning)
     ORDER BY body = :body DESC, rowid LIMIT 1
 );
+
+-- name: delivered_together
+-- Notes that the agent took every message that is a part of this text.
+UPDATE outbox SET state = 'delivered'
+WHERE attempt = :attempt AND kind = 'message' AND state IN ('pending', 'sent') AND instr(:body, body) > 0;
