@@ -132,6 +132,7 @@ class LocalExecutor:
     async def _start_host(self, run: Path) -> None:
         """Start a host and wait until it listens; where another one holds the lock, nothing happens."""
         await asyncio.to_thread(run.mkdir, mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread((run / "host.log").touch, mode=0o600)
         log = await asyncio.to_thread((run / "host.log").open, "ab")
         with log:
             starter = await asyncio.create_subprocess_exec(

@@ -193,6 +193,7 @@ class _Server(uvicorn.Server):
 @contextlib.contextmanager
 def _only_one(paths: Paths) -> Iterator[None]:
     """Hold the lock of this state folder; Refused when another supervisor has it."""
+    paths.lock.touch(mode=0o600)
     with paths.lock.open("a+") as lock:
         if not _locked(lock):
             lock.seek(0)

@@ -45,5 +45,6 @@ def write_summary(session: Session, diff_stat: str) -> Path:
 
 def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.new")
+    temporary.touch(mode=0o600)
     temporary.write_text(text)
     temporary.replace(path)

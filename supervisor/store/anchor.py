@@ -66,6 +66,7 @@ class Anchor:
             log.error("The audit log and %s contradict each other; see `quarterdeck audit verify`.", self._path)
             return
         fresh = self._path.with_name(self._path.name + ".new")
+        fresh.touch(mode=0o600)
         fresh.write_text(to_json(last), encoding="utf-8")
         fresh.replace(self._path)
         self._kept = last
