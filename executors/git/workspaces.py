@@ -23,7 +23,7 @@ from executors.git import (
     submodules,
     worktrees,
 )
-from executors.git.convention import check_name
+from executors.git.convention import check_branch, check_name
 from executors.git.lock import RepositoryLocks
 from executors.git.records import Record, Records
 from supervisor.engine.ports import MergeResult, Repository, Workspace, WorkspaceRequest, WorktreeState
@@ -39,6 +39,10 @@ class GitWorkspaces:
     async def inspect(self, path: Path) -> Repository:
         """Return the repository that holds ``path``; refuses bare ones and those without commits."""
         return await repository.inspect(path)
+
+    async def check_branch(self, root: Path, branch: str) -> None:
+        """Raise InvalidInput unless git takes this as the name of a branch."""
+        await check_branch(root, branch)
 
     async def prepare(self, request: WorkspaceRequest) -> Workspace:
         """Make or find the session's worktree and provision it. Idempotent per session."""

@@ -88,6 +88,8 @@ class Intake:
         profile = _profile(request, loaded)
         executor, mode = placement(request, profile)
         _check_work(request, profile)
+        if request.branch is not None:
+            await self.services.workspaces.check_branch(Path(project.root), request.branch)
         image = _image(request, profile, loaded) if executor == "docker" else None
         await self.services.executors[executor].check(image)
         if image is None:
@@ -215,6 +217,8 @@ def _check_work(request: RunRequest, profile: AgentProfile) -> None:
             f"The agent {profile.name} takes a prompt, not a command.",
             hint="Use --prompt TEXT, or leave --agent out to run the command.",
         )
+    if request.argv and not request.argv[0]:
+        raise InvalidInput("The command's name is empty.", hint="Give the command to run after `--`.")
     if any("\0" in part for part in request.argv) or "\0" in (request.prompt or ""):
         raise InvalidInput("The command or prompt holds a NUL byte.", hint="Remove it.")
     terminal = request.mode == "dispatch" or request.executor == "tmux"

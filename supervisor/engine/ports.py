@@ -263,6 +263,10 @@ class Workspaces(Protocol):
         """Return the repository that holds ``path``; refuses bare ones and those without commits."""
         ...
 
+    async def check_branch(self, root: Path, branch: str) -> None:
+        """Raise InvalidInput unless git takes this as the name of a branch."""
+        ...
+
     async def prepare(self, request: WorkspaceRequest) -> Workspace:
         """Make or find the session's worktree and provision it. Idempotent per session."""
         ...
