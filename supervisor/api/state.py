@@ -61,6 +61,6 @@ def worktree_of(session: Session) -> Path:
     if not path.is_dir():
         raise NotFound(
             f"The worktree of {session.name} is not there any more: {path}.",
-            hint=f"Its commits are on the branch {session.branch}.",
+            hint=f"`quarterdeck merge {session.name}` merges its branch {session.branch}, if that is still there.",
         )
     return path

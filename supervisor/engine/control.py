@@ -186,10 +186,14 @@ class Control:
                 stat = await self.services.workspaces.diff(worktree, session.base_commit, stat=True)
             except QuarterdeckError as error:
                 stat = f"(the worktree cannot be read: {error.message})"
-            left = await self.services.workspaces.remove(Path(root), worktree, session.branch, session.base_commit)
+            try:
+                left = await self.services.workspaces.remove(Path(root), worktree, session.branch, session.base_commit)
+            except QuarterdeckError as error:
+                # Its repository was moved or removed. What cannot be looked at stays.
+                left = WorktreeState(exists=await asyncio.to_thread(worktree.exists), detail=error.message)
 
         def store(transaction: Transaction) -> Session:
-            text = "It was archived." + (f" Its worktree was kept: {left.detail}" if left.exists else "")
+            text = f"It was archived. {'Its worktree was kept: ' if left.exists else ''}{left.detail}".strip()
             transaction.audit(actor, "session.archive", session.id, after={"kept": left.exists})
             return transaction.move(transaction.session(session.id), S.ARCHIVED, "person", text)
 

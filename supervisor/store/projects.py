@@ -58,7 +58,10 @@ def remove(conn: sqlite3.Connection, project_id: str) -> None:
     try:
         removed = conn.execute(SQL["remove"], {"id": project_id}).rowcount
     except sqlite3.IntegrityError as error:
-        raise Refused("Sessions belong to this project; it stays, with their history.") from error
+        raise Refused(
+            "Sessions belong to this project; it stays, with their history.",
+            hint="`quarterdeck sessions --archived` lists them; the project does no harm without its repository.",
+        ) from error
     if removed == 0:
         raise _missing(project_id)
 

@@ -22,7 +22,7 @@ from supervisor.api.state import project_named, project_of, session_of, state_of
 from supervisor.engine.explain import EXPLAINING_TYPES, explain
 from supervisor.engine.intake import RunRequest
 from supervisor.model.entities import ExecutorName
-from supervisor.model.errors import Refused
+from supervisor.model.errors import NotFound, Refused
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.model.times import to_rfc3339
 from supervisor.store import attempts, events, sessions
@@ -189,7 +189,10 @@ async def merge(request: Request, ref: str, body: MergeBody, principal: Operator
     if session.status not in SESSION_ENDED and session.mode == "autonomous":
         raise Refused(f"{session.name} is {session.status}.", hint="Wait until it has ended, or cancel it.")
     into = body.into or project.default_branch
-    worktree = worktree_of(session)
+    if session.worktree is None:
+        raise NotFound(f"{session.name} has no branch yet.", hint="Wait until it runs.")
+    # A worktree that is gone holds nothing: the branch is all there is.
+    worktree = Path(session.worktree)
     left = await engine.services.workspaces.state(worktree, session.branch or "", session.base_commit or "")
     if left.modified or left.untracked:
         raise Refused(
@@ -206,6 +209,7 @@ async def merge(request: Request, ref: str, body: MergeBody, principal: Operator
         why = result.detail + (f" In conflict: {', '.join(result.conflicts)}." if result.conflicts else "")
         raise Refused(
             f"{session.branch} does not merge into {into}: {why.strip()}",
-            hint=f"Merge {into} into the branch in {worktree} and settle the conflicts there; nothing was changed.",
+            hint=f"Merge {into} into the branch{f' in {worktree}' if left.exists else ''} and settle the conflicts "
+            "there; nothing was changed.",
         )
     return {"merged": True, "commit": result.commit, "into": into, "branch": session.branch}
