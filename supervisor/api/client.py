@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +18,11 @@ import httpx
 from supervisor.model import errors
 from supervisor.model.errors import NotFound, QuarterdeckError, SupervisorUnreachable
 
+READ_TIMEOUT_S = 20.0
 TIMEOUT_S = 60.0
+"""How long an answer may take, and how long a supervisor that went away is waited for."""
+
+RECONNECT_S = 0.2
 
 Json = dict[str, Any]
 
@@ -33,10 +37,25 @@ def at(noun: str, ref: str, what: str = "") -> str:
     return f"{path}/{what}" if what else path
 
 
-class Client:
-    """Speaks to the supervisor on ``socket`` with the token in ``token_file``."""
+async def _leave_it() -> None:
+    """Start nothing: whoever runs the supervisor starts it again."""
 
-    def __init__(self, socket: Path, token_file: Path) -> None:
+
+class Client:
+    """Speaks to the supervisor on ``socket`` with the token in ``token_file``.
+
+    ``revive`` is called while a supervisor that is waited for does not answer; it may start another one.
+    """
+
+    def __init__(
+        self,
+        socket: Path,
+        token_file: Path,
+        *,
+        timeout_s: float = READ_TIMEOUT_S,
+        revive: Callable[[], Awaitable[None]] = _leave_it,
+    ) -> None:
+        self._revive = revive
         try:
             token = token_file.read_text().strip()
         except FileNotFoundError:
@@ -45,7 +64,7 @@ class Client:
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             base_url="http://quarterdeck",
             headers={"Authorization": f"Bearer {token}"},
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
         )
 
     async def __aenter__(self) -> Self:
@@ -59,6 +78,22 @@ class Client:
     async def get(self, path: str, **query: Any) -> Json:
         """Return the answer to a GET; parameters that are None are left out."""
         return await self._call("GET", path, params={key: value for key, value in query.items() if value is not None})
+
+    async def get_patiently(self, path: str, **query: Any) -> Json:
+        """Like `get`, across restarts of the supervisor."""
+        deadline = asyncio.get_running_loop().time() + TIMEOUT_S
+        while True:
+            try:
+                return await self.get(path, **query)
+            except SupervisorUnreachable:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await self.pause()
+
+    async def pause(self) -> None:
+        """Give a supervisor that went away the time to come back."""
+        await self._revive()
+        await asyncio.sleep(RECONNECT_S)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, timeout_s: float | None = None) -> Json:
         """Return the answer to a POST."""
@@ -123,7 +158,7 @@ class Client:
                 missing_since = missing_since or loop.time()
                 if loop.time() - missing_since > TIMEOUT_S:
                     raise
-                await asyncio.sleep(0.2)
+                await self.pause()
 
     async def last_seq(self) -> int:
         """Return the number of the newest event, 0 before the first."""
@@ -147,8 +182,11 @@ class Client:
         try:
             response = await self._http.request(method, path, **options)
         except httpx.TimeoutException as error:
-            raise QuarterdeckError(
-                "The supervisor did not answer in time.", hint="`quarterdeck status` shows how it is."
+            raise SupervisorUnreachable(
+                "The supervisor did not answer in time.",
+                hint="`quarterdeck status` shows its pid. If it hangs, kill it: sessions go on, and the next command "
+                "starts another one.",
+                code="no_answer",
             ) from error
         except httpx.TransportError as error:
             raise _unreachable() from error

@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 START_TIMEOUT_S = 20.0
 POLL_S = 0.01
+CONNECT_TIMEOUT_S = 1.0
 
 SESSION_VARIABLES = frozenset({"QUARTERDECK_SESSION", "QUARTERDECK_TOKEN", "QUARTERDECK_SOCKET"})
 """What belongs to the session that a command was typed in, and must not reach another one."""
@@ -55,7 +56,11 @@ def connected(use: Callable[[Client], Awaitable[T]], *, no_start: bool = False) 
         start_in_background(paths)
 
     async def session() -> T:
-        async with Client(paths.socket, paths.token_file) as client:
+        async def revive() -> None:
+            if not no_start and _crashed(paths):
+                await asyncio.to_thread(start_in_background, paths)
+
+        async with Client(paths.socket, paths.token_file, revive=revive) as client:
             return await use(client)
 
     return asyncio.run(session())
@@ -64,8 +69,11 @@ def connected(use: Callable[[Client], Awaitable[T]], *, no_start: bool = False) 
 def is_running(paths: Paths) -> bool:
     """Whether a supervisor accepts connections."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(CONNECT_TIMEOUT_S)
         try:
             probe.connect(str(paths.socket))
+        except TimeoutError:
+            return True  # It listens, but its queue is full: it hangs.
         except OSError:
             return False
         return True
@@ -81,6 +89,11 @@ def is_alive(paths: Paths) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def _crashed(paths: Paths) -> bool:
+    """Whether the last supervisor was killed: one that is stopped removes its socket before it ends."""
+    return paths.socket.exists() and not is_alive(paths)
 
 
 def start_in_background(paths: Paths) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -15,7 +14,6 @@ from supervisor.cli.output import clean, json_option, print_json
 from supervisor.model.errors import SupervisorUnreachable
 
 _COLOURS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bright_black"}
-RECONNECT_S = 0.3
 
 
 @click.command("events")
@@ -71,7 +69,7 @@ async def _follow(client: Client, start: int, query: dict[str, Any], as_json: bo
                 _print(event, as_json)
         except SupervisorUnreachable:
             # It was restarted, or will be: the numbers say where to go on.
-            await asyncio.sleep(RECONNECT_S)
+            await client.pause()
 
 
 def _print(event: dict[str, Any], as_json: bool) -> None:

@@ -11,6 +11,7 @@ import click
 from supervisor.api.client import ENDED, Client, at
 from supervisor.cli.connection import connected, no_start_option, with_client
 from supervisor.cli.output import age, clean, doing, facts, json_option, mark, print_json, table
+from supervisor.cli.transcript import render
 
 POLL_S = 0.5
 
@@ -129,11 +130,17 @@ async def explain(client: Client, ref: str, as_json: bool) -> None:
 @json_option
 @with_client
 async def logs(client: Client, ref: str, follow: bool, raw: bool, as_json: bool) -> None:
-    """Print a session's log.
+    """Print a session's log; of an agent with a prompt, what it said and did.
 
     Example: quarterdeck sessions logs fix --follow
     """
-    log = _Log(client, ref)
+    session = (await client.get(at("session", ref)))["session"]
+    if session["work"]["prompt"] is not None and not raw and not as_json:
+        async for event in _transcript(client, session["id"], follow=follow):
+            for text in render(event):
+                click.echo(text)
+        return
+    log = _Log(client, session["id"])
     if as_json and not follow:
         print_json({"lines": [line async for line in log.lines(follow=False)], "partial": log.partial})
         return
@@ -158,7 +165,7 @@ class _Log:
         """Yield whole lines; with ``follow`` until the session has ended."""
         offset, ended = 0, not follow
         while True:
-            page = await self._client.get(at("session", self._ref, "logs"), offset=offset)
+            page = await self._client.get_patiently(at("session", self._ref, "logs"), offset=offset)
             for line in page["lines"]:
                 yield {**line, "text": self.partial.pop(line["stream"], "") + line["text"]}
             for stream, text in page["partial"].items():
@@ -168,5 +175,26 @@ class _Log:
             elif ended:
                 return
             else:
-                ended = (await self._client.get(at("session", self._ref)))["session"]["status"] in ENDED
-                await asyncio.sleep(0 if ended else POLL_S)
+                ended = await _ended(self._client, self._ref)
+
+
+async def _transcript(client: Client, ref: str, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+    """Yield a session's events; with ``follow`` until it has ended."""
+    after, ended = 0, not follow
+    while True:
+        events = (await client.get_patiently("/events", after=after, session=ref))["events"]
+        for event in events:
+            yield event
+        if events:
+            after = events[-1]["seq"]
+        elif ended:
+            return
+        else:
+            ended = await _ended(client, ref)
+
+
+async def _ended(client: Client, ref: str) -> bool:
+    """Whether a session has ended; when it has not, after a moment in which it may go on."""
+    ended = (await client.get_patiently(at("session", ref)))["session"]["status"] in ENDED
+    await asyncio.sleep(0 if ended else POLL_S)
+    return ended

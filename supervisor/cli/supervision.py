@@ -16,6 +16,7 @@ from supervisor.cli.output import age, clean, doing, facts, json_option, mark, p
 from supervisor.model.errors import SupervisorUnreachable
 
 STOP_TIMEOUT_S = 30.0
+STATUS_TIMEOUT_S = 2.5
 _CHECKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✕", "red")}
 
 
@@ -42,12 +43,16 @@ def status_command(as_json: bool) -> None:
     try:
         found: dict[str, Any] = asyncio.run(_status(paths)) if is_running(paths) else {"running": False}
     except SupervisorUnreachable:
-        found = {"running": False}
+        found = _hanging(paths) if is_alive(paths) else {"running": False}
     if as_json:
         print_json(found)
         return
     if not found["running"]:
         click.echo("No supervisor runs. It starts by itself when it is needed.")
+        return
+    if "sessions" not in found:
+        click.secho(f"The supervisor does not answer (pid {found['pid']}).", fg="red")
+        click.echo(f"If it hangs, end it: kill -9 {found['pid']}. Sessions go on, and the next command starts another.")
         return
     counts = found["sessions"]
     colour = {"healthy": "green", "degraded": "yellow"}.get(found["health"], "red")
@@ -63,8 +68,18 @@ def status_command(as_json: bool) -> None:
 
 
 async def _status(paths: Paths) -> dict[str, Any]:
-    async with Client(paths.socket, paths.token_file) as client:
+    async with Client(paths.socket, paths.token_file, timeout_s=STATUS_TIMEOUT_S) as client:
         return await client.get("/status")
+
+
+def _hanging(paths: Paths) -> dict[str, Any]:
+    """Return what can be said of a supervisor that exists and does not answer."""
+    return {
+        "running": True,
+        "pid": int(paths.lock.read_text() or 0),
+        "health": "unhealthy",
+        "checks": {"api": f"It did not answer within {STATUS_TIMEOUT_S:g} s."},
+    }
 
 
 @click.command("stop")
