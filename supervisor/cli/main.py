@@ -5,9 +5,11 @@ Commands are loaded when they are used: help and tool-side commands must start f
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +52,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 
 USAGE_EXIT: Final = 2
 INTERRUPTED_EXIT: Final = 130
+
+UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What writing to a full or broken device says."""
 
 
 class Commands(click.Group):
@@ -102,6 +107,7 @@ def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code."""
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     as_json = "--json" in own
+    _open_what_was_closed()
     try:
         _check_packages()
         result = cli.main(arguments, prog_name="quarterdeck", standalone_mode=False)
@@ -116,7 +122,22 @@ def run(arguments: list[str]) -> int:
         # The reader of our output has gone; there is nobody to tell.
         sys.stderr.close()
         return 1
+    except OSError as error:
+        if error.filename is not None or error.errno not in UNWRITABLE:
+            raise
+        # What is still buffered would fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _report(
+            QuarterdeckError(f"The output cannot be written: {error.strerror}.", hint="Is its disk full?"), as_json
+        )
     return result if isinstance(result, int) else 0
+
+
+def _open_what_was_closed() -> None:
+    """Let output that the caller closed (`>&-`) go nowhere, before a file or socket takes its descriptor."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open as long as the process
 
 
 def _usage_hint(error: click.ClickException) -> str:
@@ -145,4 +166,6 @@ def _check_packages() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    from supervisor.cli.entry import main
+
+    main()

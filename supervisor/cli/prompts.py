@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from supervisor.model.errors import InvalidInput
+
+PROMPT_LIMIT = 1024 * 1024
+"""Bytes. More is no prompt but a mistake, such as a device that never ends."""
 
 
 def read_prompt(text: str | None, file: Path | None) -> str | None:
@@ -15,7 +19,14 @@ def read_prompt(text: str | None, file: Path | None) -> str | None:
     if text is not None:
         raise InvalidInput("--prompt and --prompt-file exclude each other.", hint="Give one of them.")
     try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text()
+        with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as source:
+            data = source.read(PROMPT_LIMIT + 1)
+        if len(data) > PROMPT_LIMIT:
+            raise InvalidInput(
+                f"The prompt file {file} is too long; a prompt has at most 1 MiB.",
+                hint="Name the file in a short prompt, for the agent to read.",
+            )
+        return data.decode()
     except OSError as error:
         raise InvalidInput(
             f"The prompt file {file} cannot be read: {error.strerror}.", hint="Check its path."
