@@ -35,11 +35,18 @@ def test_no_time_has_no_age() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "tool", "shown"),
-    [("running", "Bash", "Bash ls -l"), ("running", None, "thinking"), ("failed", None, "It broke badly.")],
+    ("status", "tool", "argument", "shown"),
+    [
+        ("running", "Bash", "ls\x1b[1m -l", "Bash ls -l"),
+        ("running", None, "3 of\x1b[1m 10", "3 of 10"),
+        ("running", None, None, "thinking"),
+        ("failed", None, None, "It broke badly."),
+    ],
 )
-def test_what_a_session_does_is_said_in_one_line(status: str, tool: str | None, shown: str) -> None:
-    activity = {"state": "thinking", "tool": tool, "argument": "ls\x1b[1m -l"}
+def test_what_a_session_does_is_said_in_one_line(
+    status: str, tool: str | None, argument: str | None, shown: str
+) -> None:
+    activity = {"state": "thinking", "tool": tool, "argument": argument}
     session = {"status": status, "activity": activity, "status_reason": {"text": "It broke\nbadly."}}
     assert doing(session) == shown
 
