@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import importlib.metadata
 import logging
 import os
@@ -223,6 +224,9 @@ async def serve(paths: Paths) -> None:
     """Run a supervisor until it is asked to stop, by a client or by SIGTERM or SIGINT."""
     notifier = Notifier.take()
     async with Daemon(paths) as daemon:
+        # What is loaded now stays: a full collection that looks at it again holds up every request for 30 ms.
+        gc.collect()
+        gc.freeze()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, daemon.stop)
