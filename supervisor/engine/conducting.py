@@ -50,6 +50,10 @@ class Conductor:
         # Of an attempt that has just ended, something may still be cleared away.
         self._services.tasks.follow(f"run {session.id}", lambda: self._run(session))
 
+    async def settled(self) -> None:
+        """Wait until nothing is under way, and what ended sessions leave behind has been cleared away."""
+        await self._services.tasks.join("run ")
+
     def forget(self, session_id: str) -> bool:
         """Stop preparing a session; whether that was under way."""
         return self._services.tasks.cancel(f"run {session_id}")

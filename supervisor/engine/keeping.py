@@ -27,6 +27,9 @@ from supervisor.store import attempts, outbox, tokens
 
 log = logging.getLogger(__name__)
 
+RELEASE_AFTER_S = (0.0, 0.02, 0.1, 0.5, 2.0)
+"""Pauses before each try to clear an ended attempt away."""
+
 _RELEVANT = {
     EventType.PERMISSION_ASKED,
     EventType.TURN_ENDED,
@@ -107,10 +110,21 @@ class Keeper:
         returned = await self._bring_back(session)
         session = await ledger.commit(lambda t: self._store_end(t, session_id, attempt_id, record, returned))
         hit("finish.after_commit")
-        if session.executor == "docker" or record is not None:
-            with contextlib.suppress(QuarterdeckError):
-                await self.services.executor(session).release(ref)
         self.ended(session)
+        if session.executor == "docker" or record is not None:
+            await self._release(session, ref)
+
+    async def _release(self, session: Session, ref: AttemptRef) -> None:
+        """Clear away what an ended attempt left. Its runner tells of the end before it goes itself."""
+        problem = ""
+        for pause_s in RELEASE_AFTER_S:
+            await asyncio.sleep(pause_s)
+            try:
+                await self.services.executor(session).release(ref)
+                return
+            except QuarterdeckError as error:
+                problem = str(error)
+        log.info("%s: something of it stays: %s", session.id, problem)
 
     def _store_end(
         self,

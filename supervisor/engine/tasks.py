@@ -59,6 +59,12 @@ class Tasks:
             log.error("%s failed", name, exc_info=error)
             self.failures.append(f"{name}: {error}")
 
+    async def join(self, prefix: str) -> None:
+        """Wait until the work whose names begin so has ended."""
+        await asyncio.gather(
+            *(task for name, task in self._tasks.items() if name.startswith(prefix)), return_exceptions=True
+        )
+
     async def close(self) -> None:
         """Cancel everything and wait until it has ended."""
         self._closing = True

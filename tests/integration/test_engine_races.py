@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import pytest
 
 from supervisor.model.errors import InvalidInput
 from supervisor.model.statuses import SessionStatus as S
 from tests.support.supervised import PERSON, Home, Supervised
+from tests.wait import until
 
 
 async def test_a_session_that_was_cancelled_while_it_was_prepared_can_be_continued_at_once(home: Home) -> None:
@@ -37,3 +41,18 @@ async def test_the_disk_is_looked_at_when_health_is_asked_for(supervised: Superv
     health, checks = await supervised.engine.health()
     assert health == "degraded"
     assert "MiB of disk are free" in checks["disk"]
+
+
+@pytest.mark.tmux
+async def test_when_everything_is_stopped_no_terminal_stays(home: Home) -> None:
+    async with home.supervised() as supervised:
+        session = await supervised.run("sleep", "60", executor="tmux")
+        await supervised.reaches(session, S.RUNNING)
+        await supervised.client.post("/stop", {"all": True})
+    await until(lambda: not answers(home.paths.run / "tmux.sock"), what="the end of the tmux server")
+    assert not list(home.paths.run.glob("att_*"))
+
+
+def answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0

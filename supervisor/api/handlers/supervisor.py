@@ -112,6 +112,7 @@ async def _end_sessions(state: ServerState, actor: str) -> int:
             async with asyncio.timeout(END_TIMEOUT_S):
                 while await engine.store.read(sessions.find, statuses=UNFINISHED):
                     await news.take()
+                await engine.conductor.settled()
     except TimeoutError as error:
         raise QuarterdeckError(
             f"Not every session has ended within {END_TIMEOUT_S:g} seconds.",
