@@ -26,9 +26,9 @@ async def test_windows_outlive_connections_that_die_while_windows_are_opened(run
     first = TmuxServer(run)
     opened = [await first.new_window("first", ["sleep", "60"])]
     dying = first
-    for _ in range(12):
+    for number in range(12):
         opening = [asyncio.create_task(dying.new_window("more", ["sleep", "60"])) for _ in range(6)]
-        await asyncio.sleep(0)
+        await asyncio.sleep(number * 0.0025)  # it dies at another point of its commands each time
         assert dying._connection is not None
         dying._connection._process.kill()
         await asyncio.gather(*opening, return_exceptions=True)
