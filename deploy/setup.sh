@@ -39,5 +39,7 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     fi
 fi
 
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+# The lock names every package, so nothing is resolved: pip before 23.3 takes `package[extra]` of another package for
+# unpinned, and refuses it as soon as a newer release of that package is out.
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
