@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,11 +13,11 @@ from executors.agents.limits import epoch_ms, reset_time, says_limit_reached
 from executors.agents.program import program
 from executors.agents.shapes import Origin, number, prose, word
 from executors.agents.text import read_object, telling_argument
-from supervisor.engine.ports import Invocation, Line, Turn
+from supervisor.engine.ports import Invocation, Line, Turn, Verdict
 from supervisor.model.errors import InvalidInput
-from supervisor.model.events import Event, NewEvent
+from supervisor.model.events import NewEvent
 
-REFUSAL = "Nobody can approve this yet. Do without it, or say what you would need it for."
+REFUSAL = "This was not allowed. Do without it, or say what you would need it for."
 
 _HEADLESS = (
     "-p",
@@ -92,14 +92,29 @@ class ClaudeAdapter:
         """Return the control request that ends the turn and keeps the process."""
         return _line({"type": "control_request", "request_id": "interrupt", "request": {"subtype": "interrupt"}})
 
-    def refusal(self, event: Event) -> bytes | None:
-        """Return the control response that denies; None for a question that only its screen answers."""
-        request = msgspec.json.decode(event.payload).get("request_id")
+    def answer(self, asked: Mapping[str, Any], verdict: Verdict) -> bytes | None:
+        """Return the control response; None for a question that only its screen or its hook answers."""
+        request = asked.get("request_id")
         if not request:
             return None
-        answer = {"behavior": "deny", "message": REFUSAL}
+        answer: dict[str, Any] = {"behavior": "allow", "updatedInput": asked.get("input") or {}}
+        if not verdict.allow:
+            answer = {"behavior": "deny", "message": verdict.message or REFUSAL, "interrupt": verdict.interrupt}
         response = {"subtype": "success", "request_id": request, "response": answer}
         return _line({"type": "control_response", "response": response})
+
+    def permission(self, payload: dict[str, Any], time: int) -> NewEvent | None:
+        """Return the question that a PermissionRequest hook means."""
+        if payload.get("hook_event_name") != "PermissionRequest":
+            return None
+        return Origin(time, "hook").permission_asked(None, payload.get("tool_name"), payload.get("tool_input", {}))
+
+    def permission_answer(self, asked: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
+        """Return what a PermissionRequest hook prints."""
+        decision: dict[str, Any] = {"behavior": "allow"}
+        if not verdict.allow:
+            decision = {"behavior": "deny", "message": verdict.message or REFUSAL, "interrupt": verdict.interrupt}
+        return {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}}
 
 
 def _line(value: dict[str, Any]) -> bytes:

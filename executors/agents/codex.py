@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,9 +12,9 @@ from executors.agents.limits import reset_time, says_limit_reached
 from executors.agents.program import program
 from executors.agents.shapes import NO_TOKENS, Origin, number, prose
 from executors.agents.text import read_object
-from supervisor.engine.ports import Invocation, Line, Turn
+from supervisor.engine.ports import Invocation, Line, Turn, Verdict
 from supervisor.model.errors import InvalidInput
-from supervisor.model.events import Event, NewEvent
+from supervisor.model.events import NewEvent
 
 _RECONNECTING = re.compile(r"Reconnecting\.\.\. (\d+)/(\d+)(?: \((.*)\))?", re.DOTALL)
 _REJECTED = re.compile(r"rejected by user approval|approval policy|rejected: |Rejected\(", re.IGNORECASE)
@@ -72,8 +72,15 @@ class CodexAdapter:
     def interrupt(self) -> None:
         """A signal must do it."""
 
-    def refusal(self, event: Event) -> None:
+    def answer(self, asked: Mapping[str, Any], verdict: Verdict) -> None:
         """`codex exec` never asks."""
+
+    def permission(self, payload: dict[str, Any], time: int) -> None:
+        """It makes no blocking requests."""
+
+    def permission_answer(self, asked: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
+        """Return the verdict as it is."""
+        return {"allow": verdict.allow, "choice": verdict.choice, "message": verdict.message}
 
 
 def _read(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:

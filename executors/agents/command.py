@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,9 +11,9 @@ import msgspec
 from executors.agents.program import program
 from executors.agents.shapes import Origin
 from executors.agents.text import clip, clip_value, read_object, read_text
-from supervisor.engine.ports import Invocation, Line, Turn
+from supervisor.engine.ports import Invocation, Line, Turn, Verdict
 from supervisor.model.errors import InvalidInput
-from supervisor.model.events import Event, EventType, NewEvent, Phase, Severity
+from supervisor.model.events import EventType, NewEvent, Phase, Severity
 
 _PHASES: dict[str, Phase] = {
     "approval_needed": "policy",
@@ -64,8 +64,15 @@ class CommandAdapter:
     def interrupt(self) -> None:
         """A signal must do it."""
 
-    def refusal(self, event: Event) -> None:
+    def answer(self, asked: Mapping[str, Any], verdict: Verdict) -> None:
         """A tool asks by its exit code, not over stdin."""
+
+    def permission(self, payload: dict[str, Any], time: int) -> None:
+        """It makes no blocking requests."""
+
+    def permission_answer(self, asked: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
+        """Return the verdict as it is."""
+        return {"allow": verdict.allow, "choice": verdict.choice, "message": verdict.message}
 
 
 def _emitted(origin: Origin, data: dict[str, Any]) -> NewEvent:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import msgspec
+
 from executors.agents.text import clean, clip, clip_value, read_text, telling_argument
 from supervisor.model.events import EventType, NewEvent, Phase, Severity
+
+INPUT_LIMIT = 1024 * 1024
+"""Bytes of JSON that the input of a tool call may have and still be shown to a person whole."""
 
 NO_TOKENS = {"input": 0, "output": 0, "cached": 0}
 
@@ -80,9 +86,37 @@ class Origin:
         payload = {"status": status, "resets_at": resets_at, "text": prose(text)}
         return self.event(EventType.USAGE_LIMIT, "telemetry", payload, "error" if status == "rejected" else "warning")
 
-    def permission_asked(self, request: object, tool: object, given: object) -> NewEvent:
-        """The agent asks before it runs a tool; without a request id only its own screen can answer."""
-        payload = {"request_id": word(request), **_call(tool, given)}
+    def permission_asked(
+        self,
+        request: object,
+        tool: object,
+        given: object,
+        *,
+        act: dict[str, Any] | None = None,
+        question: str = "",
+        options: Sequence[dict[str, str]] = (),
+        default: str | None = None,
+    ) -> NewEvent:
+        """The agent asks before it runs a tool; without a request id only its own screen or hook can answer.
+
+        ``input`` is kept whole: what is approved must be all that runs. Beyond INPUT_LIMIT bytes of JSON it is left
+        out and ``too_large`` says so: that cannot be shown, and is refused. ``act`` says what would be done in the
+        words that policy judges (docs/policy.md). A question with options of its own has ``options``
+        [{value, label, description}].
+        """
+        size = len(msgspec.json.encode(given))
+        shown = {"input": given} if size <= INPUT_LIMIT else {"input": {}, "too_large": size}
+        payload = {
+            "request_id": word(request),
+            "tool": word(tool),
+            "argument": telling_argument(given),
+            "act": act or {"kind": "other"},
+            **shown,
+        }
+        if question:
+            payload["question"] = clip(question)
+        if options:
+            payload |= {"options": list(options), "default": default}
         return self.event(EventType.PERMISSION_ASKED, "policy", payload)
 
     def permission_refused(self, request: object, tool: object, given: object, text: object) -> NewEvent:

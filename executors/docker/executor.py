@@ -114,6 +114,10 @@ class DockerExecutor:
         if await self._is_paused(ref):
             await self._engine.unpause(_handle(ref))
 
+    async def hold(self, ref: AttemptRef, *, held: bool) -> None:
+        """Stop the clocks of the attempt's timeouts, or let them run on; its runner keeps them."""
+        await self._local.hold(ref, held=held)
+
     async def stop(self, ref: AttemptRef, *, grace_s: float) -> None:
         """Have the relay stop the container: SIGTERM, the grace, SIGKILL."""
         await asyncio.to_thread(_grace_file(ref.run, ref.attempt).write_text, str(grace_s))

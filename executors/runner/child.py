@@ -67,8 +67,10 @@ class Child:
         self._timers: dict[str, Timer] = {}
         self._phase = "running"
         self._kill_at = 0.0
-        self._paused_at: float | None = None
-        self._paused_s = 0.0
+        self._paused = False
+        self._held = False
+        self._still_at: float | None = None
+        self._still_s = 0.0
         self._self_stopped = False
         self._began = 0.0
         self._last_output = 0.0
@@ -76,7 +78,7 @@ class Child:
     @property
     def is_stopped(self) -> bool:
         """Whether the child does nothing because it was paused or stopped."""
-        return self._paused_at is not None or self._self_stopped
+        return self._paused or self._self_stopped
 
     def begin(self, pid: int, streams: Streams) -> None:
         """Take over a process that was just spawned."""
@@ -113,22 +115,26 @@ class Child:
 
     def pause(self) -> None:
         """Freeze the tree; its limits do not run on."""
-        if self._phase == "running" and self._paused_at is None:
+        if self._phase == "running" and not self._paused:
             was_stopped = self.is_stopped
             self._tree.freeze()
-            self._paused_at = time.monotonic()
-            self._cancel("limits")
+            self._paused = True
+            self._set_clock()
             if not was_stopped:
                 self._tell("stopped")
 
     def resume(self) -> None:
         """Thaw the tree."""
-        if self._paused_at is not None:
+        if self._paused:
             self._thawed()
             self._tree.thaw()
             self._self_stopped = False
-            self._watch_limits()
             self._tell("continued")
+
+    def hold(self, held: bool) -> None:
+        """Stop the clock of the limits while a person decides something, or let it run on."""
+        self._held = held
+        self._set_clock()
 
     def stop(self, grace_s: float, cause: str = "stopped", message: str = "") -> None:
         """SIGTERM for the tree, SIGKILL after the grace; the first cause is the one that is recorded."""
@@ -168,7 +174,7 @@ class Child:
             self._finish()
         elif self._phase == "running":
             self._phase = "lingering"
-            if self._paused_at is not None:  # killed by name while the tree was frozen
+            if self._paused:  # killed by name while the tree was frozen
                 self._thawed()
                 self._tree.thaw()
             self._after("end", LINGER_S, lambda: self._terminate(self.launch.stop_grace_s))
@@ -242,13 +248,21 @@ class Child:
             self._tell("grew")
 
     def _clock(self) -> float:
-        """Return a clock that stands still while the tree is paused."""
-        return (self._paused_at or time.monotonic()) - self._paused_s
+        """Return a clock that stands still while the tree is paused, or a person decides something."""
+        return (self._still_at or time.monotonic()) - self._still_s
+
+    def _set_clock(self) -> None:
+        if self._paused or self._held:
+            self._still_at = self._still_at or time.monotonic()
+            self._cancel("limits")
+        elif self._still_at is not None:
+            self._still_s += time.monotonic() - self._still_at
+            self._still_at = None
+            self._watch_limits()
 
     def _thawed(self) -> None:
-        if self._paused_at is not None:
-            self._paused_s += time.monotonic() - self._paused_at
-            self._paused_at = None
+        self._paused = False
+        self._set_clock()
 
     def _watch_limits(self) -> None:
         limits = []
@@ -256,7 +270,7 @@ class Child:
             limits.append((self._began + self.launch.start_to_close_s, "start_to_close"))
         if self.launch.no_output_s is not None:
             limits.append((self._last_output + self.launch.no_output_s, "no_output"))
-        if not limits or self._phase != "running" or self.exit_code is not None:
+        if not limits or self._still_at is not None or self._phase != "running" or self.exit_code is not None:
             return
         due, cause = min(limits)
         left = due - self._clock()

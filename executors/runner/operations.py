@@ -22,6 +22,8 @@ def perform(child: Child, request: Message) -> Message:
             child.pause()
         case "resume":
             child.resume()
+        case "hold":
+            child.hold(bool(request["held"]))
         case "stop":
             child.stop(float(request.get("grace_s", child.launch.stop_grace_s)))
         case other:

@@ -104,6 +104,10 @@ class TmuxExecutor:
         """Thaw the whole tree."""
         await link.ask(ref, {"op": "resume"})
 
+    async def hold(self, ref: AttemptRef, *, held: bool) -> None:
+        """Stop the clocks of the attempt's timeouts, or let them run on."""
+        await link.ask(ref, {"op": "hold", "held": held})
+
     async def stop(self, ref: AttemptRef, *, grace_s: float) -> None:
         """End the whole tree."""
         await link.stop(ref, grace_s=grace_s)

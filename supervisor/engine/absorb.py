@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from supervisor.engine.figures import fold
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import AgentAdapter
+from supervisor.engine.ports import AgentAdapter, Verdict
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.events import Event, EventType, NewEvent
 from supervisor.store import attempts, outbox, pauses
@@ -74,7 +74,7 @@ def _refuse(
     new: NewEvent,
 ) -> Session:
     """Answer a question that nobody can decide: no. A terminal keeps its own dialog."""
-    answer = adapter.refusal(event) if session.mode == "autonomous" else None
+    answer = adapter.answer(new.payload, Verdict(allow=False)) if session.mode == "autonomous" else None
     if answer is None:
         return session
     request = str(new.payload.get("request_id"))

@@ -7,14 +7,14 @@ two things: an adapter never touches a process, an executor never reads a stream
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from config.profiles import AgentProfile, ContainerProfile
 from supervisor.model.entities import ExecutorName, Mode
-from supervisor.model.events import Event, NewEvent
+from supervisor.model.events import NewEvent
 
 # --- executors -----------------------------------------------------------------------------
 
@@ -168,6 +168,10 @@ class Executor(Protocol):
 
     async def resume(self, ref: AttemptRef) -> None:
         """Thaw the whole tree."""
+        ...
+
+    async def hold(self, ref: AttemptRef, *, held: bool) -> None:
+        """Stop the clocks of the attempt's timeouts while a person decides, or let them run on."""
         ...
 
     async def stop(self, ref: AttemptRef, *, grace_s: float) -> None:
@@ -343,6 +347,17 @@ class Line:
     time: int
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to an agent's question. ``message`` tells it why not, ``choice`` is the chosen option's value;
+    ``interrupt`` also ends its turn."""
+
+    allow: bool
+    message: str = ""
+    choice: str | None = None
+    interrupt: bool = False
+
+
 class AgentAdapter(Protocol):
     """One agent's command line and stream. Pure: no process, no clock, no state."""
 
@@ -368,6 +383,17 @@ class AgentAdapter(Protocol):
         """Return what interrupts the turn over stdin, or None where a signal must do it."""
         ...
 
-    def refusal(self, event: Event) -> bytes | None:
-        """Return the answer that refuses what a PERMISSION_ASKED event asks, over stdin."""
+    def answer(self, asked: Mapping[str, Any], verdict: Verdict) -> bytes | None:
+        """Return what answers a PERMISSION_ASKED event (its payload) over stdin; None where only its screen can.
+
+        It may be written twice: the agent must take the second for none.
+        """
+        ...
+
+    def permission(self, payload: dict[str, Any], time: int) -> NewEvent | None:
+        """Return the PERMISSION_ASKED event that a hook's or a tool's blocking request means, or None for another."""
+        ...
+
+    def permission_answer(self, asked: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
+        """Return the JSON that the process which made such a request prints."""
         ...

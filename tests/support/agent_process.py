@@ -14,7 +14,7 @@ from executors.agents.registry import adapter_for
 from supervisor.engine.ports import Line
 from supervisor.model.events import NewEvent
 from supervisor.model.times import now_ms
-from tests.support.agents import kinds, stored, turn
+from tests.support.agents import REFUSED, kinds, turn
 from tests.wait import wait_until
 
 
@@ -58,7 +58,7 @@ class AgentProcess:
         self.write(self.adapter.message(text))
 
     def refuse(self, asked: NewEvent) -> None:
-        self.write(self.adapter.refusal(stored(asked)))
+        self.write(self.adapter.answer(asked.payload, REFUSED))
 
     def until(self, kind: str, timeout: float = 30) -> NewEvent:
         """Return the next event of a kind after the last one that was waited for."""

@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from config.profiles import AgentProfile
 from executors.agents.registry import adapter_for
 from executors.agents.shapes import Origin
-from supervisor.engine.ports import Line, Turn
-from supervisor.model.events import Event, NewEvent
+from supervisor.engine.ports import Line, Turn, Verdict
+from supervisor.model.events import NewEvent
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 NOON = 1_795_262_400_000
@@ -54,14 +52,9 @@ def kinds(events: Iterable[NewEvent]) -> list[str]:
     return [str(event.type) for event in events]
 
 
-def stored(event: NewEvent) -> Event:
-    """Return an event as the store gives it back."""
-    payload = msgspec.json.encode(event.payload).decode()
-    return Event(
-        1, event.time, None, None, None, "ses_1", None, event.phase, event.type, event.severity, event.source, payload
-    )
+def asked(request: str | None) -> dict[str, Any]:
+    """Return the payload of a question with this request id."""
+    return Origin(NOON).permission_asked(request, "Bash", {"command": "ls"}).payload
 
 
-def asked(request: str | None) -> Event:
-    """Return a stored question with this request id."""
-    return stored(Origin(NOON).permission_asked(request, "Bash", {"command": "ls"}))
+REFUSED = Verdict(allow=False)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from executors.agents.claude import ClaudeAdapter
 from executors.agents.claude_settings import GATED_TOOLS, REPORTED
 from supervisor.model.errors import InvalidInput
-from tests.support.agents import NOON, RECORDINGS, asked, kinds, profile, read, turn
+from tests.support.agents import NOON, RECORDINGS, REFUSED, asked, kinds, profile, read, turn
 
 CLAUDE = ClaudeAdapter()
 LS = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls"}}
@@ -92,14 +92,14 @@ def test_messages_interrupt_and_refusal_are_lines() -> None:
     assert json.loads(CLAUDE.message("a\nb"))["message"]["content"][0]["text"] == "a\nb"
     assert CLAUDE.message("a\nb").count(b"\n") == 1
     assert json.loads(CLAUDE.interrupt())["request"] == {"subtype": "interrupt"}
-    answer = json.loads(CLAUDE.refusal(asked("r1")) or b"")
+    answer = json.loads(CLAUDE.answer(asked("r1"), REFUSED) or b"")
     assert answer["response"]["request_id"] == "r1"
     assert answer["response"]["response"]["behavior"] == "deny"
     assert answer["response"]["response"]["message"]
 
 
 def test_a_question_on_the_screen_is_not_answered_over_stdin() -> None:
-    assert CLAUDE.refusal(asked(None)) is None
+    assert CLAUDE.answer(asked(None), REFUSED) is None
 
 
 # --- stream ---------------------------------------------------------------------------------

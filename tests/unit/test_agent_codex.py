@@ -9,7 +9,7 @@ import pytest
 
 from executors.agents.registry import adapter_for
 from supervisor.model.errors import InvalidInput
-from tests.support.agents import NOON, asked, kinds, profile, read, turn
+from tests.support.agents import NOON, REFUSED, asked, kinds, profile, read, turn
 
 CODEX = adapter_for(profile("codex"))
 
@@ -50,7 +50,7 @@ def test_a_turn_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
 def test_exec_takes_nothing_over_stdin() -> None:
     assert CODEX.message("x") is None
     assert CODEX.interrupt() is None
-    assert CODEX.refusal(asked("r")) is None
+    assert CODEX.answer(asked("r"), REFUSED) is None
 
 
 def item(stage: str, **fields: Any) -> str:

@@ -12,7 +12,7 @@ from config.paths import Paths
 from executors.agents.program import HOOK_COMMAND, SCRIPTED, program
 from executors.agents.registry import adapter_for
 from supervisor.model.errors import InvalidInput
-from tests.support.agents import NOON, asked, kinds, profile, read, turn
+from tests.support.agents import NOON, REFUSED, asked, kinds, profile, read, turn
 
 COMMAND = adapter_for(profile("command"))
 
@@ -111,7 +111,7 @@ def test_events_are_not_read_from_stderr() -> None:
 def test_a_tool_takes_nothing_over_stdin() -> None:
     assert COMMAND.message("x") is None
     assert COMMAND.interrupt() is None
-    assert COMMAND.refusal(asked("r")) is None
+    assert COMMAND.answer(asked("r"), REFUSED) is None
     assert kinds(COMMAND.hook_events({}, NOON)) == ["unknown"]
 
 
