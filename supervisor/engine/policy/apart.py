@@ -27,7 +27,7 @@ from supervisor.engine.policy.patterns import PathName, normalised, resolved
 _READERS = """
 [ awk basename cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git grep head
 hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq sha1sum sha256sum shasum stat strings tac tail
-test tr tree true type uname wc which whereis cd pushd
+test tr tree true type uname wc which whereis cd pushd source .
 """
 READERS = frozenset(_READERS.split())
 """Programs whose paths are only read. Of every other program's paths it is assumed that they are written."""
@@ -118,6 +118,8 @@ class _Taking:
             self.simple(command, depth)
 
     def simple(self, command: Simple, depth: int) -> None:
+        if command.secret:
+            self.unclear(f"${command.secret}", "by its name this variable holds a secret")
         for redirection in command.redirections:
             accesses: tuple[Access, ...] = {"<": ("read",), "<>": ("read", "write")}.get(  # type: ignore[assignment]
                 redirection.operator, ("write",)
