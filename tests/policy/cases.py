@@ -22,489 +22,71 @@ HOME = "/home/dev"
 WORKTREE = "/home/dev/project"
 CORPORA = Path(__file__).parent
 
-_PROGRAMS = [
-    "ls",
-    "cat",
-    "grep",
-    "rg",
-    "find",
-    "git",
-    "git",
-    "git",
-    "rm",
-    "cp",
-    "mv",
-    "sed",
-    "awk",
-    "tee",
-    "echo",
-    "printf",
-    "head",
-    "tail",
-    "wc",
-    "sort",
-    "uniq",
-    "jq",
-    "chmod",
-    "mkdir",
-    "touch",
-    "ln",
-    "curl",
-    "wget",
-    "ssh",
-    "python",
-    "python3",
-    "node",
-    "npm",
-    "npx",
-    "yarn",
-    "cargo",
-    "go",
-    "make",
-    "pytest",
-    "pip",
-    "docker",
-    "kubectl",
-    "sudo",
-    "env",
-    "xargs",
-    "bash",
-    "sh",
-    "eval",
-    "export",
-    "cd",
-    "cd",
-    "cd",
-    "pushd",
-    "popd",
-    "nohup",
-    "timeout",
-    "nice",
-    "time",
-    "command",
-    "exec",
-    "builtin",
-    "setsid",
-    "stdbuf",
-    "ionice",
-    "su",
-    "doas",
-    "runuser",
-    "test",
-    "[",
-    "true",
-    "false",
-    ":",
-    "set",
-    "source",
-    ".",
-    "trap",
-    "alias",
-    "unset",
-    "read",
-    "tar",
-    "rsync",
-    "dd",
-    "crontab",
-    "systemctl",
-    "kill",
-    "diff",
-    "tsc",
-    "eslint",
-    "prettier",
-    "ruff",
-    "mypy",
-    "black",
-    "unknown-tool",
-    "./gradlew",
-    "./.venv/bin/pytest",
-    "/usr/bin/git",
-    "/bin/rm",
-    "//usr//bin/./env",
-    "../tool",
-    "~/bin/tool",
-    "/opt/homebrew/bin/jq",
-    "/usr/local/bin/x/y",
-    "bin/../../../../bin/cat",
-    "zsh",
-    "ksh",
-    "dash",
-    "fi",
-    "then",
-    "in",
-    "{",
-    "}",
-    "if",
-]
-_WORDS = [
-    "status",
-    "log",
-    "diff",
-    "show",
-    "commit",
-    "push",
-    "pull",
-    "add",
-    "reset",
-    "clean",
-    "checkout",
-    "branch",
-    "stash",
-    "config",
-    "clone",
-    "fetch",
-    "install",
-    "run",
-    "test",
-    "build",
-    "check",
-    "fmt",
-    "clippy",
-    "lint",
-    "format",
-    "exec",
-    "list",
-    "main",
-    "origin",
-    "HEAD",
-    "HEAD~1",
-    "origin/main",
-    "--hard",
-    "--force",
-    "--force-with-lease",
-    "-f",
-    "-fdx",
-    "-rf",
-    "-r",
-    "-v",
-    "-q",
-    "-n",
-    "1",
-    "-n1",
-    "-x",
-    "-c",
-    "-e",
-    "-u",
-    "NAME",
-    "-i",
-    "-p",
-    "-la",
-    "-l",
-    "-a",
-    "-o",
-    "-D",
-    "-d",
-    "-m",
-    "-am",
-    "--version",
-    "--help",
-    "--output",
-    "--output=x",
-    "--outp",
-    "--exec",
-    "--no-pager",
-    "-P",
-    "-C",
-    "src",
-    "--oneline",
-    "--all",
-    "--",
-    "-",
-    "-k",
-    "5",
-    "-s",
-    "KILL",
-    "10",
-    "--signal=KILL",
-    "--kill-after=3",
-    "-oL",
-    "-eL",
-    "--adjustment=3",
-    "-5",
-    "-c3",
-    "-t",
-    "--",
-    "-0",
-    "-I",
-    "{}",
-    "-I{}",
-    "-P4",
-    "--null",
-    "--max-args=3",
-    "--verbose",
-    "-exec",
-    "-execdir",
-    ";",
-    "+",
-    "-name",
-    "-delete",
-    "-type",
-    "f",
-    "s/a/b/",
-    "1,5p",
-    "{print}",
-    "a.b=c",
-    "core.pager=x",
-    "X=1",
-    "PATH=/x",
-    "http_proxy=x",
-    "a:b",
-    "user@host:/etc",
-    "@.env",
-    "@file",
-    "x=@/etc/passwd",
-    "https://example.com/x",
-    "file:///etc/passwd",
-    "http://localhost:3000",
-    "-T./x",
-    "-d@.env",
-    "--data=@~/.ssh/id_rsa",
-    "-oProxyCommand=x",
-    "-c",
-    "core.pager=x",
-    "pipefail",
-    "-o",
-    "pipefail",
-    "-eo",
-    "pipefail",
-    "-lc",
-    "-euxc",
-    "-x/etc/y",
-    "-x~/y",
-    "a=b=c",
-    ":",
-    "=",
-    "::",
-    "=/",
-    "@",
-    "@@x",
-    "--x=a:@b",
-    "-v",
-    "--preserve-status",
-    "--foreground",
-    "--adjustment=1",
-    "--input=0",
-    "NAME",
-    "a1",
-    "A_B",
-    "foo",
-    "bar",
-    "é",
-    "if",
-    "do",
-    "done",
-    "!",
-    "}",
-    "0",
-    "007",
-    "~root",
-    "~+",
-    "~-",
-    "~",
-]
-_PATHS = [
-    ".",
-    "..",
-    "/",
-    "./",
-    "src",
-    "src/a.py",
-    "src/../b",
-    "../other",
-    "../../x",
-    "/etc/passwd",
-    "/etc",
-    "/tmp/x",
-    "/tmp",
-    "/dev/null",
-    "/dev/tcp/h/1",
-    "~",
-    "~/",
-    "~/.ssh",
-    "~/.ssh/id_rsa",
-    "~/.aws/credentials",
-    "~/.bashrc",
-    "~/x",
-    ".env",
-    ".env.example",
-    ".git",
-    ".git/hooks/pre-commit",
-    ".git/config",
-    ".GIT/hooks/x",
-    "Src/A",
-    ".claude/settings.json",
-    "package.json",
-    "Makefile",
-    "README.md",
-    "node_modules/.bin/x",
-    "build/out",
-    "dist",
-    "/home/dev/project",
-    "/home/dev/project/src",
-    "/home/dev/project2/x",
-    "/home/dev/.netrc",
-    "/home/dev/./.ssh//id_rsa",
-    "/proc/1/environ",
-    "/bin",
-    "/usr/bin/git",
-    "a/b/c",
-    "./x",
-    "../project/src",
-    "../.ssh/id_rsa",
-    "../../../etc/shadow",
-    "id_rsa",
-    "hooks/pre-commit",
-    ".ssh",
-]
-_GLOBS = [
-    "*",
-    "*.py",
-    "src/*",
-    "src/*.py",
-    "~/.ssh/*",
-    "~/.s*/id_*",
-    "../*",
-    ".*",
-    "./.*",
-    "*/.env",
-    "*/../x",
-    "/e*/passwd",
-    "[a-c].py",
-    "src/[.]env",
-    "?",
-    "??",
-    ".??",
-    "/home/*/.ssh/id_rsa",
-    "id_*",
-    "*_rsa",
-    ".e*",
-    "a*b*c",
-    "[",
-    "[]",
-    "[[",
-    "x[1]",
-    "**/x",
-    "src/**/*.ts",
-    "@*.x",
-    "*=*/etc",
-    "a:*/b",
-]
-_UNKNOWN = [
-    "$X",
-    "${X}",
-    "$@",
-    "$1",
-    "${X:-y}",
-    "${X%%.*}",
-    "$((1+2))",
-    "$((1*3))",
-    "$_",
-    "${X:+a/b}",
-    "{a,b}",
-    "{1..3}",
-    "x{a,b}y",
-    "~other",
-    "$X/y",
-    "$*",
-    "$-",
-    "a$X",
-    "--x=$X",
-    "$X*",
-]
-_ODD = [
-    "$'x'",
-    '$"x"',
-    "${X:0:1}",
-    "${!X}",
-    "${#X}",
-    "${X/a/b}",
-    "$((x))",
-    "$[1]",
-    "a(b)",
-    "<<<x",
-    ";;",
-    ";&",
-    "&>>x",
-    ">>>x",
-    "<(",
-    ">(",
-    "`\\`",
-    "${X:=1}",
-    "$((",
-    "$(())",
-    "$()",
-    "``",
-    "`",
-    '"',
-    "'",
-    "\\",
-    "x=(",
-    "a[1]=",
-    "[[",
-    "]]",
-    "case",
-    "function",
-    "coproc",
-    "select",
-    "((a))",
-    "\x01",
-    "\x7f",
-    "\u200b",
-    "\u202e",
-    "é",
-    "中",
-    "{a..b",
-    "{a.b}",
-    "{a,b",
-    "{}",
-    "}{",
-    "$$",
-    "$?",
-    "$!",
-    "$#",
-    "$",
-    "$%",
-    "a~b",
-    "=~",
-    "2",
-    "2>1",
-    ">&1",
-    ">&-",
-    "<&-",
-    ">&1-",
-    "<&x",
-    ">&x",
-    "&>x",
-    ">|x",
-    "<>x",
-    "2>&1",
-    "2>>x",
-    "<x",
-    "|&",
-    "||",
-    "&&",
-    "&",
-    ";",
-    "|",
-    "!",
-    "#",
-    "#x",
-]
-_NAMES = [
-    "X",
-    "FOO",
-    "PATH",
-    "HOME",
-    "PWD",
-    "LD_PRELOAD",
-    "GIT_PAGER",
-    "http_proxy",
-    "foo",
-    "IFS",
-    "BASH_ENV",
-    "_a",
-    "a1B",
-]
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_PROGRAMS = _words(
+    """
+    ls cat grep rg find git git git rm cp mv sed awk tee echo printf head tail wc sort uniq jq chmod mkdir touch
+    ln curl wget ssh python python3 node npm npx yarn cargo go make pytest pip docker kubectl sudo env xargs
+    bash sh eval export cd cd cd pushd popd nohup timeout nice time command exec builtin setsid stdbuf ionice su
+    doas runuser test [ true false : set source . trap alias unset read tar rsync dd crontab systemctl kill diff
+    tsc eslint prettier ruff mypy black unknown-tool ./gradlew ./.venv/bin/pytest /usr/bin/git /bin/rm
+    //usr//bin/./env ../tool ~/bin/tool /opt/homebrew/bin/jq /usr/local/bin/x/y bin/../../../../bin/cat zsh ksh
+    dash fi then in { } if
+    """
+)
+_WORDS = _words(
+    """
+    status log diff show commit push pull add reset clean checkout branch stash config clone fetch install run
+    test build check fmt clippy lint format exec list main origin HEAD HEAD~1 origin/main --hard --force
+    --force-with-lease -f -fdx -rf -r -v -q -n 1 -n1 -x -c -e -u NAME -i -p -la -l -a -o -D -d -m -am --version
+    --help --output --output=x --outp --exec --no-pager -P -C src --oneline --all -- - -k 5 -s KILL 10
+    --signal=KILL --kill-after=3 -oL -eL --adjustment=3 -5 -c3 -t -- -0 -I {} -I{} -P4 --null --max-args=3
+    --verbose -exec -execdir ; + -name -delete -type f s/a/b/ 1,5p {print} a.b=c core.pager=x X=1 PATH=/x
+    http_proxy=x a:b user@host:/etc @.env @file x=@/etc/passwd https://example.com/x file:///etc/passwd
+    http://localhost:3000 -T./x -d@.env --data=@~/.ssh/id_rsa -oProxyCommand=x -c core.pager=x pipefail -o
+    pipefail -eo pipefail -lc -euxc -x/etc/y -x~/y a=b=c : = :: =/ @ @@x --x=a:@b -v --preserve-status
+    --foreground --adjustment=1 --input=0 NAME a1 A_B foo bar é if do done ! } 0 007 ~root ~+ ~- ~
+    """
+)
+_PATHS = _words(
+    """
+    . .. / ./ src src/a.py src/../b ../other ../../x /etc/passwd /etc /tmp/x /tmp /dev/null /dev/tcp/h/1 ~ ~/
+    ~/.ssh ~/.ssh/id_rsa ~/.aws/credentials ~/.bashrc ~/x .env .env.example .git .git/hooks/pre-commit
+    .git/config .GIT/hooks/x Src/A .claude/settings.json package.json Makefile README.md node_modules/.bin/x
+    build/out dist /home/dev/project /home/dev/project/src /home/dev/project2/x /home/dev/.netrc
+    /home/dev/./.ssh//id_rsa /proc/1/environ /bin /usr/bin/git a/b/c ./x ../project/src ../.ssh/id_rsa
+    ../../../etc/shadow id_rsa hooks/pre-commit .ssh
+    """
+)
+_GLOBS = _words(
+    """
+    * *.py src/* src/*.py ~/.ssh/* ~/.s*/id_* ../* .* ./.* */.env */../x /e*/passwd [a-c].py src/[.]env ? ?? .??
+    /home/*/.ssh/id_rsa id_* *_rsa .e* a*b*c [ [] [[ x[1] **/x src/**/*.ts @*.x *=*/etc a:*/b
+    """
+)
+_UNKNOWN = _words(
+    """
+    $X ${X} $@ $1 ${X:-y} ${X%%.*} $((1+2)) $((1*3)) $_ ${X:+a/b} {a,b} {1..3} x{a,b}y ~other $X/y $* $- a$X
+    --x=$X $X*
+    """
+)
+_ODD = _words(
+    """
+    $'x' $"x" ${X:0:1} ${!X} ${#X} ${X/a/b} $((x)) $[1] a(b) <<<x ;; ;& &>>x >>>x <( >( `\\` ${X:=1} $(( $(())
+    $() `` ` " ' \\ x=( a[1]= [[ ]] case function coproc select ((a)) é 中 {a..b {a.b} {a,b {} }{ $$ $? $! $# $ $%
+    a~b =~ 2 2>1 >&1 >&- <&- >&1- <&x >&x &>x >|x <>x 2>&1 2>>x <x |& || && & ; | ! # #x
+    """
+)
+_ODD += ["$((", "\u00a0", "\u202e", "\u200b", "\r", "\x01", "\x7f", '"""', "a b"]
+_NAMES = _words(
+    """
+    X FOO PATH HOME PWD LD_PRELOAD GIT_PAGER http_proxy foo IFS BASH_ENV _a a1B
+    """
+)
 _VALUES = ["1", "x", "/tmp", "~/x", "a:b", "{a,b}", ".*", "*", "''", '""', "$X", "$HOME/x"]
 
 
@@ -551,19 +133,11 @@ class Cases:
             "execute"
             if self.chance(0.85)
             else self.one(
-                [
-                    "execute",
-                    "write",
-                    "delete",
-                    "move",
-                    "read",
-                    "search",
-                    "fetch",
-                    "mcp",
-                    "question",
-                    "other",
-                    "unheard-of",
-                ]
+                _words(
+                    """
+    execute write delete move read search fetch mcp question other unheard-of
+    """
+                )
             )
         )
         command: str | tuple[str, ...] | None = None
@@ -695,16 +269,11 @@ class Cases:
         words: list[str] = []
         while self.chance(0.1) and len(words) < 60:
             words += self.one(
-                [
-                    "nohup", "exec", "command", "builtin", "command --", "time", "time -p", "setsid -f", "nice -n 5",
-                    "nice -5", "nice --adjustment=2", "nice -n", "ionice -c 3", "ionice -c2 -n4", "ionice -t",
-                    "stdbuf -oL", "stdbuf -o L -e0", "timeout 5", "timeout -k 3 -s KILL 10s", "timeout --signal=9 $X",
-                    "timeout -s", "env", "env -i", "env -", "env -u NAME", "env A=1", "env X=$X", "env -i B=~/x PATH=x",
-                    "env -S", "git -C src", "git -C ..", "git -C ~/.ssh", "git --no-pager", "git -P -C a -C b",
-                    "git -C $X", "git -C ~x", "git -C *", "sudo", "sudo -n -u root", "sudo -x", "doas -u a",
-                    "xargs", "xargs -0 -n1", "xargs -I {}", "xargs -I{} -P 4", "xargs -d , --max-args=2", "xargs -a x",
-                    "find . -exec", "find src -name x -execdir", "$X", "env env", "sudo sudo",
-                ]
+                _words(
+    """
+    nohup exec command builtin time env sudo xargs $X
+    """
+)
             ).split()  # fmt: skip
         if self.chance(0.002):
             words = [self.one(["nohup", "env", "sudo", "xargs", "command"])] * self.random.randint(18, 24)
@@ -861,32 +430,12 @@ class Cases:
             )
         return rule
 
-    path_patterns = [
-        "./**",
-        "~/**",
-        "/**",
-        "**",
-        "./src/**",
-        "~/.ssh/**",
-        "**/.env",
-        "**/.env*",
-        "**/.git/**",
-        "./*.py",
-        "~/.ssh/id_*",
-        "/etc/*",
-        "/tmp/**",
-        ".",
-        "~",
-        "/",
-        "**/id_*",
-        "./.git/hooks/*",
-        "~/.*",
-        "**/hooks/**",
-        "*/x",
-        "**/*_rsa",
-        "./*",
-        "./**/*.ts",
-    ]
+    path_patterns = _words(
+        """
+    ./** ~/** /** ** ./src/** ~/.ssh/** **/.env **/.env* **/.git/** ./*.py ~/.ssh/id_* /etc/* /tmp/** . ~ /
+    **/id_* ./.git/hooks/* ~/.* **/hooks/** **/x **/*_rsa ./* ./**/*.ts
+    """
+    )
 
     def command_rule(self, rule: dict[str, Any]) -> None:
         patterns: list[str] = []

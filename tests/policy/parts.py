@@ -13,73 +13,19 @@ MOST_FOLDERS = 16
 MOST_WRAPPERS = 20
 
 _BINARIES = frozenset({"/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/opt/homebrew/bin"})
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 _READERS = frozenset(
-    [
-        "[",
-        "awk",
-        "basename",
-        "bat",
-        "cat",
-        "cmp",
-        "column",
-        "cut",
-        "date",
-        "df",
-        "diff",
-        "dir",
-        "dirname",
-        "du",
-        "echo",
-        "egrep",
-        "env",
-        "fd",
-        "fgrep",
-        "file",
-        "find",
-        "fold",
-        "git",
-        "grep",
-        "head",
-        "hexdump",
-        "jq",
-        "less",
-        "ls",
-        "md5sum",
-        "more",
-        "nl",
-        "od",
-        "paste",
-        "pgrep",
-        "printf",
-        "ps",
-        "pwd",
-        "readlink",
-        "realpath",
-        "rev",
-        "rg",
-        "seq",
-        "sha1sum",
-        "sha256sum",
-        "shasum",
-        "stat",
-        "strings",
-        "tac",
-        "tail",
-        "test",
-        "tr",
-        "tree",
-        "true",
-        "type",
-        "uname",
-        "uniq",
-        "wc",
-        "which",
-        "whereis",
-        "xxd",
-        "yq",
-        "cd",
-        "pushd",
-    ]
+    _words("""
+    [ awk basename bat cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git
+    grep head hexdump jq less ls md5sum more nl od paste pgrep printf ps pwd readlink realpath rev rg seq
+    sha1sum sha256sum shasum stat strings tac tail test tr tree true type uname uniq wc which whereis xxd yq cd
+    pushd
+    """)
 )
 _SHELLS = frozenset({"bash", "sh", "dash", "zsh", "ksh"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)

@@ -17,29 +17,16 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ENDS_WORD = frozenset(" \t\n;&|<>()")
 _BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(?::-|-|:\+|\+|%%|%|##|#)([A-Za-z0-9_.*/-]*))?\}")
 _SUM = re.compile(r"\$\(\(([0-9 \t+*/%-]+)\)\)")
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 _SPECIAL = frozenset(
-    [
-        "if",
-        "then",
-        "elif",
-        "else",
-        "fi",
-        "while",
-        "until",
-        "for",
-        "do",
-        "done",
-        "{",
-        "}",
-        "!",
-        "case",
-        "esac",
-        "select",
-        "function",
-        "coproc",
-        "[[",
-        "]]",
-    ]
+    _words("""
+    if then elif else fi while until for do done { } ! case esac select function coproc [[ ]]
+    """)
 )
 
 
