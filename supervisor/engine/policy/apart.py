@@ -24,11 +24,12 @@ from supervisor.engine.policy.grammar import doubt
 from supervisor.engine.policy.lines import DEEPEST, FOLDER, LONGEST, Simple, Unreadable, Word, read_line
 from supervisor.engine.policy.patterns import PathName, normalised, resolved
 
-READERS = frozenset(
-    "[ awk basename cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git grep "
-    "head hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq sha1sum "
-    "sha256sum shasum stat strings tac tail test tr tree true type uname wc which whereis cd pushd".split()
-)
+_READERS = """
+[ awk basename cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git grep head
+hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq sha1sum sha256sum shasum stat strings tac tail
+test tr tree true type uname wc which whereis cd pushd
+"""
+READERS = frozenset(_READERS.split())
 """Programs whose paths are only read. Of every other program's paths it is assumed that they are written."""
 
 _SYSTEM = frozenset({"/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/opt/homebrew/bin"})
@@ -290,4 +291,6 @@ class _Taking:
 
 def _written(words: tuple[Word, ...]) -> str:
     """Return a command as text for people: words with blanks in quotes."""
-    return " ".join(f"'{word.text}'" if not word.text or " " in word.text or "\n" in word.text else word.text for word in words)
+    return " ".join(
+        f"'{word.text}'" if not word.text or " " in word.text or "\n" in word.text else word.text for word in words
+    )

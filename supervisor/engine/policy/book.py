@@ -25,6 +25,9 @@ from supervisor.engine.policy.rules import Rule, Sort
 PROBLEM = "policy-problem"
 """The rule that is named when nothing may be allowed because the rules themselves have a problem."""
 
+_ALL, _OTHER = "", "*"
+"""In place of a program: every rule, and those whose program has a wildcard."""
+
 _SORTS: dict[type[Fact], Sort] = {
     CommandFact: "command",
     PathFact: "path",
@@ -62,10 +65,8 @@ class RuleBook:
         """Return the rules that can match a fact, in the order of the book."""
         sort = _SORTS[type(fact)]
         if isinstance(fact, CommandFact) and len(fact.programs) == 1:
-            found = self._index.get((sort, fact.programs[0]))
-            if found is not None:
-                return found
-        return self._index.get((sort, ""), ())
+            return self._index.get((sort, fact.programs[0])) or self._index.get((sort, _OTHER), ())
+        return self._index.get((sort, _ALL), ())
 
     def rule(self, name: str) -> Rule | None:
         """Return the rule of that name."""
@@ -73,19 +74,25 @@ class RuleBook:
 
 
 def _indexed(rules: Iterable[Rule]) -> dict[tuple[Sort, str], tuple[Rule, ...]]:
-    """Return rules by the sort of fact and the program; those for any other program are under the empty name."""
+    """Return rules by the sort of fact and the program, in the order of the book."""
     by_sort: dict[Sort, list[Rule]] = defaultdict(list)
     for rule in rules:
-        for sort in ("command", "path", "host", "variable", "line", "any") if rule.sort == "any" else (rule.sort,):
+        for sort in _SORTS.values() if rule.sort == "any" else (rule.sort,):
             by_sort[sort].append(rule)
-    index: dict[tuple[Sort, str], tuple[Rule, ...]] = {(sort, ""): tuple(found) for sort, found in by_sort.items()}
-    commands = by_sort["command"]
-    programs = {pattern.split(" ")[0] for rule in commands if rule.sort == "command" for pattern in rule.patterns}
-    for program in programs:
+    index = {(sort, _ALL): tuple(found) for sort, found in by_sort.items()}
+    programs = [
+        frozenset(pattern.split(" ")[0] for pattern in rule.patterns) if rule.sort == "command" else frozenset("*")
+        for rule in by_sort["command"]
+    ]
+    wild = [any("*" in program for program in found) for found in programs]
+    index["command", _OTHER] = tuple(
+        rule for rule, any_program in zip(by_sort["command"], wild, strict=True) if any_program
+    )
+    for program in frozenset().union(*programs):
         index["command", program] = tuple(
             rule
-            for rule in commands
-            if rule.sort == "any" or any(matches_text(pattern.split(" ")[0], program) for pattern in rule.patterns)
+            for rule, found, any_program in zip(by_sort["command"], programs, wild, strict=True)
+            if any_program or program in found
         )
     return index
 

@@ -16,7 +16,7 @@ from tree_sitter import Language, Node, Parser
 from supervisor.engine.policy.lines import Simple
 
 _OUTSIDE = re.compile(r"[^\t\n -~]")
-_HOLDERS = frozenset({"string", "raw_string", "word", "number", "comment", "heredoc_body"})
+_COMMANDS = frozenset({"command", "declaration_command", "unset_command", "test_command"})
 
 
 def doubt(text: str, commands: Sequence[Simple]) -> str:
@@ -39,7 +39,6 @@ def _commands(root: Node) -> Iterator[Node]:
     waiting = [root]
     while waiting:
         node = waiting.pop()
-        if node.type in ("command", "declaration_command", "unset_command", "test_command"):
-            if node.type != "command" or node.child_by_field_name("name") is not None:
-                yield node
+        if node.type in _COMMANDS and (node.type != "command" or node.child_by_field_name("name") is not None):
+            yield node
         waiting.extend(node.named_children)

@@ -148,7 +148,9 @@ def _wrong(one: WrittenRule, kept: dict[str, Rule]) -> Problem | None:
             "Choose another name, or say that it `replaces` the other.",
         )
     for key, number, what in failed_examples(document):
-        return Problem(f"{one.where(key, str(number))}: `{key}` of `{document.name}`: {what}.", "Correct rule or example.")
+        return Problem(
+            f"{one.where(key, str(number))}: `{key}` of `{document.name}`: {what}.", "Correct rule or example."
+        )
     return None
 
 

@@ -292,7 +292,9 @@ class _Reader:
                 self.assignment(simple, assignment)
                 continue
             simple.words.append(self.word())
-        if self.at == began or not (simple.words or simple.assignments or simple.redirections or simple.document is not None or self.open):
+        if self.at == began or not (
+            simple.words or simple.assignments or simple.redirections or simple.document is not None or self.open
+        ):
             raise Unreadable("a command is missing")
         self.commands.append(simple)
 
@@ -392,7 +394,8 @@ class _Reader:
                     raise Unreadable("this quoting is not read")
                 piece = self.dollar()
             elif char == "`":
-                piece = self.backtick(quoted=False)
+                self.backtick(quoted=False)
+                piece = None
             else:
                 if not " " < char <= "~":
                     raise Unreadable("a character outside ASCII is not quoted")
@@ -441,7 +444,11 @@ class _Reader:
                 pieces.append(following if following in ("$", "`", '"', "\\") else "\\" + following)
                 self.quoted(following)
             elif char in ("$", "`"):
-                piece = self.dollar() if char == "$" else self.backtick(quoted=True)
+                if char == "`":
+                    self.backtick(quoted=True)
+                    piece = None
+                else:
+                    piece = self.dollar()
                 if piece is None:
                     known = False
                 else:

@@ -23,13 +23,14 @@ from supervisor.engine.policy.rules import Rule
 _LETTERS = re.compile(r"-[A-Za-z]+")
 _EXPRESSION = r"(?:[^/\\\n\[\]]|\\[^\n]|\[\^?[^\]\[/\\\n]+\])*"
 _ADDRESS = rf"(?:[0-9]+|\$|/{_EXPRESSION}/)"
-_SED_COMMAND = rf"(?:{_ADDRESS}(?:,{_ADDRESS})?)?[pdq=]|(?:{_ADDRESS}(?:,{_ADDRESS})?)?s/{_EXPRESSION}/{_EXPRESSION}/[gpI0-9]*"
+_SED_COMMAND = (
+    rf"(?:{_ADDRESS}(?:,{_ADDRESS})?)?[pdq=]|(?:{_ADDRESS}(?:,{_ADDRESS})?)?s/{_EXPRESSION}/{_EXPRESSION}/[gpI0-9]*"
+)
 SED = "<sed>"
 """Stands in a pattern for such a script."""
 
 SED_SCRIPT = re.compile(rf"(?:{_SED_COMMAND})(?:; ?(?:{_SED_COMMAND}))*")
-"""Scripts for sed that print, leave out and substitute, and can neither start nor write anything (docs/policy.md, 4.1)."""
-
+"""Scripts for sed that print, leave out and substitute, and can neither start nor write anything."""
 
 
 def matches(rule: Rule, fact: Fact) -> bool:
@@ -76,9 +77,7 @@ def _matches_pattern(rule: Rule, pattern: str, fact: CommandFact) -> bool:
         return False
     if not all(word.known and _fits_word(one, word.text) for one, word in zip(expected, words, strict=False)):
         return False
-    if rule.expansions != "all" and any(
-        not word.known or (word.glob and rule.expansions == "none") for word in words
-    ):
+    if rule.expansions != "all" and any(not word.known or (word.glob and rule.expansions == "none") for word in words):
         return False
     loose = rule.effect != "allow"
     if not all(any(_present(one, words, loose=loose) for one in entry.split("|")) for entry in rule.flags):

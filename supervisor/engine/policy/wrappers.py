@@ -66,9 +66,7 @@ _PLAIN: Mapping[str, _Options] = {
     ),
 }
 _ENV = _Options(frozenset({"-i", "-"}), frozenset({"-u"}))
-_ELEVATION = _Options(
-    frozenset({"-n", "-E", "-H", "-S", "-k", "-b", "-i", "-s"}), frozenset({"-u", "-g"})
-)
+_ELEVATION = _Options(frozenset({"-n", "-E", "-H", "-S", "-k", "-b", "-i", "-s"}), frozenset({"-u", "-g"}))
 _XARGS = _Options(
     frozenset({"-0", "-r", "-t", "--null", "--no-run-if-empty", "--verbose"}),
     frozenset({"-n", "-P", "-L", "-d", "-I"}),
@@ -119,7 +117,9 @@ def shell_script(words: tuple[Word, ...]) -> Word | None:
         if _SHELL_LETTERS.fullmatch(words[at].text):
             told = told or "c" in words[at].text
             at += 1
-        elif _SHELL_PIPEFAIL.fullmatch(words[at].text) and [word.text for word in words[at + 1 : at + 2]] == ["pipefail"]:
+        elif _SHELL_PIPEFAIL.fullmatch(words[at].text) and [word.text for word in words[at + 1 : at + 2]] == [
+            "pipefail"
+        ]:
             at += 2
         else:
             break
@@ -140,7 +140,7 @@ def elevated(words: tuple[Word, ...]) -> tuple[Word, ...]:
 
 
 def of_xargs(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
-    """Return the words of ``xargs`` itself and the command that it starts with what it reads; the latter may be empty."""
+    """Return the words of ``xargs`` itself and the command that it starts, which may be empty."""
     rest = _XARGS.skip(words)
     if not rest:
         return words, ()
