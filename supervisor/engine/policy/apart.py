@@ -56,10 +56,8 @@ def take_apart(act: Act, home: str) -> list[Fact]:
     place = Place(home, act.worktree)
     kind = act.kind if act.kind in _OPERATIONS or act.kind in ("execute", "fetch") else "other"
     facts: list[Fact] = []
-    if kind == "execute" or (kind in _OPEN_KINDS and act.command is not None):
-        facts += _command_facts(act, place)
     if kind == "execute":
-        return facts
+        return _command_facts(act, place)
     if kind in _OPEN_KINDS or not (act.url if kind == "fetch" else act.paths):
         facts.append(ToolFact(act.tool))
     if act.url and (kind == "fetch" or kind in _OPEN_KINDS):
@@ -70,6 +68,8 @@ def take_apart(act: Act, home: str) -> list[Fact]:
             facts.append(Unclear(path, "the path is not known"))
         else:
             facts += [PathFact(name, access) for access in _OPERATIONS[kind]]
+    if act.command is not None and kind in _OPEN_KINDS:
+        facts += _command_facts(act, place)
     return facts
 
 
