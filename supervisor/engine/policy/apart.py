@@ -26,8 +26,8 @@ from supervisor.engine.policy.patterns import PathName, normalised, resolved
 
 _READERS = """
 [ awk basename cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git grep head
-hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq sha1sum sha256sum shasum stat strings tac
-tail test tr tree true type uname wc which whereis cd pushd source .
+hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq sha1sum sha256sum shasum stat
+strings tac tail test tr tree true type uname wc which whereis cd pushd source .
 """
 READERS = frozenset(_READERS.split())
 """Programs whose paths are only read. Of every other program's paths it is assumed that they are written."""
