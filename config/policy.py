@@ -71,6 +71,7 @@ class RuleDocument(Strict):
     match: Texts | None = None
     no_match: Texts | None = None
     replaces: Texts | None = None
+    instead_of: Texts | None = None
 
     @property
     def sort(self) -> str:
@@ -87,6 +88,8 @@ class RuleDocument(Strict):
         for key in _COMMAND_KEYS:
             if self.command is None and getattr(self, key) is not None:
                 raise ValueError(f"`{key}` stands only with `command`")
+        if self.instead_of is not None and self.effect != "allow":
+            raise ValueError("`instead_of` stands only with effect allow")
         if self.access is not None and self.path is None:
             raise ValueError("`access` stands only with `path`")
         if self.line is not None and self.effect == "allow":
@@ -164,7 +167,9 @@ def project_rules(path: Path) -> WrittenRules:
     lines = {key[1:]: line for key, line in document.lines.items() if key[:1] == at}
     written = rules_in(Document(document.value[POLICY_SECTION], lines), str(path))
     for rule in list(written.rules):
-        key = "effect" if rule.document.effect == "allow" else "replaces" if rule.document.replaces else None
+        key = (
+            "effect" if rule.document.effect == "allow" else "replaces" if rule.document.replaces is not None else None
+        )
         if key is None:
             continue
         written.rules.remove(rule)
@@ -218,6 +223,19 @@ def rules_in(document: Document, where: str) -> WrittenRules:
         places = {key[2:]: f"{where}:{line}" for key, line in document.lines.items() if key[:2] == at and key[2:]}
         written.rules.append(WrittenRule(rule, place(at), places))
     return written
+
+
+def rule_from(data: Mapping[str, Any], where: str) -> RuleDocument:
+    """Return a rule from plain values, as they are stored or sent. Raises ConfigError; ``where`` names their place."""
+    written = rules_in(Document({"version": 1, "rules": [dict(data)]}), where)
+    if written.problems:
+        raise written.problems[0]
+    return written.rules[0].document
+
+
+def plain(rule: RuleDocument) -> dict[str, Any]:
+    """Return a rule as plain JSON and YAML values, without the keys that are absent."""
+    return rule.model_dump(mode="json", exclude_none=True)
 
 
 _HINT = "Correct this line; `docs/policy.md` says what a rule may hold."

@@ -22,8 +22,8 @@ UNCLEAR = "unclear"
 class Act:
     """What an agent wants to do.
 
-    ``kind`` is one of execute, write, delete, move, read, search, fetch, mcp, question, other. ``command`` is a shell line,
-    or a list of words that no shell reads. ``cwd`` and ``worktree`` are absolute paths.
+    ``kind`` is one of execute, write, delete, move, read, search, fetch, mcp, question, other.
+    ``command`` is a shell line, or a list of words that no shell reads. ``cwd`` and ``worktree`` are absolute paths.
     """
 
     kind: str

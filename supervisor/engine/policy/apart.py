@@ -26,8 +26,8 @@ from supervisor.engine.policy.patterns import PathName, normalised, resolved
 
 _READERS = """
 [ awk basename cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git grep head
-hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq sha1sum sha256sum shasum stat strings tac tail
-test tr tree true type uname wc which whereis cd pushd
+hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq sha1sum sha256sum shasum stat strings tac
+tail test tr tree true type uname wc which whereis cd pushd source .
 """
 READERS = frozenset(_READERS.split())
 """Programs whose paths are only read. Of every other program's paths it is assumed that they are written."""
@@ -56,10 +56,8 @@ def take_apart(act: Act, home: str) -> list[Fact]:
     place = Place(home, act.worktree)
     kind = act.kind if act.kind in _OPERATIONS or act.kind in ("execute", "fetch") else "other"
     facts: list[Fact] = []
-    if kind == "execute" or (kind in _OPEN_KINDS and act.command is not None):
-        facts += _command_facts(act, place)
     if kind == "execute":
-        return facts
+        return _command_facts(act, place)
     if kind in _OPEN_KINDS or not (act.url if kind == "fetch" else act.paths):
         facts.append(ToolFact(act.tool))
     if act.url and (kind == "fetch" or kind in _OPEN_KINDS):
@@ -70,6 +68,8 @@ def take_apart(act: Act, home: str) -> list[Fact]:
             facts.append(Unclear(path, "the path is not known"))
         else:
             facts += [PathFact(name, access) for access in _OPERATIONS[kind]]
+    if act.command is not None and kind in _OPEN_KINDS:
+        facts += _command_facts(act, place)
     return facts
 
 
@@ -118,6 +118,8 @@ class _Taking:
             self.simple(command, depth)
 
     def simple(self, command: Simple, depth: int) -> None:
+        if command.secret:
+            self.unclear(f"${command.secret}", "by its name this variable holds a secret")
         for redirection in command.redirections:
             accesses: tuple[Access, ...] = {"<": ("read",), "<>": ("read", "write")}.get(  # type: ignore[assignment]
                 redirection.operator, ("write",)

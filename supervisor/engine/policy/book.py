@@ -121,14 +121,11 @@ def _decide(book: RuleBook, act: Act, fact: Fact) -> tuple[Part, Risk] | None:
     text = described(fact)
     if isinstance(fact, Unclear):
         return Part(text, "ask", UNCLEAR, f"This is not understood: {fact.why}."), "high"
-    best: Rule | None = None
-    for rule in book.rules_for(fact):
-        if (
-            (best is None or STRICTNESS[rule.effect] > STRICTNESS[best.effect])
-            and matches(rule, fact)
-            and conditions_hold(rule, act)
-        ):
-            best = rule
+    found = [rule for rule in book.rules_for(fact) if matches(rule, fact) and conditions_hold(rule, act)]
+    outdone = frozenset().union(*(rule.instead_of for rule in found))
+    best = max(
+        (rule for rule in found if rule.name not in outdone), key=lambda rule: STRICTNESS[rule.effect], default=None
+    )
     if best is not None:
         return Part(text, best.effect, best.name, best.reason), best.risk
     if isinstance(fact, LineFact) or (isinstance(fact, PathFact) and fact.mention):

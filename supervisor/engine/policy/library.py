@@ -47,6 +47,12 @@ def load_book(
     return _assembled(rules, problems, layers, home or str(Path.home()))
 
 
+def with_rule(book: RuleBook, document: RuleDocument) -> RuleBook:
+    """Return the book as it would be with one more applied rule; a rule that is wrong becomes a problem of it."""
+    written = WrittenRules([WrittenRule(document, f"the rule {document.name}")])
+    return _assembled(book.rules, book.problems, [("applied", written)], book.home)
+
+
 def book_of(written: WrittenRules, home: str = _HOME, layer: Layer = "user") -> RuleBook:
     """Return a book of one document alone."""
     return _assembled((), (), [(layer, written)], home)
@@ -78,6 +84,7 @@ def compiled(document: RuleDocument, layer: Layer = "user", source: str = "") ->
         within=within,
         text=document.text or 0,
         expansions=document.expansions or ("globs" if allow else "all"),
+        instead_of=frozenset(document.instead_of or ()),
         layer=layer,
         source=source,
     )
@@ -142,6 +149,9 @@ def _wrong(one: WrittenRule, kept: dict[str, Rule]) -> Problem | None:
     for number, name in enumerate(document.replaces or ()):
         if name not in kept:
             return Problem(f"{one.where('replaces', str(number))}: `replaces`: there is no rule `{name}`.")
+    for number, name in enumerate(document.instead_of or ()):
+        if name not in kept or kept[name].effect != "ask":
+            return Problem(f"{one.where('instead_of', str(number))}: `instead_of`: there is no ask rule `{name}`.")
     if document.name in kept and document.name not in (document.replaces or ()):
         return Problem(
             f"{one.where('name')}: `name`: the rule `{document.name}` is there already ({kept[document.name].source}).",

@@ -32,6 +32,9 @@ _SPECIAL = re.compile(
 )
 _BRACED = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:(?::-|:\+|-|\+|%%?|##?)[A-Za-z0-9_.*/-]*)?\}")
 _ARITHMETIC = re.compile(r"\(\([0-9 \t+\-*/%]+\)\)")
+_SECRETS = ("KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL")
+"""A variable with one of these in its name is taken to hold a secret."""
+
 _NUMBERS = frozenset("?#$!")
 _UNKNOWNS = frozenset("@*-0123456789")
 _BRACE_EXPANSION = re.compile(r"\{.*(?:,|\.\.).*\}", re.DOTALL)
@@ -51,6 +54,9 @@ class Word:
     known: bool = True
     glob: bool = False
 
+
+PIPE = "/dev/fd/63"
+"""What a process substitution becomes."""
 
 UNKNOWN = Word("…", known=False)
 
@@ -73,7 +79,10 @@ class Assignment:
 
 @dataclass(slots=True)
 class Simple:
-    """A simple command. Without words it is only assignments or redirections (also those of a compound)."""
+    """A simple command. Without words it is only assignments or redirections (also those of a compound).
+
+    One with ``secret`` has nothing else: a variable of that name is looked at here.
+    """
 
     words: list[Word] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
@@ -81,6 +90,7 @@ class Simple:
     document: str | None = None
     document_is_text: bool = True
     loop: bool = False
+    secret: str = ""
 
 
 @dataclass(slots=True)
@@ -370,7 +380,7 @@ class _Reader:
             self.substitution()
             if self.at < len(self.text) and (self.text[self.at] not in _END or self.substitutes()):
                 raise Unreadable("something is joined to a process substitution")
-            return UNKNOWN
+            return Word(PIPE)
         texts: list[str] = []
         shape: list[str] = []
         known = True
@@ -486,13 +496,14 @@ class _Reader:
                 raise Unreadable("this arithmetic is not read")
             self.at = at + 1
             self.substitution()
-            return None
+            return "0" if text[at : self.at] == "(nproc)" else None
         if following == "{":
             found = _BRACED.match(text, at)
             if found is None:
                 raise Unreadable("this expansion is not read")
             self.at = found.end()
-            return self.variable(found[1]) if found[0] == "{" + found[1] + "}" else None
+            value = self.variable(found[1])
+            return value if found[0] == "{" + found[1] + "}" else None
         if found := _NAME.match(text, at):
             self.at = found.end()
             return self.variable(found[0])
@@ -508,6 +519,8 @@ class _Reader:
         return "$"
 
     def variable(self, name: str) -> str | None:
+        if any(word in name.upper() for word in _SECRETS):
+            self.commands.append(Simple(secret=name))
         return {"HOME": self.home, "PWD": FOLDER}.get(name)
 
     def substitution(self) -> None:

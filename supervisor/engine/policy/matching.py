@@ -38,7 +38,8 @@ def matches(rule: Rule, fact: Fact) -> bool:
     if isinstance(fact, Unclear):
         return False
     if rule.sort == "any":
-        return isinstance(fact, ToolFact) or (rule.effect != "allow" and not isinstance(fact, LineFact))
+        unseen = isinstance(fact, LineFact) or (isinstance(fact, PathFact) and fact.mention)
+        return isinstance(fact, ToolFact) or (rule.effect != "allow" and not unseen)
     if isinstance(fact, CommandFact):
         return rule.sort == "command" and _matches_command(rule, fact)
     if isinstance(fact, PathFact):

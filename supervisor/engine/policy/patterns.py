@@ -117,5 +117,8 @@ def _may_fit(pattern: str, segment: str) -> bool:
     if not segment.strip("*?"):
         return not pattern.strip("*")
     begins, ends = _MAGIC.split(segment, maxsplit=1)[0], _LAST_MAGIC.split(segment)[-1]
+    if not begins and pattern.startswith("."):
+        return False  # a glob at the beginning leaves hidden files out
     first, last = pattern.split("*")[0], pattern.split("*")[-1]
-    return (begins.startswith(first) or first.startswith(begins)) and (ends.endswith(last) or last.endswith(ends))
+    fits = (begins.startswith(first) or first.startswith(begins)) and (ends.endswith(last) or last.endswith(ends))
+    return fits and bool((begins and first) or (ends and last))

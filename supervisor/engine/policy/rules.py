@@ -34,5 +34,6 @@ class Rule:
     within: tuple[str, ...] | None = None
     text: int = 0
     expansions: Expansions = "all"
+    instead_of: frozenset[str] = frozenset()
     layer: Layer = "shipped"
     source: str = ""

@@ -34,7 +34,7 @@ class _Options:
         while at < len(words):
             word = words[at]
             if not word.known:
-                return None
+                break
             if word.text in self.alone or (self.numbers and _NUMBER_OPTIONS.fullmatch(word.text)):
                 at += 1
             elif word.text in self.valued:
