@@ -194,7 +194,7 @@ class Cases:
             elif self.chance(0.3):
                 line = f"{line}{self.one([' && ', '; ', ' | ', chr(10)])}{self.one(self.lines)}"
             return line
-        line = self.list_(self.random.choice([1, 1, 2, 3]))
+        line = self.list_(self.random.choice([0, 0, 0, 1, 2]))
         return self.damaged(line) if self.chance(0.2) else line
 
     def damaged(self, line: str) -> str:
@@ -222,13 +222,13 @@ class Cases:
         return line + self.one(["", "", "", "", ";", "\n", " &", " # it's", " "])
 
     def pipeline(self, depth: int) -> str:
-        parts = [self.command(depth) for _ in range(self.random.choice([1, 1, 1, 2, 3]))]
+        parts = [self.command(depth) for _ in range(self.random.choice([1, 1, 1, 1, 1, 2, 3]))]
         return ("! " if self.chance(0.03) else "") + self.one([" | ", "|", " |& ", " |\n"]).join(parts)
 
     def command(self, depth: int) -> str:
         if depth > 3 or not self.chance(0.12):
             return self.simple(depth)
-        body = self.list_(1, depth + 1)
+        body = self.list_(self.random.choice([0, 0, 1]), depth + 1)
         close = "" if body.endswith((";", "&", "\n")) else self.one(["; ", "\n"])
         close = "\n" if "#" in body else close
         match self.random.randint(0, 6):
@@ -258,7 +258,7 @@ class Cases:
             words.append(self.redirection(depth).strip())
         words += self.wrappers()
         words += self.program(depth)
-        for _ in range(self.random.choice([0, 1, 1, 2, 2, 3, 4])):
+        for _ in range(self.random.choice([0, 1, 1, 2, 3])):
             words.append(self.word(depth))
         line = " ".join(words)
         while self.chance(0.12):
@@ -285,11 +285,16 @@ class Cases:
                 options = self.one(
                     ["-c", "-c", "-ec", "-euxc", "-eo pipefail -c", "-o pipefail -ec", "-lc", "-x", "-c -e"]
                 )
-                line = self.list_(1, depth + 1)
+                line = self.list_(self.random.choice([0, 0, 1]), depth + 1)
                 inner = shlex.quote(line) if self.chance(0.8) else '"' + line.replace('"', "") + '"'
                 return [self.one(["bash", "sh", "zsh", "/bin/sh", "ksh"]), *options.split(), inner]
             case 1 if depth < 4:
-                return ["eval", shlex.quote(self.list_(1, depth + 1)) if self.chance(0.7) else self.word(depth)]
+                return [
+                    "eval",
+                    shlex.quote(self.list_(self.random.choice([0, 0, 1]), depth + 1))
+                    if self.chance(0.7)
+                    else self.word(depth),
+                ]
             case 2:
                 return [
                     "export",

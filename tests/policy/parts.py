@@ -21,9 +21,9 @@ def _words(text: str) -> list[str]:
 
 _READERS = frozenset(
     _words("""
-    [ awk basename bat cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git
-    grep head hexdump jq less ls md5sum more nl od paste pgrep printf ps pwd readlink realpath rev rg seq
-    sha1sum sha256sum shasum stat strings tac tail test tr tree true type uname uniq wc which whereis xxd yq cd
+    [ awk basename cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git
+    grep head hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq
+    sha1sum sha256sum shasum stat strings tac tail test tr tree true type uname wc which whereis cd
     pushd
     """)
 )
@@ -109,11 +109,15 @@ class PathPart:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A path that a command may touch, seen from one folder; its absolute path, None when unknown."""
+    """A path that a command may touch, seen from one folder; of one that is not known `absolute` is None.
+
+    `unknown` says that the whole word is unknown, `word` which one it is.
+    """
 
     absolute: str | None
     globs: bool
     word: int
+    unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,7 @@ class Taken:
         if command is None:
             self.add(Unclear("no command"))
         elif isinstance(command, str):
-            self.parts.insert(0, LinePart(command.strip(" \t\n")))
+            self.parts.insert(0, LinePart(re.sub("[ \t\n]", "", command)))
             self.line(command, 0)
         elif not command or not command[0]:
             self.add(Unclear("no program"))
@@ -364,13 +368,13 @@ class Taken:
             return True
         folders: list[str] = []
         for folder in self.folders:
-            at: str | None = folder
             for step in steps:
-                at = None if at is None else self.place.resolve(step, at)
-            if at is None:
-                return False
-            if at not in folders:
-                folders.append(at)
+                found = self.place.resolve(step, folder)
+                if found is None:
+                    return False
+                folder = found
+            if folder not in folders:
+                folders.append(folder)
         self.folders = folders
         return True
 
@@ -389,7 +393,7 @@ class Taken:
     def candidates(self, words: Sequence[Term]) -> Iterator[Candidate]:
         for at, word in enumerate(words):
             if word is None:
-                yield Candidate(None, False, at)
+                yield Candidate(None, False, at, unknown=True)
                 continue
             for text in _texts(word.text):
                 globs = word.glob and has_glob(text)
@@ -408,7 +412,7 @@ class Taken:
         many = len(self.folders) + len(new) > MOST_FOLDERS
         if None in found or many or self.loops:
             self.add(Unclear(name))
-        if None not in found and not many:
+        else:
             self.folders += new
 
     # --- what commands run
@@ -489,7 +493,8 @@ def _texts(word: str) -> list[str]:
     if not word.startswith("-"):
         first.append(word)
     elif not word.startswith("--"):
-        first.append(word[2:])
+        if word[2:3] == ".":
+            first.append(word[2:])
         if found := re.search("[/~]", word):
             first.append(word[found.start() :])
     if "=" in word:
@@ -558,6 +563,8 @@ def _taken(name: str, words: list[Term]) -> _Taken | None:
         while at < len(rest) and (word := rest[at]) is not None and (found := _ASSIGNED.fullmatch(word.text)):
             variables.append((found[1], found[2]))
             at += 1
+        if at < len(rest) and rest[at] is None:
+            return _LOCKED
     if name == "timeout" and at < len(rest):
         if rest[at] is None:
             return _LOCKED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,7 +22,7 @@ def fits(pattern: str, text: str) -> bool:
     return pattern == text or ("*" in pattern and _expression(pattern).fullmatch(text) is not None)
 
 
-def any_fits(patterns: list[str], text: str | None) -> bool:
+def any_fits(patterns: Sequence[str], text: str | None) -> bool:
     """Whether one of the patterns matches; an absent text is matched by none."""
     return text is not None and any(fits(pattern, text) for pattern in patterns)
 
@@ -134,15 +135,11 @@ def host(url: str) -> str | None:
 # --- options
 
 
-def has_option(entry: str, words: list[str], strict: bool) -> bool:
-    """Whether one of the options `a|b` is among the words.
+def has_option(option: str, words: list[str], strict: bool) -> bool:
+    """Whether an option is among the words.
 
     `strict` is the way of looking for `flags` of allow rules: only what surely is this option counts.
     """
-    return any(_option(option, words, strict) for option in entry.split("|"))
-
-
-def _option(option: str, words: list[str], strict: bool) -> bool:
     if len(option) == 2 and option[0] == "-" and option != "--":
         if strict:
             return any(re.fullmatch(r"-[A-Za-z]+", word) and option[1] in word[1:] for word in words)

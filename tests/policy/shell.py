@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 DEEPEST = 20
 LONGEST = 65_536
@@ -16,6 +16,9 @@ LONGEST = 65_536
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ENDS_WORD = frozenset(" \t\n;&|<>()")
 _BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(?::-|-|:\+|\+|%%|%|##|#)([A-Za-z0-9_.*/-]*))?\}")
+_PLAIN = re.compile(r"[^\x00-\x20\x7f-\U0010ffff;&|<>()\\'\"$`~]+")
+_DOUBLE = re.compile(r'[^"$`\\]+')
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SUM = re.compile(r"\$\(\(([0-9 \t+*/%-]+)\)\)")
 
 
@@ -109,7 +112,6 @@ class Redirection:
     tabs: bool = False
     end: str = ""
     body: str = ""
-    level: int = 0
 
     @property
     def descriptor(self) -> int:
@@ -119,7 +121,7 @@ class Redirection:
 
 @dataclass(frozen=True)
 class Simple:
-    """A program with its words. `read` keeps all words in the order of the text."""
+    """A program with its words. `read` keeps all words in the order of the text, `depth` is that of its line."""
 
     depth: int
     assignments: tuple[Assignment, ...]
@@ -144,25 +146,27 @@ Command = Simple | Compound
 
 def read(line: str, depth: int = 0) -> tuple[Command, ...]:
     """The commands of a line in the order of its text. Raises Unreadable."""
-    if len(line) > LONGEST or depth > DEEPEST or any((c < " " and c not in "\t\n") or c == "\x7f" for c in line):
+    if len(line) > LONGEST or depth > DEEPEST or _CONTROL.search(line):
         raise Unreadable
-    return _Reader(line, depth).whole()
+    return _Reader(line, depth, depth).whole()
+
+
+def _check_here_documents(redirections: list[Redirection]) -> None:
+    if sum(redirection.operator == "<<" for redirection in redirections) > 1:
+        raise Unreadable
 
 
 @dataclass
 class _Reader:
     text: str
     depth: int
+    begin: int  # the depth at which the line began
     at: int = 0
-    level: int = 0  # how many substitutions are open
     pending: Redirection | None = None
-    commands: list[Command] = field(default_factory=list)
 
     # --- characters
 
     def peek(self) -> str:
-        while self.text.startswith("\\\n", self.at):
-            self.at += 2
         return self.text[self.at] if self.at < len(self.text) else ""
 
     def take(self) -> str:
@@ -172,16 +176,22 @@ class _Reader:
 
     def after(self) -> str:
         """The character behind the next one."""
-        self.peek()
-        here = self.at
-        self.at += 1
-        char = self.peek()
-        self.at = here
-        return char
+        return self.text[self.at + 1 : self.at + 2]
+
+    def gap(self) -> None:
+        """Pass over blanks; a backslash with a newline is one where a word cannot be going on."""
+        while True:
+            if self.peek() in (" ", "\t"):
+                self.at += 1
+            elif self.text.startswith("\\\n", self.at) and (not self.at or self.text[self.at - 1] in " \t\n;&|()"):
+                if self.pending is not None:
+                    raise Unreadable
+                self.at += 2
+            else:
+                return
 
     def blanks(self) -> None:
-        while (c := self.peek()) == " " or c == "\t":
-            self.at += 1
+        self.gap()
         if self.peek() == "#":
             end = self.text.find("\n", self.at)
             end = len(self.text) if end < 0 else end
@@ -199,8 +209,6 @@ class _Reader:
         self.at += 1
         if (here := self.pending) is None:
             return
-        if here.level != self.level:
-            raise Unreadable
         self.pending = None
         lines: list[str] = []
         while self.at < len(self.text):
@@ -372,9 +380,10 @@ class _Reader:
         here = self.at
         self.newlines()
         separated = "\n" in self.text[here : self.at].replace("\\\n", "")
+        spaced = self.text[self.at - 1 : self.at] in (" ", "\t", "\n")
         words: list[Word] = []
-        if self.peek() not in (";", "") and self.plain_ahead() == "in":
-            self.plain()
+        if spaced and self.text.startswith("in", self.at) and self.text[self.at + 2 : self.at + 3] in " \t\n;":
+            self.at += 2
             separated = False
             while True:
                 self.blanks()
@@ -390,13 +399,6 @@ class _Reader:
         inside = self.inside(frozenset({"done"}))
         self.expect("done")
         return Compound(inside, self.redirections(), loop=True, variable=variable, words=tuple(words))
-
-    def plain_ahead(self) -> str:
-        here = self.at
-        try:
-            return self.plain()
-        finally:
-            self.at = here
 
     def plain(self) -> str:
         """A word without any quote or expansion; empty when another one stands here."""
@@ -432,13 +434,15 @@ class _Reader:
             order.append(words[-1])
         if not order and not redirections:
             raise Unreadable
-        return Simple(self.depth, tuple(assignments), tuple(redirections), tuple(words), tuple(order))
+        _check_here_documents(redirections)
+        return Simple(self.begin, tuple(assignments), tuple(redirections), tuple(words), tuple(order))
 
     def redirections(self) -> tuple[Redirection, ...]:
         found: list[Redirection] = []
         while True:
             self.blanks()
             if (redirection := self.redirection()) is None:
+                _check_here_documents(found)
                 return tuple(found)
             found.append(redirection)
 
@@ -503,8 +507,7 @@ class _Reader:
         return Redirection(operator, number, word)
 
     def target(self) -> Word:
-        while self.peek() in (" ", "\t"):
-            self.at += 1
+        self.gap()
         if self.peek() == "#":
             raise Unreadable
         return self.one_word()
@@ -513,8 +516,7 @@ class _Reader:
         tabs = self.peek() == "-"
         if tabs:
             self.take()
-        while self.peek() in (" ", "\t"):
-            self.at += 1
+        self.gap()
         if self.pending is not None:
             raise Unreadable
         quote = self.peek()
@@ -530,7 +532,7 @@ class _Reader:
         end = self.peek()
         if not name or (end and end not in _ENDS_WORD) or end == "(" or (end in ("<", ">") and self.after() == "("):
             raise Unreadable
-        self.pending = Redirection("<<", number, None, quoted=quoted, tabs=tabs, end=name, level=self.level)
+        self.pending = Redirection("<<", number, None, quoted=quoted, tabs=tabs, end=name)
         return self.pending
 
     # --- words
@@ -556,15 +558,12 @@ class _Reader:
 
     def substitution(self) -> tuple[Command, ...]:
         """The list up to the closing parenthesis, whose opening one is taken."""
-        self.level += 1
-        outer, self.pending = self.pending, None
-        start = self.at
+        if self.pending is not None:
+            raise Unreadable
         commands = self.inside(frozenset(")"))
         self.take()
-        if self.pending is not None or (outer is not None and "\n" in self.text[start : self.at]):
+        if self.pending is not None:
             raise Unreadable
-        self.pending = outer
-        self.level -= 1
         return commands
 
     def pieces(self, value: bool = False) -> tuple[Piece, ...]:
@@ -573,10 +572,11 @@ class _Reader:
         begin = True
         while (c := self.peek()) and c not in _ENDS_WORD:
             if c not in "\\'\"$`~":
-                if not " " < c < "\x7f":
+                run = _PLAIN.match(self.text, self.at)
+                if run is None:
                     raise Unreadable
-                plain += c
-                self.at += 1
+                plain += run[0]
+                self.at = run.end()
                 begin = False
                 continue
             if plain:
@@ -606,14 +606,16 @@ class _Reader:
                 self.at += 1
                 pieces += self.double()
             else:
-                pieces.append(self.dollar(False) if c == "$" else self.backticks())
+                pieces.append(self.dollar(quoted=False) if c == "$" else self.backticks(quoted=False))
             begin = False
         if plain:
             pieces.append(Text(plain, quoted=False))
         return tuple(pieces)
 
     def quoted(self, text: str) -> Text:
-        if any(not c.isascii() and not c.isprintable() for c in text) or ("\n" in text and self.pending is not None):
+        if "\n" in text and self.pending is not None:
+            raise Unreadable
+        if not text.isascii() and any(not c.isascii() and not c.isprintable() for c in text):
             raise Unreadable
         return Text(text, quoted=True)
 
@@ -624,6 +626,12 @@ class _Reader:
             c = self.peek()
             if c == "":
                 raise Unreadable
+            if c not in '"$`\\':
+                end = _DOUBLE.match(self.text, self.at)
+                assert end is not None
+                text += end[0]
+                self.at = end.end()
+                continue
             if c in '"$`' and text:
                 pieces.append(self.quoted(text))
                 text = ""
@@ -631,20 +639,23 @@ class _Reader:
                 self.at += 1
                 return pieces or [Text("", quoted=True)]
             if c == "$":
-                pieces.append(self.dollar(True))
+                pieces.append(self.dollar(quoted=True))
             elif c == "`":
-                pieces.append(self.backticks())
-            elif c == "\\" and self.text[self.at + 1 : self.at + 2] in ("$", "`", '"', "\\"):
-                text += self.text[self.at + 1]
+                pieces.append(self.backticks(quoted=True))
+            elif c == "\\" and self.after() in ("$", "`", '"', "\\", "\n"):
+                if self.after() != "\n":
+                    text += self.after()
+                elif self.pending is not None:
+                    raise Unreadable
                 self.at += 2
             else:
                 text += c
                 self.at += 1
 
-    def backticks(self) -> Hidden:
+    def backticks(self, quoted: bool) -> Hidden:
         end = self.text.find("`", self.at + 1)
         inner = self.text[self.at + 1 : end]
-        if end < 0 or "\\" in inner or ("\n" in inner and self.pending is not None):
+        if end < 0 or "\\" in inner or self.pending is not None or (quoted and '"' in inner):
             raise Unreadable
         self.at = end + 1
         commands = read(inner, self.depth + 1)
@@ -653,8 +664,10 @@ class _Reader:
         return Hidden(commands)
 
     def dollar(self, quoted: bool) -> Piece:
-        follows = self.after()
         self.take()
+        follows = self.peek()
+        if self.text.startswith("\\\n", self.at):
+            raise Unreadable
         if follows and follows in "?#$!":
             self.take()
             return Text("0", quoted=True)
@@ -664,11 +677,10 @@ class _Reader:
         if follows == "(":
             self.take()
             if self.peek() == "(":
-                rest = _SUM.match("$((" + self.text[self.at + 1 :].replace("\\\n", ""))
+                rest = _SUM.match(self.text, self.at - 2)
                 if rest is None:
                     raise Unreadable
-                for _ in rest[0][2:]:
-                    self.take()
+                self.at = rest.end()
                 return Hidden()
             return Hidden(self.substitution())
         if follows == "{":

@@ -21,7 +21,7 @@ from config.policy import SHIPPED, RuleDocument
 from supervisor.engine.policy import acts, book, library
 from tests.policy.cases import HOME, WORKTREE, Cases, corpus
 from tests.policy.parts import Act
-from tests.policy.reference import Reference, Verdict
+from tests.policy.reference import STRICTNESS, Reference, Verdict
 
 _CASES = int(os.environ.get("POLICY_CASES", "100000"))
 _SEED = int(os.environ.get("POLICY_SEED") or time.time_ns() // 1_000_000 % 10**9)
@@ -41,12 +41,25 @@ class Evaluators:
 
     def differ(self, act: Act) -> tuple[Verdict, Verdict] | None:
         """What engine and reference say when it is not the same."""
-        judged = book.judge(self.engine, _for_engine(act))
-        engine = Verdict(
-            judged.effect, judged.rule, judged.risk, tuple((part.effect, part.rule) for part in judged.parts)
-        )
+        engine = _verdict(book.judge(self.engine, _for_engine(act)))
         reference = self.reference.judge(act)
+        if engine.risk is None:
+            reference = replace(reference, risk=None)
         return None if engine == reference else (engine, reference)
+
+
+def _verdict(judged: acts.Judgement) -> Verdict:
+    """The engine's judgement without what its second reader adds, which only makes it stricter."""
+    parts = [part for part in judged.parts if "two readers differ" not in part.reason]
+    if len(parts) == len(judged.parts):
+        return Verdict(judged.effect, judged.rule, judged.risk, tuple((part.effect, part.rule) for part in parts))
+    deciding = max(parts, key=lambda part: STRICTNESS[part.effect]) if parts else None
+    return Verdict(
+        deciding.effect if deciding else "ask",
+        deciding.rule if deciding else "default",
+        None,
+        tuple((part.effect, part.rule) for part in parts),
+    )
 
 
 def _for_engine(act: Act) -> acts.Act:
