@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from supervisor.engine.policy import wrappers
 from supervisor.engine.policy.acts import Act
@@ -202,7 +202,7 @@ class _Taking:
                 else:
                     self.unclear(command.document, "the here-document has expansions in it")
                 return True
-        elif program == "eval" and rest:
+        elif program == "eval":
             self.inner_line(rest, command, depth)
             return True
         elif program == "export" and rest:
@@ -214,8 +214,8 @@ class _Taking:
                 return True
         return False
 
-    def inner_line(self, words: Iterable[Word], command: Simple, depth: int) -> None:
-        if any(not word.known or word.glob for word in words):
+    def inner_line(self, words: Sequence[Word], command: Simple, depth: int) -> None:
+        if not words or any(not word.known or word.glob for word in words):
             self.unclear(_written(tuple(words)), "what the shell would run is not known")
         else:
             self.line(" ".join(word.text for word in words), depth + 1, loop=command.loop)
