@@ -15,6 +15,9 @@ LONGEST = 65_536
 DEEPEST = 20
 """Nesting of substitutions, groups, loops and inner lines."""
 
+_MOST_SLASHES = 64
+"""Of a word with globs."""
+
 FOLDER = "\0"
 """Stands in a word's text for the value of $PWD, which only the judge knows."""
 
@@ -37,7 +40,6 @@ _SECRETS = ("KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL")
 
 _NUMBERS = frozenset("?#$!")
 _UNKNOWNS = frozenset("@*-0123456789")
-_BRACE_EXPANSION = re.compile(r"\{.*(?:,|\.\.).*\}", re.DOTALL)
 _QUOTED = "\1"
 """In a word's shape: a character that was quoted or came from an expansion."""
 
@@ -616,11 +618,14 @@ def _finished(text: str, shape: str, known: bool, plain: bool, home: str) -> Wor
             known = False
         else:
             text, shape = home + text[1:], _QUOTED * len(home) + shape[1:]
-    if "{" in shape and _BRACE_EXPANSION.search(shape):
+    inside = shape[shape.find("{") : shape.rfind("}") + 1]
+    if "{" in shape and ("," in inside or ".." in inside):
         known = False
     glob = shape != "[" and any(char in shape for char in "*?[")
     if not known:
         return Word(text.replace(_QUOTED, "…"), known=False)
+    if glob and text.count("/") > _MOST_SLASHES:
+        return Word(text, known=False)
     if glob:
         at, magic = 0, False
         for segment in text.split("/"):
