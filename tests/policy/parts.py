@@ -198,7 +198,7 @@ class Taken:
         if command is None:
             self.add(Unclear("no command"))
         elif isinstance(command, str):
-            self.parts.insert(0, LinePart(re.sub("[ \t\n]", "", command)))
+            self.add(LinePart(re.sub("[ \t\n]", "", command)))
             self.line(command, 0)
         elif not command or not command[0]:
             self.add(Unclear("no program"))
@@ -272,7 +272,7 @@ class Taken:
             text += more
             live += "-" * len(more)
         globs = [c in "*?[" and flag == "+" for c, flag in zip(text, live, strict=True)]
-        if text == "[" or not any(globs):
+        if word.value or text == "[" or not any(globs):
             return Known(text)
         seen = False
         at = 0
