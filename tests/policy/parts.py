@@ -349,9 +349,9 @@ class Taken:
             wrapped += 1
         if name in _SHELLS and (inner := _inner_line(words, redirections)):
             self.inner(inner[0], depth)
-        elif name == "eval" and len(words) > 1:
+        elif name == "eval":
             known = [word.text for word in words[1:] if word is not None and not word.glob]
-            self.inner(" ".join(known) if len(known) == len(words) - 1 else None, depth)
+            self.inner(" ".join(known) if known and len(known) == len(words) - 1 else None, depth)
         elif name in ("su", "runuser"):
             self.plain(programs, words)
             at = next((i for i, word in enumerate(words) if i and word is not None and word.text == "-c"), None)

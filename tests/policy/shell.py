@@ -434,7 +434,7 @@ class _Reader:
                 continue
             words.append(self.one_word())
             order.append(words[-1])
-        if not order and not redirections:
+        if not order and all(redirection.operator != "<<" for redirection in redirections):
             raise Unreadable
         _check_here_documents(redirections)
         return Simple(self.begin, tuple(assignments), tuple(redirections), tuple(words), tuple(order))

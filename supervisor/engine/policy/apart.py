@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from supervisor.engine.policy import wrappers
 from supervisor.engine.policy.acts import Act
@@ -26,8 +26,8 @@ from supervisor.engine.policy.patterns import PathName, normalised, resolved
 
 _READERS = """
 [ awk basename cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git grep head
-hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq sha1sum sha256sum shasum stat strings tac
-tail test tr tree true type uname wc which whereis cd pushd source .
+hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq sha1sum sha256sum shasum stat
+strings tac tail test tr tree true type uname wc which whereis cd pushd source .
 """
 READERS = frozenset(_READERS.split())
 """Programs whose paths are only read. Of every other program's paths it is assumed that they are written."""
@@ -202,7 +202,7 @@ class _Taking:
                 else:
                     self.unclear(command.document, "the here-document has expansions in it")
                 return True
-        elif program == "eval" and rest:
+        elif program == "eval":
             self.inner_line(rest, command, depth)
             return True
         elif program == "export" and rest:
@@ -214,8 +214,8 @@ class _Taking:
                 return True
         return False
 
-    def inner_line(self, words: Iterable[Word], command: Simple, depth: int) -> None:
-        if any(not word.known or word.glob for word in words):
+    def inner_line(self, words: Sequence[Word], command: Simple, depth: int) -> None:
+        if not words or any(not word.known or word.glob for word in words):
             self.unclear(_written(tuple(words)), "what the shell would run is not known")
         else:
             self.line(" ".join(word.text for word in words), depth + 1, loop=command.loop)

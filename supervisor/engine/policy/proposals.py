@@ -1,4 +1,4 @@
-"""Rules proposed from what a person approves, and what they would have meant in the past. Only a person applies them."""
+"""Rules proposed from what a person approves, and what they would have meant. Only a person applies them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def propose(book: RuleBook, act: Act) -> Proposal:
 
 
 def what_matches(book: RuleBook, rule: RuleDocument, acts: Iterable[Act]) -> list[PastAct]:
-    """Return, for each act of the past, which of its parts the rule matches, and its effect without and with the rule."""
+    """Return, for each act of the past, what the rule matches of it, and its effect without and with it."""
     after = with_rule(book, rule)
     own = compiled(rule)
     found: list[PastAct] = []
@@ -105,7 +105,7 @@ def what_matches(book: RuleBook, rule: RuleDocument, acts: Iterable[Act]) -> lis
 
 
 def suggestions(book: RuleBook, approved: Sequence[Act], at_least: int = 3) -> list[tuple[RuleDocument, int]]:
-    """Return the rules that acts approved by a person suggest, each with the number of acts that it would have answered.
+    """Return the rules that acts approved by a person suggest, each with the number of acts that led to it.
 
     A rule is suggested when ``at_least`` acts, each approved by itself, lead to the same one.
     """
