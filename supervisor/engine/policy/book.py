@@ -19,7 +19,7 @@ from supervisor.engine.policy.facts import (
     VariableFact,
 )
 from supervisor.engine.policy.matching import matches
-from supervisor.engine.policy.patterns import matches_text
+from supervisor.engine.policy.patterns import PathFilter, matches_text
 from supervisor.engine.policy.rules import Rule, Sort
 
 PROBLEM = "policy-problem"
@@ -57,13 +57,18 @@ class RuleBook:
     home: str
     problems: tuple[Problem, ...] = ()
     _index: dict[tuple[Sort, str], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
+    _guarded: PathFilter = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        strict = [rule for rule in self.rules if rule.sort == "path" and rule.effect != "allow"]
         object.__setattr__(self, "_index", _indexed(self.rules))
+        object.__setattr__(self, "_guarded", PathFilter(pattern for rule in strict for pattern in rule.patterns))
 
     def rules_for(self, fact: Fact) -> Sequence[Rule]:
         """Return the rules that can match a fact, in the order of the book."""
         sort = _SORTS[type(fact)]
+        if isinstance(fact, PathFact) and fact.mention and not self._guarded.may_match(fact.name):
+            return ()
         if isinstance(fact, CommandFact) and len(fact.programs) == 1:
             return self._index.get((sort, fact.programs[0])) or self._index.get((sort, _OTHER), ())
         return self._index.get((sort, _ALL), ())

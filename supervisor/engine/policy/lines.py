@@ -15,6 +15,9 @@ LONGEST = 65_536
 DEEPEST = 20
 """Nesting of substitutions, groups, loops and inner lines."""
 
+_MOST_SLASHES = 64
+"""Of a word with globs."""
+
 FOLDER = "\0"
 """Stands in a word's text for the value of $PWD, which only the judge knows."""
 
@@ -37,7 +40,6 @@ _SECRETS = ("KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL")
 
 _NUMBERS = frozenset("?#$!")
 _UNKNOWNS = frozenset("@*-0123456789")
-_BRACE_EXPANSION = re.compile(r"\{.*(?:,|\.\.).*\}", re.DOTALL)
 _QUOTED = "\1"
 """In a word's shape: a character that was quoted or came from an expansion."""
 
@@ -321,7 +323,7 @@ class _Reader:
     def redirection(self, simple: Simple, found: re.Match[str]) -> None:
         operator = found[3] or "&>"
         self.at = found.end()
-        if self.peek() in (">", "(") or (operator in ("<<", "<") and self.peek() == "<"):
+        if self.peek() in (">", "(") or self.substitutes() or (operator in ("<<", "<") and self.peek() == "<"):
             raise Unreadable("this redirection is not read")
         if operator in ("<<", "<<-"):
             self.here_document(simple, operator)
@@ -381,6 +383,7 @@ class _Reader:
             if self.at < len(self.text) and (self.text[self.at] not in _END or self.substitutes()):
                 raise Unreadable("something is joined to a process substitution")
             return Word(PIPE)
+        tilde = self.peek() == "~"
         texts: list[str] = []
         shape: list[str] = []
         known = True
@@ -422,7 +425,7 @@ class _Reader:
                 shape.append(_QUOTED * len(piece))
         if self.peek() == "(" or self.substitutes():
             raise Unreadable("a bracket is joined to a word")
-        return _finished("".join(texts), "".join(shape), known, plain, self.home)
+        return _finished("".join(texts), "".join(shape), known, None if plain else tilde, self.home)
 
     def single(self) -> str:
         end = self.text.find("'", self.at + 1)
@@ -507,6 +510,8 @@ class _Reader:
         if found := _NAME.match(text, at):
             self.at = found.end()
             return self.variable(found[0])
+        if following == "[":
+            raise Unreadable("this arithmetic is not read")
         if following == "\\" and text[at + 1 : at + 2] == "\n":
             raise Unreadable("a line ends inside of an expansion")
         if following in _NUMBERS and following:
@@ -607,20 +612,23 @@ def _check_quoted(text: str) -> None:
         raise Unreadable("it holds a character that cannot be seen")
 
 
-def _finished(text: str, shape: str, known: bool, plain: bool, home: str) -> Word:
-    """Return the word, with what its shape tells: globs, braces, a leading tilde."""
-    if plain:
+def _finished(text: str, shape: str, known: bool, tilde: bool | None, home: str) -> Word:
+    """Return the word, with what its shape tells: globs, braces, a leading tilde (None: the value of an assignment)."""
+    if tilde is None:
         return Word(text, known)
-    if shape.startswith("~"):
+    if tilde:
         if len(shape) > 1 and shape[1] != "/":
             known = False
         else:
             text, shape = home + text[1:], _QUOTED * len(home) + shape[1:]
-    if "{" in shape and _BRACE_EXPANSION.search(shape):
+    inside = shape[shape.find("{") : shape.rfind("}") + 1]
+    if "{" in shape and ("," in inside or ".." in inside):
         known = False
     glob = shape != "[" and any(char in shape for char in "*?[")
     if not known:
         return Word(text.replace(_QUOTED, "…"), known=False)
+    if glob and text.count("/") > _MOST_SLASHES:
+        return Word(text, known=False)
     if glob:
         at, magic = 0, False
         for segment in text.split("/"):

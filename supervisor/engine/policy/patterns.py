@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -73,6 +74,27 @@ def _path_expression(pattern: str) -> re.Pattern[str]:
         one = "[^/]*".join(re.escape(piece) for piece in segment.split("*")) + "/"
         expression += r"(?:[^/]*/)*" if segment == "**" else one
     return re.compile(expression, re.IGNORECASE | re.ASCII | re.DOTALL)
+
+
+class PathFilter:
+    """Tells quickly of most paths that none of many patterns matches them."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._keys: set[str] = set()
+        wild: list[str] = []
+        for pattern in patterns:
+            key = next((segment for segment in _segments(pattern) if segment and "*" not in segment), None)
+            if key in (None, ".", "~"):
+                wild.append(_path_expression(pattern).pattern)
+            else:
+                self._keys.add(str(key).lower())
+        self._wild = re.compile("|".join(wild) or r"(?!)", re.IGNORECASE | re.ASCII | re.DOTALL)
+
+    def may_match(self, name: PathName) -> bool:
+        """Say whether a pattern may match; False is certain."""
+        if name.globbed or not self._keys.isdisjoint(name.text.lower().split("/")):
+            return True
+        return self._wild.fullmatch("/" if name.text == "/" else name.text + "/") is not None
 
 
 @lru_cache(maxsize=16384)
