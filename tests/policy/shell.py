@@ -501,7 +501,7 @@ class _Reader:
         word = self.target()
         if operator in (">&", "<&"):
             text = "".join(p.text for p in word.pieces if isinstance(p, Text))
-            known = all(isinstance(p, Text) for p in word.pieces)
+            known = all(isinstance(p, Text) and not p.quoted for p in word.pieces)
             if known and re.fullmatch(r"[0-9]+-?|-", text):
                 return Redirection(operator, number, None)
             if operator == "<&":
