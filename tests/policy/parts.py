@@ -274,6 +274,8 @@ class Taken:
         globs = [c in "*?[" and flag == "+" for c, flag in zip(text, live, strict=True)]
         if word.value or text == "[" or not any(globs):
             return Known(text)
+        if text.count("/") > 64:
+            return None
         seen = False
         at = 0
         for segment in text.split("/"):

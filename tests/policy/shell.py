@@ -291,6 +291,8 @@ class _Reader:
                 continue
             elif char in (";", "&") and char:
                 self.take()
+                if self.peek() == "&":
+                    raise Unreadable
                 self.newlines()
             else:
                 if char == "" and not ends:
@@ -504,7 +506,7 @@ class _Reader:
             known = all(isinstance(p, Text) and not p.quoted for p in word.pieces)
             if known and re.fullmatch(r"[0-9]+-?|-", text):
                 return Redirection(operator, number, None)
-            if operator == "<&":
+            if operator == "<&" or text.startswith("-"):
                 raise Unreadable
         return Redirection(operator, number, word)
 
