@@ -11,6 +11,9 @@ Risk = Literal["low", "medium", "high"]
 
 STRICTNESS: Mapping[Effect, int] = {"allow": 0, "ask": 1, "deny": 2}
 
+KINDS = frozenset({"execute", "write", "delete", "move", "read", "search", "fetch", "mcp", "question", "other"})
+"""What an act can be; anything else counts as ``other``."""
+
 DEFAULT = "default"
 """The rule that is named when no rule matches."""
 
@@ -38,6 +41,11 @@ class Act:
     command: str | tuple[str, ...] | None = None
     paths: tuple[str, ...] = ()
     url: str | None = None
+
+    @property
+    def counts_as(self) -> str:
+        """The kind, or ``other`` for one that is not known."""
+        return self.kind if self.kind in KINDS else "other"
 
 
 @dataclass(frozen=True, slots=True)

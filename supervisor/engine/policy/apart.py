@@ -54,7 +54,7 @@ _OPEN_KINDS = frozenset({"mcp", "question", "other"})
 def take_apart(act: Act, home: str) -> list[Fact]:
     """Return the facts of an act, in the order in which they are judged."""
     place = Place(home, act.worktree)
-    kind = act.kind if act.kind in _OPERATIONS or act.kind in ("execute", "fetch") else "other"
+    kind = act.counts_as
     facts: list[Fact] = []
     if kind == "execute":
         return _command_facts(act, place)

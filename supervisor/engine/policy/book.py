@@ -142,7 +142,7 @@ def _decide(book: RuleBook, act: Act, fact: Fact) -> tuple[Part, Risk] | None:
 def conditions_hold(rule: Rule, act: Act) -> bool:
     """Say whether the conditions of a rule on tool, kind, agent, mode, project and plan hold for an act."""
     for key, patterns in rule.conditions.items():
-        value = getattr(act, key)
+        value = act.counts_as if key == "kind" else getattr(act, key)
         if value is None or not any(matches_text(pattern, value) for pattern in patterns):
             return False
     return True

@@ -344,8 +344,8 @@ class _Reader:
             plain = word.known and not _QUOTES.search(self.text, began, self.at)
             if plain and _DESCRIPTOR.fullmatch(word.text):
                 return
-            if operator == "<&":
-                raise Unreadable("`<&` has no number")
+            if operator == "<&" or word.text.lstrip("…").startswith("-"):
+                raise Unreadable(f"`{operator}` has no number")  # bash ends `>&-x` behind the dash
         simple.redirections.append(Redirection(operator, word))
 
     def here_document(self, simple: Simple, operator: str) -> None:
