@@ -143,15 +143,12 @@ class _Taking:
         if not target.known or target.glob:
             self.unclear(target.text, "the file of a redirection is not known")
             return
-        seen: set[tuple[PathName, str]] = set()
-        for access in accesses:
-            for folder in self.folders:
-                name = self.place.name(target.text, folder)
-                if name is None:
-                    self.unclear(target.text, "the file of a redirection is not known")
-                elif (name, access) not in seen:
-                    seen.add((name, access))
-                    self.facts.append(PathFact(name, access))
+        found = [self.place.name(target.text, folder) for folder in self.folders]
+        if None in found:
+            self.unclear(target.text, "the file of a redirection is not known")
+            return
+        names = dict.fromkeys(name for name in found if name is not None)
+        self.facts += [PathFact(name, access) for access in accesses for name in names]
 
     def variable(self, name: str, value: str | None) -> None:
         if name != name.lower() or name.endswith("proxy"):

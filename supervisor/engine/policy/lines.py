@@ -29,7 +29,7 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?=|\[)")
 _REDIRECTION = re.compile(r"(&>|([0-9]*)(<<-|<<|<>|<&|>>|>\||>&|<|>))")
 _DELIMITER = re.compile(r"""(\\?[A-Za-z0-9_]+|'[A-Za-z0-9_]+'|"[A-Za-z0-9_]+")(?=[ \t\n;&|<>()]|\Z)""")
 _DESCRIPTOR = re.compile(r"[0-9]+-?|-")
-_QUOTES = re.compile(r"['\"\\]")
+_QUOTES = re.compile(r"[$`'\"\\]")
 _SPECIAL = re.compile(
     r"(if|then|elif|else|fi|while|until|for|do|done|\{|\}|!|case|esac|select|function|coproc|\[\[|\]\])"
     r"(?=[ \t\n;&|<>()]|\Z)"
