@@ -28,7 +28,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?=|\[)")
 _REDIRECTION = re.compile(r"(&>|([0-9]*)(<<-|<<|<>|<&|>>|>\||>&|<|>))")
 _DELIMITER = re.compile(r"""(\\?[A-Za-z0-9_]+|'[A-Za-z0-9_]+'|"[A-Za-z0-9_]+")(?=[ \t\n;&|<>()]|\Z)""")
-_DESCRIPTOR = re.compile(r"([0-9]+-?|-)(?=[ \t\n;&|<>()]|\Z)")
+_DESCRIPTOR = re.compile(r"[0-9]+-?|-")
+_QUOTES = re.compile(r"['\"\\]")
 _SPECIAL = re.compile(
     r"(if|then|elif|else|fi|while|until|for|do|done|\{|\}|!|case|esac|select|function|coproc|\[\[|\]\])"
     r"(?=[ \t\n;&|<>()]|\Z)"
@@ -83,7 +84,8 @@ class Assignment:
 class Simple:
     """A simple command. Without words it is only assignments or redirections (also those of a compound).
 
-    One with ``secret`` has nothing else: a variable of that name is looked at here.
+    One with ``secret`` has nothing else: a variable of that name is looked at here. ``document`` is what a
+    here-document holds, ``inputs`` the number of redirections that have to do with its standard input.
     """
 
     words: list[Word] = field(default_factory=list)
@@ -91,6 +93,7 @@ class Simple:
     redirections: list[Redirection] = field(default_factory=list)
     document: str | None = None
     document_is_text: bool = True
+    inputs: int = 0
     loop: bool = False
     secret: str = ""
 
@@ -251,9 +254,9 @@ class _Reader:
         self.at = name.end()
         if self.peek() not in (" ", "\t", "\n", ";"):
             raise Unreadable("`for` has no name")
-        before = self.at
+        self.blanks()
+        ended = self.peek() == "\n"
         self.newlines()
-        ended = "\n" in self.text[before : self.at]
         if self.text.startswith("in", self.at) and self.text[self.at + 2 : self.at + 3] in (" ", "\t", ";", "\n"):
             self.at += 2
             self.blanks()
@@ -322,22 +325,28 @@ class _Reader:
 
     def redirection(self, simple: Simple, found: re.Match[str]) -> None:
         operator = found[3] or "&>"
+        number = int(found[2]) if found[2] else None
         self.at = found.end()
+        if operator.startswith("<") or number == 0:
+            simple.inputs += 1
         if self.peek() in (">", "(") or self.substitutes() or (operator in ("<<", "<") and self.peek() == "<"):
             raise Unreadable("this redirection is not read")
         if operator in ("<<", "<<-"):
             self.here_document(simple, operator)
+            simple.inputs += 1 if number else 0  # of another descriptor: no standard input
             return
         self.blanks()
+        if self.at >= len(self.text) or (self.text[self.at] in _END and not self.substitutes()):
+            raise Unreadable("a redirection has no file")
+        began = self.at
+        word = self.word()
         if operator in (">&", "<&"):
-            if descriptor := _DESCRIPTOR.match(self.text, self.at):
-                self.at = descriptor.end()
+            plain = word.known and not _QUOTES.search(self.text, began, self.at)
+            if plain and _DESCRIPTOR.fullmatch(word.text):
                 return
             if operator == "<&":
                 raise Unreadable("`<&` has no number")
-        if self.at >= len(self.text) or (self.text[self.at] in _END and not self.substitutes()):
-            raise Unreadable("a redirection has no file")
-        simple.redirections.append(Redirection(operator, self.word()))
+        simple.redirections.append(Redirection(operator, word))
 
     def here_document(self, simple: Simple, operator: str) -> None:
         self.blanks()
