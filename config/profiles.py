@@ -55,6 +55,11 @@ class AgentProfile(Strict):
     timeouts: Timeouts = Timeouts()
     screen: tuple[ScreenPattern, ...] = ()
     install_hint: str = ""
+    approval_flag: str | None = Field(
+        None,
+        pattern=r"^--?[A-Za-z][A-Za-z0-9-]*$",
+        description="flag that gives a tool the answer it exited to ask for",
+    )
 
 
 class ContainerProfile(Strict):

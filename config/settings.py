@@ -61,6 +61,14 @@ class Queue(Strict):
     waiting: int = Field(10, ge=0, le=10_000, description="sessions that wait; one more is refused")
 
 
+class Approvals(Strict):
+    """How long questions wait for a person."""
+
+    expires_s: float | None = Field(
+        86_400, gt=0, description="seconds after which an agent's or a tool's question expires; null means never"
+    )
+
+
 class Storage(Strict):
     """Limits of what is kept on disk."""
 
@@ -116,6 +124,7 @@ class Settings(Strict):
 
     default_agent: str = Field("claude", description="the agent of `run --prompt` without --agent")
     queue: Queue = Queue()
+    approvals: Approvals = Approvals()
     storage: Storage = Storage()
     docker: Docker = Docker()
     secrets: tuple[Variable, ...] = Field(

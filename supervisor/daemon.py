@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -38,9 +39,11 @@ from supervisor.api.state import ServerState
 from supervisor.engine.bus import Bus
 from supervisor.engine.engine import Engine
 from supervisor.engine.ledger import Ledger
+from supervisor.engine.ports import PolicyPort
 from supervisor.engine.secrets import SecretVault
 from supervisor.engine.services import Services
 from supervisor.engine.tasks import Tasks
+from supervisor.model.acts import Act, Judgement
 from supervisor.model.errors import Refused
 from supervisor.model.times import to_rfc3339
 from supervisor.notify import Notifier
@@ -57,8 +60,9 @@ LOCK_TRIES, LOCK_PAUSE_S = 20, 0.01
 class Daemon:
     """One supervisor, from lock to last byte. Use as an asynchronous context."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, policy: PolicyPort | None = None) -> None:
         self._paths = paths
+        self._policy = policy
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -117,6 +121,7 @@ class Daemon:
             adapter_for=adapter_for,
             read_screen=lambda profile, title, text: read_screen(profile.screen, title, text),
             config_for=config.current,
+            policy=self._policy or _Unruled(),
             secrets=SecretVault(paths.run, os.environ),
             tasks=Tasks(),
             boot_id=boot_id(),
@@ -180,6 +185,11 @@ def _agent(profile: AgentProfile, pause: pauses.Pause | None) -> dict[str, Any]:
         "paused_until": to_rfc3339(pause.until) if pause else None,
         "pause_reason": pause.reason if pause else None,
     }
+
+
+class _Unruled:
+    def judge(self, act: Act, root: Path) -> Judgement:
+        return Judgement("ask", "default", "No rule speaks of it.")
 
 
 class _Server(uvicorn.Server):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from supervisor.engine.broker import Broker
 from supervisor.engine.bus import Bus
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
+from supervisor.engine.reactions import Reactions
 from supervisor.engine.reports import Reports
 from supervisor.engine.scheduling import disk_problem
 from supervisor.engine.services import Services
@@ -26,11 +28,17 @@ class Engine:
         self.intake = Intake(services)
         self.control = Control(services, self.conductor)
         self.reports = Reports(services, self.conductor)
+        self.broker = Broker(services, services.desk, self.conductor.adapter_of)
+        self._reactions = Reactions(services, bus, self.conductor, self.broker)
 
     async def start(self) -> int:
         """Make good what a crash left, then serve the queue; returns how many attempts were adopted."""
+        # What expired while no supervisor ran counts as expired before anything goes on.
+        await self.broker.expire()
+        self.services.tasks.start("reactions", self._reactions.run())
         adopted = await self.conductor.recover()
         self.services.tasks.start("scheduler", self.conductor.scheduler.run())
+        self.services.tasks.start("approvals", self.broker.run())
         self.services.tasks.start("watchdog", self.conductor.watchdog.run())
         return adopted
 
