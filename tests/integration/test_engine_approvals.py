@@ -411,3 +411,11 @@ def _overwrite(column: str, conn: sqlite3.Connection) -> None:
 
 async def _true(value: bool) -> bool:
     return value
+
+
+async def test_what_a_person_types_is_refused_only_when_a_rule_denies_it(home: Home) -> None:
+    async with home.supervised(OneEffect("deny")) as supervised:
+        with pytest.raises(Refused, match="the test's rule"):
+            await supervised.run("true")
+    async with home.supervised(OneEffect("ask")) as supervised:
+        assert (await supervised.ended(await supervised.run("true"))).status is S.COMPLETED
