@@ -51,7 +51,6 @@ class AgentProfile(Strict):
     environment: dict[str, str] = Field(default_factory=dict)
     pass_secrets: tuple[str, ...] = Field((), description="configured secrets this agent is given")
     model: str | None = None
-    approval_flag: bool = Field(False, description="whether answers also come as --approval-decision=VALUE")
     heartbeat_s: Annotated[float, Field(gt=0)] = 30
     timeouts: Timeouts = Timeouts()
     screen: tuple[ScreenPattern, ...] = ()

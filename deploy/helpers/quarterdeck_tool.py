@@ -56,7 +56,7 @@ def needs_approval(
     """Return the value that was chosen; without one, ask and exit with 90.
 
     An option is a value, or (value, label), or (value, label, description); without options the only answer is
-    "yes". ``default`` preselects one. ``risk`` is low, medium or high. ``preview`` says exactly what will happen.
+    "allow". ``default`` preselects one. ``risk`` is low, medium or high. ``preview`` says exactly what will happen.
     ``key`` names the question; without it everything that is shown does, so that an answer counts for what was
     shown and for nothing else. Answers are used once: a tool that asks several questions has to remember the
     earlier answers itself. Call it from the main thread.
@@ -67,7 +67,7 @@ def needs_approval(
         shown = json.dumps([question, choices, preview], sort_keys=True)
         key = hashlib.sha256(shown.encode()).hexdigest()[:16]
     answer, _answer = _answer, None
-    if answer in ([choice["value"] for choice in choices] or ["yes"]) and _answered in (None, key):
+    if answer in ([choice["value"] for choice in choices] or ["allow"]) and _answered in (None, key):
         return str(answer)
     fields = {
         "options": choices, "default": default, "expires_s": expires_s, "risk": risk, "preview": preview,

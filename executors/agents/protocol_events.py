@@ -14,8 +14,9 @@ import msgspec
 
 from executors.agents.text import clean, clip_value, read_object, read_text
 from supervisor.model import protocol
+from supervisor.model.approvals import Option
 from supervisor.model.events import EventType
-from supervisor.model.protocol import ApprovalNeeded, Option
+from supervisor.model.protocol import ApprovalNeeded
 from supervisor.model.times import from_rfc3339
 
 _TORN = re.compile(rb'\{\s*"(?:type|event)"\s*:(?:\s*"([^"\\]{1,100})")?')
@@ -89,8 +90,8 @@ def _question(line: bytes, data: Mapping[str, Any], time: int) -> ApprovalNeeded
         _strict(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ValueError("It is not JSON in UTF-8.") from None
-    version = data.get("protocol", protocol.VERSION)
-    if isinstance(version, bool) or version != protocol.VERSION:
+    version = data.get("protocol")
+    if version is not None and (isinstance(version, bool) or version != protocol.VERSION):
         raise ValueError(f"It speaks protocol {_shown(version)}; version {protocol.VERSION} is understood.")
     question = _prose(data, "question", protocol.QUESTION_LIMIT)
     if question is None:

@@ -35,7 +35,6 @@ class EventType(StrEnum):
     USAGE_LIMIT = "usage_limit"
     SCREEN_READ = "screen_read"
     STALLED = "stalled"
-    APPROVAL_NEEDED = "approval_needed"
     PERMISSION_ASKED = "permission_asked"
     PERMISSION_REFUSED = "permission_refused"
     PERMISSION_WITHDRAWN = "permission_withdrawn"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from supervisor.model.approvals import ONCE, Option
 from supervisor.model.events import EventType
 
 VERSION: Final = 1
@@ -18,9 +19,6 @@ EXIT_CODE: Final = 90
 ANSWER_VARIABLE: Final = "AUTO_APPROVAL"
 KEY_VARIABLE: Final = "AUTO_APPROVAL_KEY"
 ANSWER_FLAG: Final = "--approval-decision="
-
-YES: Final = "yes"
-"""The answer to a question without options, when it is approved."""
 
 RISKS: Final = ("low", "medium", "high")
 
@@ -62,15 +60,6 @@ RESERVED_PREFIXES: Final = ("approval_", "permission_")
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """One answer that may be chosen. ``label`` is never empty."""
-
-    value: str
-    label: str
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ApprovalNeeded:
     """A question as a tool asked it, valid and without control characters.
 
@@ -88,8 +77,8 @@ class ApprovalNeeded:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The answers that a tool may be given."""
-        return tuple(option.value for option in self.options) or (YES,)
+        """The answers that a tool may be given; without options an approval says `ONCE`."""
+        return tuple(option.value for option in self.options) or (ONCE,)
 
     def is_same_as(self, other: ApprovalNeeded) -> bool:
         """Whether two questions are the same one: by their keys, else by what they say."""
@@ -98,8 +87,10 @@ class ApprovalNeeded:
         return (self.question, self.options) == (other.question, other.options)
 
     def payload(self) -> dict[str, Any]:
-        """Return it as the payload of an event; every key is there."""
-        return {**asdict(self), "options": [asdict(option) for option in self.options]}
+        """Return it as the payload of an event, without what the tool did not say."""
+        return {name: value for name, value in asdict(self).items() if value is not None} | {
+            "options": [asdict(option) for option in self.options]
+        }
 
 
 def is_reserved(kind: str) -> bool:
@@ -113,5 +104,5 @@ def answer_environment(value: str, key: str | None) -> dict[str, str]:
 
 
 def answer_argument(value: str) -> str:
-    """Return the argument that says the same, for tools whose profile asks for it (`approval_flag`)."""
+    """Return the argument that says the same, for tools whose profile asks for it (its `approval_flag`)."""
     return ANSWER_FLAG + value

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from executors.agents.protocol_events import Emitted, Malformed, read
-from executors.runner.tree import Tree, descendants
+from executors.runner.tree import Tree, descendants, family
 from supervisor.model.errors import Unavailable
 from supervisor.model.protocol import LINE_LIMIT, ApprovalNeeded
 from supervisor.model.times import now_ms
@@ -72,11 +72,6 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str], trial
     Raises Unavailable when it cannot be started.
     """
     others = set(descendants())
-
-    def started() -> list[int]:
-        return [pid for pid in descendants() if pid not in others]
-
-    tree = Tree(started)
     began = time.monotonic()
     try:
         child = subprocess.Popen(
@@ -86,6 +81,11 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str], trial
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise Unavailable(f"{argv[0]} cannot be started: {reason}.", hint="Check its name and PATH.") from error
+
+    def started() -> list[int]:
+        return list({*family(child.pid), *(pid for pid in descendants() if pid not in others)})
+
+    tree = Tree(started)
     watch = _Watch(trial, child, began)
     try:
         code = watch.until_it_ends(began + timeout_s)
