@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -54,7 +56,8 @@ def check(timeout_s: float, by_flag: bool, as_json: bool, command: tuple[str, ..
     examination = Examination(argv, timeout_s, by_flag)
     if not as_json:
         examination.told = _tell
-    examination.make()
+    with _ended_by_signals():
+        examination.make()
     findings = examination.findings.all()
     if as_json:
         print_json(_document(argv, examination, findings))
@@ -71,6 +74,18 @@ def schema() -> None:
     """
     shipped = resources.files("config") / "protocol" / "approval-protocol-1.schema.json"
     click.echo(shipped.read_text(encoding="utf-8"), nl=False)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """End by a signal as by Ctrl-C: with the tool that runs, not without it."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _absolute(command: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -13,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from executors.runner.identity import running
+from supervisor.cli.conformance.trial import Lines
 from supervisor.cli.main import run
 from tests.support.commandline import Printed
+from tests.wait import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -119,6 +124,7 @@ def test_a_tool_that_asks_nothing(check: Any) -> None:
         (ASK.replace('"question"', '"key": "\'$$\'", "question"'), "T11", "key changed"),
         ('echo \'{"type": "approval_decided"}\'', "T2", "supervisor"),
         ('echo \'{"type": "progress"\'', "T1", "not a JSON object"),
+        ('printf \'{"type": "caf\\351"}\\n\'', "T1", "not in UTF-8"),
         ('printf \'{"type": "progress"}\'', "T1", "without its newline"),
         ('printf \'{"type": "x", "t": "%070000d"}\\n\' 0', "T1", "too long"),
     ],
@@ -173,6 +179,22 @@ def test_an_answer_in_the_callers_environment_is_none(check: Any, monkeypatch: p
     printed = check("--json", "--", "sh", "-c", script + '[ "${AUTO_APPROVAL-}" = allow ] && exit 0; ' + ASK)
     assert broken(printed) == {}
     assert printed.json["runs"][0]["exit_code"] == 90
+
+
+def test_a_tool_that_asks_only_once(check: Any, tmp_path: Path) -> None:
+    script = f"[ -f {tmp_path}/asked ] && exit 3; touch {tmp_path}/asked; {ASK}"
+    printed = check("--json", "--flag", "--", "sh", "-c", script)
+    assert "did not ask again" in broken(printed)["T11"]
+
+
+def test_silence_and_going_on_after_asking(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supervisor.cli.conformance.examination.SILENCE_S", 0.3)
+    monkeypatch.setattr("supervisor.cli.conformance.examination.PROMPT_S", 0.3)
+    printed = check("--json", "--", "sh", "-c", ASK.replace("exit", "sleep 0.5; exit"))
+    assert "after it had asked" in broken(printed)["T4"]
+    assert results(printed)["T14"] == "warn"
+    beats = """for n in 1 2 3 4 5 6; do sleep 0.1; echo '{"type": "heartbeat"}'; done"""
+    assert results(check("--json", "--", "sh", "-c", beats))["T14"] == "pass"
 
 
 # --- hardships ---------------------------------------------------------------------------------
@@ -235,3 +257,26 @@ def test_closed_output_and_a_signal(check: Any) -> None:
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tool", "schema"]) == 0
     assert json.loads(capsys.readouterr().out)["$id"] == "urn:quarterdeck:approval-protocol:1"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_tool_ends_with_the_check(tmp_path: Path, number: signal.Signals) -> None:
+    marker = f"4545{os.getpid()}"
+    command = [PROGRAM, "tool", "check", "--", "sh", "-c", f"touch {tmp_path}/runs; sleep {marker} & wait"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as checking:
+        wait_until((tmp_path / "runs").exists, 30, "the tool runs")
+        checking.send_signal(number)
+        assert checking.wait(20) == 130
+        assert checking.stderr is not None
+        assert checking.stderr.read().strip() == b""
+    assert [pid for pid in running() if marker in commandline(pid)] == []
+
+
+@given(st.lists(st.binary(max_size=12)), st.integers(1, 9))
+def test_lines_are_cut_wherever_the_stream_is(lines: list[bytes], size: int) -> None:
+    stream = b"\n".join(lines)
+    cutter = Lines()
+    found = [line for start in range(0, len(stream), size) for line in cutter.cut(stream[start : start + size])]
+    *whole, rest = stream.split(b"\n")
+    assert found == [(line, len(line)) for line in whole]
+    assert cutter.rest() == (rest, len(rest))

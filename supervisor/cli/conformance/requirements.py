@@ -25,6 +25,8 @@ TOOLS: Final[dict[str, str]] = {
 }
 """One line for each numbered requirement of the specification."""
 
+REASONS_LIMIT: Final = 20
+
 _ORDER: Final[tuple[Result, ...]] = ("not_seen", "pass", "warn", "fail")
 
 
@@ -71,5 +73,5 @@ class Findings:
         worst = max(self._results.get(requirement, "not_seen"), result, key=_ORDER.index)
         self._results[requirement] = worst
         reasons = self._reasons.setdefault(requirement, [])
-        if reason and reason not in reasons:
+        if reason and reason not in reasons and len(reasons) < REASONS_LIMIT:
             reasons.append(reason)

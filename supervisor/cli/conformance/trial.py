@@ -173,6 +173,8 @@ class _Watch:
         if isinstance(found, Malformed):
             self.trial.claims.append(found)
         elif found is not None:
+            if not _is_utf8(line):
+                self.trial.claims.append(Malformed(_start(line), "It is not in UTF-8.", found.kind))
             if found.kind in self.trial.kinds or len(self.trial.kinds) < KINDS_LIMIT:
                 self.trial.kinds[found.kind] += 1
             if found.asks:
@@ -215,6 +217,14 @@ class Lines:
 def _is_event(start: bytes) -> bool:
     """Whether a line that was cut began as an event."""
     return isinstance(read(start, 0), Malformed)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _start(line: bytes) -> str:
