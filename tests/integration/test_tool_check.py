@@ -193,7 +193,8 @@ def test_silence_and_going_on_after_asking(check: Any, monkeypatch: pytest.Monke
     printed = check("--json", "--", "sh", "-c", ASK.replace("exit", "sleep 0.5; exit"))
     assert "after it had asked" in broken(printed)["T4"]
     assert results(printed)["T14"] == "warn"
-    beats = """for n in 1 2 3 4 5 6; do sleep 0.1; echo '{"type": "heartbeat"}'; done"""
+    monkeypatch.setattr("supervisor.cli.conformance.examination.SILENCE_S", 0.9)
+    beats = """for n in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.1; echo '{"type": "heartbeat"}'; done"""
     assert results(check("--json", "--", "sh", "-c", beats))["T14"] == "pass"
 
 
