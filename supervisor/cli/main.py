@@ -46,6 +46,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "wrap": ("tools", "Give any command heartbeats and timeouts (for tools)."),
     "beat": ("tools", "Report a sign of life (for tools)."),
     "emit": ("tools", "Report an event (for tools)."),
+    "tool": ("tool_check", "Check that a tool keeps the approval protocol (for authors of tools)."),
     "hook": ("tools", "Take what an agent's hook was given (for agents)."),
     "completion": ("completion", "Print the completion script for a shell."),
 }
