@@ -51,6 +51,8 @@ def absorb(
             after = desk.withdrawn(transaction, after, str(new.payload.get("request_id")))
         elif new.type == EventType.APPROVAL_NEEDED and attempt is not None:
             reruns.needed(transaction, desk, after, attempt, new)
+        elif new.type == EventType.MALFORMED_EVENT and new.payload.get("of") == EventType.APPROVAL_NEEDED:
+            reruns.void(transaction, after)
         elif new.type == EventType.USAGE_LIMIT and new.payload.get("status") == "rejected":
             _limit(transaction, after, new)
         elif new.type == EventType.MESSAGE_DELIVERED and attempt_id is not None:

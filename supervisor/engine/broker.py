@@ -250,7 +250,7 @@ class Broker:
     def react(self, event: Event) -> None:
         """Ring for those who wait for the approval that an event speaks of."""
         approval = str(msgspec.json.decode(event.payload).get("approval"))
-        if event.type == EventType.APPROVAL_REQUESTED:
+        if event.type == EventType.APPROVAL_REGISTERED:
             self._new.set()
         for bell in self._bells.get(approval, ()):
             bell.set()

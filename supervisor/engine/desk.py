@@ -49,7 +49,7 @@ class Desk:
             return session
         judgement = self.judge(transaction, session, new.payload)
         if judgement.effect == "ask":
-            approval = self.open(transaction, session, attempt, "stream", request, new.payload, judgement)
+            approval = self.open(transaction, session, attempt, "stream", request, new.payload, judgement, at=new.time)
             return waiting(transaction, session, approval)
         answer = adapter.answer(new.payload, verdict_of(judgement))
         if answer is not None and not outbox.is_answered(transaction.conn, attempt.id, request):
@@ -108,8 +108,9 @@ class Desk:
         *,
         subject_type: SubjectType = "tool_call",
         requested_by: str | None = None,
+        at: int | None = None,
     ) -> Approval:
-        """Store a question that waits for a person.
+        """Store a question that waits for a person; its time runs from ``at`` (ms), or from now.
 
         ``asked`` may bring ``question``, ``options``, ``default``, ``risk``, ``preview``, ``expires_s``, ``subject``.
         """
@@ -135,11 +136,11 @@ class Desk:
             session=session.id if session else None,
             attempt=attempt.id if attempt else None,
             request_key=key,
-            expires_at=None if expires_s is None else transaction.now + int(expires_s * 1000),
+            expires_at=None if expires_s is None else (at or transaction.now) + int(expires_s * 1000),
         )
         approvals.insert(transaction.conn, approval)
         transaction.event(
-            EventType.APPROVAL_REQUESTED,
+            EventType.APPROVAL_REGISTERED,
             session,
             approval.attempt,
             phase=POLICY,

@@ -29,9 +29,11 @@ from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Project, Session
 from supervisor.model.errors import Refused
 from supervisor.model.events import EventType
+from supervisor.model.protocol import ANSWER_VARIABLE, KEY_VARIABLE, answer_environment
 from supervisor.model.statuses import AttemptStatus, SessionStatus
 from supervisor.store import attempts, tokens
 
+ANSWERS = frozenset({ANSWER_VARIABLE, KEY_VARIABLE})
 CONTAINER_WORKSPACE = Path("/workspace")
 
 
@@ -93,14 +95,14 @@ class Launcher:
             current = new_process(transaction.session(session.id))
             if current.status is not SessionStatus.PREPARING:
                 raise Refused(f"{current.name} is {current.status}; it is not started.")
-            answer, problem = reruns.take(transaction, current)
+            work, problem = reruns.take(transaction, current)
             if problem:
                 return problem
             attempt = attempts.claim(
                 transaction.conn,
                 session=current.id,
                 executor=current.executor,
-                work=replace(current.work, answer=answer),
+                work=work,
                 boot_id=self.services.boot_id,
                 now=transaction.now,
             )
@@ -232,7 +234,7 @@ class Launcher:
         granted = {name: secrets[name] for name in profile.pass_secrets if name in secrets}
         own = {"QUARTERDECK_SESSION": session.id, "HEADLESS": "1"}
         if attempt.work.answer is not None:
-            own["AUTO_APPROVAL"] = attempt.work.answer
+            own |= answer_environment(attempt.work.answer, attempt.work.answer_key)
         if session.mode == "dispatch":
             del own["HEADLESS"]
         if container is None:
@@ -242,7 +244,9 @@ class Launcher:
             }
             if self.services.paths.home is not None:
                 own["QUARTERDECK_HOME"] = str(self.services.paths.home)
-        return {**given, **profile.environment, **workspace.env, **granted, **invocation.env, **own}
+        found = {**given, **profile.environment, **workspace.env, **granted, **invocation.env}
+        # Only a decision answers: what a person's shell exports would approve every question there is.
+        return {name: value for name, value in found.items() if name not in ANSWERS} | own
 
     async def _token(self, session: Session) -> str:
         """Make a token with which the session can report, and nothing else."""

@@ -23,7 +23,7 @@ from supervisor.store import attempts, sessions
 
 log = logging.getLogger(__name__)
 
-_APPROVALS = frozenset({EventType.APPROVAL_REQUESTED, EventType.APPROVAL_DECIDED, EventType.APPROVAL_ENDED})
+_APPROVALS = frozenset({EventType.APPROVAL_REGISTERED, EventType.APPROVAL_DECIDED, EventType.APPROVAL_ENDED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from supervisor.engine.digests import differences, digest_of, fingerprint
 from supervisor.engine.ledger import Transaction
 from supervisor.model.acts import Judgement
 from supervisor.model.approvals import Approval
-from supervisor.model.entities import Attempt, Session
+from supervisor.model.entities import Attempt, Session, Work
 from supervisor.model.events import NewEvent
 from supervisor.model.statuses import ApprovalStatus, AttemptStatus, SessionStatus
 from supervisor.store import approvals, attempts
@@ -33,7 +33,7 @@ def needed(transaction: Transaction, desk: Desk, session: Session, attempt: Atte
     runs = fingerprint(session, attempt.work)
     asked = {**new.payload, "runs": runs, "subject": " ".join(attempt.work.argv)}
     asked["preview"] = {"argv": list(attempt.work.argv), "cwd": session.worktree, **_shown(new)}
-    desk.open(transaction, session, attempt, "rerun", None, asked, ASKED, subject_type="tool_run")
+    desk.open(transaction, session, attempt, "rerun", None, asked, ASKED, subject_type="tool_run", at=new.time)
 
 
 def exited(transaction: Transaction, session: Session, *, to_ask: bool) -> Approval | None:
@@ -62,22 +62,22 @@ def settle(transaction: Transaction, session: Session) -> Session:
     return transaction.move(session, S.FAILED, signal, latest.reason, ended_at=transaction.now)
 
 
-def take(transaction: Transaction, session: Session) -> tuple[str | None, str]:
-    """Use the answer that a session's next attempt is started with; returns it, and what forbids that start.
+def take(transaction: Transaction, session: Session) -> tuple[Work, str]:
+    """Use the answer that a session's next attempt is started with; returns its work, and what forbids that start.
 
     Called in the transaction that claims the attempt. An answer whose command is not the same any more is not used.
     """
     attempt = attempts.latest(transaction.conn, session.id)
     if attempt is None or attempt.status is not AttemptStatus.WAITING_APPROVAL:
-        return None, ""
+        return session.work, ""
     approval = approvals.latest_of_attempt(transaction.conn, attempt.id)
     if approval is None or approval.status is not Q.APPROVED:
-        return None, "It waits for an answer."
+        return session.work, "It waits for an answer."
     changed = differences(approval.asked["runs"], fingerprint(session, attempt.work))
     if changed or approval.digest != digest_of(approval.session, approval.attempt, approval.asked):
         reason = f"What would run is not what was approved; changed: {', '.join(changed) or 'the stored question'}."
         close(transaction, approval, Q.SUPERSEDED, reason)
-        return None, reason
+        return session.work, reason
     used = replace(
         approval,
         status=Q.CONSUMED,
@@ -88,7 +88,13 @@ def take(transaction: Transaction, session: Session) -> tuple[str | None, str]:
     approvals.move(transaction.conn, approval, used)
     transaction.audit("supervisor", "approval.consumed", approval.id, after={"by": used.consumed_by})
     transaction.move_attempt(attempt, AttemptStatus.COMPLETED, reason="It exited to ask (code 90) and was answered.")
-    return approval.decision, ""
+    return replace(session.work, answer=approval.decision, answer_key=approval.asked.get("key")), ""
+
+
+def void(transaction: Transaction, session: Session) -> None:
+    """End the question of a tool whose next question could not be read: nobody knows what it wants to ask."""
+    for approval in _open(transaction, session):
+        close(transaction, approval, Q.SUPERSEDED, "The tool asked something else, which could not be read.")
 
 
 def _open(transaction: Transaction, session: Session) -> list[Approval]:

@@ -50,12 +50,13 @@ class Work:
     """What a person asked for: a command, or a prompt for an agent.
 
     ``argv`` is set for commands, ``prompt`` for agents; never both. ``answer`` is what a tool that exited to ask is
-    started again with.
+    started again with, ``answer_key`` the name that it gave its question.
     """
 
     argv: tuple[str, ...] = ()
     prompt: str | None = None
     answer: str | None = None
+    answer_key: str | None = None
 
 
 @dataclass(frozen=True)  # no slots: ingest copies its __dict__ for every event

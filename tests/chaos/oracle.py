@@ -123,7 +123,7 @@ _ACTIONS = {
 
 def _agent(events: Sequence[sqlite3.Row]) -> list[str]:
     counts = Counter(row["type"] for row in events)
-    kinds = ("permission_asked", "approval_requested", "approval_decided")
+    kinds = ("permission_asked", "approval_registered", "approval_decided")
     found = [f"{counts[kind]} times {kind}" for kind in kinds if counts[kind] != 1]
     delivered = [row["payload"] for row in events if row["type"] == "message_delivered" and MESSAGE in row["payload"]]
     if len(delivered) > 1:

@@ -333,6 +333,20 @@ class TestAToolThatExitsToAsk:
         assert (await supervised.session(session)).status is S.CANCELLED
         await becomes(supervised, approval, Q.CANCELLED)
 
+    async def test_has_no_question_when_its_next_one_cannot_be_read(self, supervised: Supervised) -> None:
+        asks = 'echo \'{{"type":"approval_needed","protocol":1,"question":{}}}\''.format
+        script = asks('"One"') + "; " + asks("7") + "; exit 90"
+        session = await supervised.ended(await supervised.run("sh", "-c", script))
+        assert session.status is S.FAILED
+        statuses = [one.status for one in await supervised.engine.store.read(approvals.find, 10, session=session.id)]
+        assert statuses == [Q.SUPERSEDED]
+
+    async def test_is_not_answered_by_what_a_shell_exports(self, supervised: Supervised) -> None:
+        script = f'[ "$AUTO_APPROVAL$AUTO_APPROVAL_KEY" ] && exit 0; {ASKING % "[]"}'
+        exported = {"AUTO_APPROVAL": "allow", "AUTO_APPROVAL_KEY": "k"}
+        session = await supervised.run("sh", "-c", script, environment=exported)
+        await supervised.reaches(session, S.WAITING)
+
     async def test_asks_again_for_something_else(self, supervised: Supervised) -> None:
         script = (
             'case "$AUTO_APPROVAL" in "") q=One;; allow) [ -e once ] && exit 0; touch once; q=Two;; esac;'
