@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from config.documents import Document, parse_document, read_document
 from config.paths import Paths
+from config.policy import POLICY_SECTION
 from config.problems import explain
 from config.settings import Settings
 from config.sources import BUILT_IN, Key, LayerName, Source, Tree, leaves
@@ -90,6 +91,7 @@ def _add_project(tree: Tree, path: Path, user_file: Path) -> None:
                 "because what a repository holds is not trusted.",
                 hint=f"Set it in {user_file}.",
             )
+    _mapping(document, path).pop(POLICY_SECTION, None)  # rules are no settings; config/policy.py reads them
     _add_file(tree, "project", path, document)
 
 
