@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 from supervisor.engine.policy import wrappers
-from supervisor.engine.policy.acts import Act
 from supervisor.engine.policy.candidates import candidates
 from supervisor.engine.policy.facts import (
     Access,
@@ -23,6 +22,7 @@ from supervisor.engine.policy.facts import (
 from supervisor.engine.policy.grammar import doubt
 from supervisor.engine.policy.lines import DEEPEST, FOLDER, LONGEST, Simple, Unreadable, Word, read_line
 from supervisor.engine.policy.patterns import PathName, normalised, resolved
+from supervisor.model.acts import Act
 
 _READERS = """
 [ awk basename cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git grep head
