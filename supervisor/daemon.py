@@ -14,7 +14,6 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -39,11 +38,11 @@ from supervisor.api.state import ServerState
 from supervisor.engine.bus import Bus
 from supervisor.engine.engine import Engine
 from supervisor.engine.ledger import Ledger
+from supervisor.engine.policies import Policies
 from supervisor.engine.ports import PolicyPort
 from supervisor.engine.secrets import SecretVault
 from supervisor.engine.services import Services
 from supervisor.engine.tasks import Tasks
-from supervisor.model.acts import Act, Judgement
 from supervisor.model.errors import Refused
 from supervisor.model.times import to_rfc3339
 from supervisor.notify import Notifier
@@ -113,20 +112,22 @@ class Daemon:
         self._stack.push_async_callback(tmux.close)
         docker = DockerExecutor(local, config.current(None).settings.docker.host)
         self._stack.push_async_callback(docker.close)
+        ledger = Ledger(store, bus)
+        policies = Policies(ledger, paths)
         services = Services(
-            ledger=Ledger(store, bus),
+            ledger=ledger,
             paths=paths,
             executors={"local": local, "tmux": tmux, "docker": docker},
             workspaces=GitWorkspaces(lambda root: config.current(root).settings.worktrees),
             adapter_for=adapter_for,
             read_screen=lambda profile, title, text: read_screen(profile.screen, title, text),
             config_for=config.current,
-            policy=self._policy or _Unruled(),
+            policy=self._policy or policies,
             secrets=SecretVault(paths.run, os.environ),
             tasks=Tasks(),
             boot_id=boot_id(),
         )
-        return Engine(services, bus, HOOK_COMMAND)
+        return Engine(services, bus, HOOK_COMMAND, policies)
 
     async def _listen(self, store: Store) -> None:
         paths = self._paths
@@ -185,11 +186,6 @@ def _agent(profile: AgentProfile, pause: pauses.Pause | None) -> dict[str, Any]:
         "paused_until": to_rfc3339(pause.until) if pause else None,
         "pause_reason": pause.reason if pause else None,
     }
-
-
-class _Unruled:
-    def judge(self, act: Act, root: Path) -> Judgement:
-        return Judgement("ask", "default", "No rule speaks of it.")
 
 
 class _Server(uvicorn.Server):
