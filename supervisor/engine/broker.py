@@ -155,6 +155,15 @@ class Broker:
         answer = self._adapter_of(session).permission_answer(decided.asked, verdict)
         return {"status": "decided", "approval": decided.id, "answer": answer}
 
+    async def withdraw(self, session_id: str, key: str) -> None:
+        """Void the question that was asked under this key, if it still waits: its asker needs no answer any more."""
+
+        def store(transaction: Transaction) -> None:
+            session = transaction.session(session_id)
+            transaction.keep(session, self._desk.withdrawn(transaction, session, key))
+
+        await self._services.ledger.commit(store)
+
     async def ask(self, question: Question, key: str, wait_s: float, *, session_id: str | None, actor: str) -> Approval:
         """Take a question, or find it again by its key, and wait for its decision; returns it as it is then.
 
