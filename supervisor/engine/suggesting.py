@@ -30,6 +30,9 @@ HISTORY: Final = 500
 
 SUGGESTED: Final = 10
 
+UNKNOWN: Final = "other"
+"""The kind of an act of which nothing but the tool's name is known: a rule for it would allow whatever the tool does."""
+
 _YES = frozenset({ApprovalStatus.APPROVED, ApprovalStatus.CONSUMED})
 
 
@@ -92,6 +95,8 @@ class Suggesting:
         return await self.store.read(lambda conn: _past(conn, approvals.find(conn, HISTORY)))
 
     def _proposed(self, book: RuleBook, past: _Past, history: Sequence[_Past]) -> Proposal:
+        if past.act.kind == UNKNOWN:
+            return Proposal("", None, f"What {past.act.tool} would do the next time, its name does not say.")
         found = proposals.propose(book, past.act)
         if found.rule is None:
             return Proposal("", None, found.why_not)
@@ -99,7 +104,7 @@ class Suggesting:
 
     def _suggested(self, history: Sequence[_Past]) -> list[Proposal]:
         book = self.policies.book_now(None)
-        approved = [past.act for past in history if past.approval.status in _YES]
+        approved = [past.act for past in history if past.approval.status in _YES and past.act.kind != UNKNOWN]
         # A refusal says that the person wants to be asked.
         refused = [past.act for past in history if past.approval.status is ApprovalStatus.REJECTED]
         return [
