@@ -131,7 +131,7 @@ def _permission_asked(origin: Origin, data: dict[str, Any]) -> NewEvent:
 
 
 def _act(given: object) -> dict[str, Any]:
-    """Return an act; one that says anything in a way that is not understood is `other`, which is never taken on trust."""
+    """Return an act; one that is not understood is `other`, which is never allowed on trust."""
     if not isinstance(given, dict) or given.get("kind") not in KINDS:
         return {"kind": "other"}
     act = {key: given[key] for key in ("kind", "command", "paths", "url") if given.get(key) is not None}
@@ -157,18 +157,23 @@ def _turn_ended(origin: Origin, data: dict[str, Any]) -> NewEvent:
     given = data.get("tokens")
     counted = given if isinstance(given, dict) else {}
     tokens = {kind: number(counted.get(kind)) for kind in ("input", "output", "cached")}
-    cost = data.get("process_cost_usd")
-    known_cost = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e9
-    conversation = {"tokens_of": "conversation"} if data.get("tokens_of") == "conversation" else {}
-    return origin.turn_ended(
+    ended = origin.turn_ended(
         is_error=data.get("is_error") is not False,
         subtype=word(data.get("subtype")) or "success",
         text=data.get("text"),
         tokens=tokens,
-        process_cost_usd=float(cost) if known_cost else None,
+        process_cost_usd=_dollars(data.get("process_cost_usd")),
         severity=_severity(data),
-        **conversation,
     )
+    if data.get("tokens_of") == "conversation":
+        ended.payload["tokens_of"] = "conversation"
+    return ended
+
+
+def _dollars(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < 1e9 else None
 
 
 def _usage_limit(origin: Origin, data: dict[str, Any]) -> NewEvent:
@@ -183,7 +188,9 @@ def _severity(data: dict[str, Any]) -> Severity | None:
 
 def _progress(origin: Origin, data: dict[str, Any]) -> NewEvent:
     more = {key: value for key, value in data.items() if key not in ("type", "status")}
-    return origin.event(EventType.PROGRESS, "telemetry", clip_value({"status": prose(data.get("status")), **more}), "debug")
+    return origin.event(
+        EventType.PROGRESS, "telemetry", clip_value({"status": prose(data.get("status")), **more}), "debug"
+    )
 
 
 def _plan_update(origin: Origin, data: dict[str, Any]) -> NewEvent:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _NOT_ALLOWED = -32000
 _CAPABILITIES = {"fs": {"readTextFile": True, "writeTextFile": True}, "terminal": False, "elicitation": {"form": {}}}
 
+_COSTS_OF_CONVERSATIONS = ("OpenCode",)
+"""Agents that count what earlier processes of a conversation cost as well, and do not say how much that was."""
+
 # claude-agent-acp hands these on to Claude: ask rules that beat every allow rule, and none of the repository's own
 # settings, whose hooks could answer for a person. Other agents ignore what is not theirs.
 _META = {
@@ -49,7 +52,7 @@ class AcpPeer(Peer):
         self._session = ""
         self._replaying = False
         self._running = False
-        self._cost_before = 0.0
+        self._cost_known = True
         self._connection: Connection
         self._listening: asyncio.Task[None]
 
@@ -122,9 +125,8 @@ class AcpPeer(Peer):
         await asyncio.shield(self._listening)
 
     def _over(self, failure: str | None, subtype: str, tokens: Line, **more: object) -> None:
-        cost = self._stream.cost_usd
-        spent = None if cost is None else max(0.0, cost - self._cost_before)
-        self.ended(failure, subtype, tokens, process_cost_usd=spent, **more)
+        cost = self._stream.cost_usd if self._cost_known else None
+        self.ended(failure, subtype, tokens, process_cost_usd=cost, **more)
 
     async def _open(self, hello: Line) -> Line:
         place: Line = {"cwd": str(self._cwd), "mcpServers": [], "_meta": _META}
@@ -136,12 +138,12 @@ class AcpPeer(Peer):
         if not isinstance(abilities, dict) or abilities.get("loadSession") is not True:
             raise AgentFailed(f"{self.name} cannot take a session up again.")
         self._session, self._replaying = self._resume, True
-        try:
-            return await self._call("session/load", {**place, "sessionId": self._resume})
-        finally:
-            self._replaying = False
-            self._cost_before = self._stream.cost_usd or 0.0
-            self._stream.flush()
+        opened = await self._call("session/load", {**place, "sessionId": self._resume})
+        self._replaying = False
+        self._stream.flush()
+        info = hello.get("agentInfo")
+        self._cost_known = not (isinstance(info, dict) and info.get("name") in _COSTS_OF_CONVERSATIONS)
+        return opened
 
     async def _ask_always(self, opened: Line) -> None:
         """Leave a mode in which the agent would not ask: its own settings may have chosen one."""
@@ -187,7 +189,7 @@ class AcpPeer(Peer):
         for line in lines:
             say(line)
 
-    async def _asked(self, method: str, params: Any, is_notification: bool) -> Line | None:  # noqa: FBT001 - the SDK's signature
+    async def _asked(self, method: str, params: Any, is_notification: bool) -> Line | None:
         from acp.exceptions import RequestError
 
         if method == "session/update":
@@ -198,7 +200,9 @@ class AcpPeer(Peer):
                 case "session/request_permission":
                     return {"outcome": await self._permission(given)}
                 case "fs/read_text_file":
-                    return {"content": await asyncio.to_thread(self._files.read, *map(given.get, ("path", "line", "limit")))}
+                    return {
+                        "content": await asyncio.to_thread(self._files.read, *map(given.get, ("path", "line", "limit")))
+                    }
                 case "fs/write_text_file":
                     return await self._write(given)
                 case "elicitation/create":
@@ -214,6 +218,8 @@ class AcpPeer(Peer):
         question, before = self._stream.question(params)
         self._say_all(before)
         answer = await self.desk.wait(self.desk.ask(question))
+        if answer is None and self.desk.closed:
+            answer = Answer()  # nobody is there to allow it, but the turn goes on
         outcome = outcome_of(params, answer)
         if answer is None:
             return outcome

@@ -38,7 +38,11 @@ class AcpStream:
                 return [*self.flush(), {"type": "plan_update", "entries": _objects(update.get("entries"))}]
             case "usage_update":
                 cost = update.get("cost")
-                if isinstance(cost, dict) and cost.get("currency") == "USD" and isinstance(cost.get("amount"), int | float):
+                if (
+                    isinstance(cost, dict)
+                    and cost.get("currency") == "USD"
+                    and isinstance(cost.get("amount"), int | float)
+                ):
                     self.cost_usd = float(cost["amount"])
                 return [{"type": "progress", "status": "usage", "used": update.get("used"), "size": update.get("size")}]
             case "user_message_chunk":
@@ -169,7 +173,9 @@ def tokens_of(usage: object) -> Line:
 
 def _of_kind(params: Line, kind: str) -> list[tuple[str, str]]:
     options = [option for option in _objects(params.get("options")) if option.get("kind") == kind]
-    return [(option["optionId"], str(option.get("name"))) for option in options if isinstance(option.get("optionId"), str)]
+    return [
+        (option["optionId"], str(option.get("name"))) for option in options if isinstance(option.get("optionId"), str)
+    ]
 
 
 def _tool_name(call: Line) -> str:

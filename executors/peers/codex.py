@@ -41,13 +41,15 @@ class CodexPeer(Peer):
         self._turn: str | None = None
         self._ended: asyncio.Future[Line] | None = None
         self._texts: dict[str, str] = {}
-        self._questions: dict[object, str] = {}
+        self._questions: dict[object, tuple[str, object]] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._rpc: Rpc
 
     async def connect(self) -> None:
         """Start a thread, or take one up."""
-        self._rpc = Rpc(self.process, self._notified, self._requested, lambda text: say({"type": "unknown", "line": text}))
+        self._rpc = Rpc(
+            self.process, self._notified, self._requested, lambda text: say({"type": "unknown", "line": text})
+        )
         started: Line = {**_POLICY, "cwd": str(self._cwd)}
         if self._model:
             started["model"] = self._model
@@ -76,16 +78,16 @@ class CodexPeer(Peer):
         ended = await self._run(text)
         while self.notes and ended.get("status") == "completed":
             ended = await self._run(None)
-        tokens = {"tokens": self._stream.tokens, "tokens_of": "conversation"}
+        tokens, of = self._stream.tokens, "conversation"
         error = ended.get("error")
         match ended.get("status"):
             case "completed":
-                self.ended(None, "success", **tokens)
+                self.ended(None, "success", tokens, tokens_of=of)
             case "interrupted":
-                self.ended("The turn was interrupted.", "interrupted", severity="warning", **tokens)
+                self.ended("The turn was interrupted.", "interrupted", tokens, tokens_of=of, severity="warning")
             case _:
                 text = str(error.get("message") or "") if isinstance(error, dict) else ""
-                self.ended(text or "The turn failed.", "failed", **tokens)
+                self.ended(text or "The turn failed.", "failed", tokens, tokens_of=of)
 
     async def interrupt(self) -> None:
         """Interrupt the turn; questions that it asked are withdrawn by Codex."""
@@ -138,7 +140,7 @@ class CodexPeer(Peer):
     def _notified(self, method: str, params: Line) -> None:
         mine = params.get("threadId") == self._stream.thread
         turn = params.get("turn")
-        for line in self._stream.lines(method, params) if method != "turn/completed" else ():
+        for line in self._stream.lines(method, params):
             say(line)
         item = params.get("item")
         if method == "item/completed" and isinstance(item, dict) and item.get("clientId") in self._texts:
@@ -147,20 +149,32 @@ class CodexPeer(Peer):
             self._turn = turn.get("id")
         elif method == "turn/completed" and mine and isinstance(turn, dict):
             self._turn = None
+            self._withdraw(
+                {request for request, (_, thread) in self._questions.items() if thread == self._stream.thread}
+            )
             if self._ended is not None and not self._ended.done():
                 self._ended.set_result(turn)
-        elif method == "serverRequest/resolved" and (asked := self._questions.pop(params.get("requestId"), None)):
-            self.desk.withdraw(asked)
+        elif method == "serverRequest/resolved":
+            self._withdraw({params.get("requestId")})
+
+    def _withdraw(self, requests: set[object]) -> None:
+        for request in requests & self._questions.keys():
+            self.desk.withdraw(self._questions.pop(request)[0])
 
     def _requested(self, request: object, method: str, params: Line) -> None:
         if method == "item/tool/requestUserInput":
             self._answer_soon(self._answer_input(request, params))
         elif question := self._stream.question(method, params):
-            asked = self._questions[request] = self.desk.ask(question)
+            asked = self._ask(request, params, question)
             self._answer_soon(self._answer(request, asked, method, params, question))
         else:
             say({"type": "unknown", "line": json.dumps({"method": method, "params": params})})
             self._rpc.refuse(request, f"{method} is not supported")
+
+    def _ask(self, request: object, params: Line, question: Question) -> str:
+        asked = self.desk.ask(question)
+        self._questions[request] = (asked, params.get("threadId"))
+        return asked
 
     def _answer_soon(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name="answer")
@@ -183,7 +197,7 @@ class CodexPeer(Peer):
         answers: Line = {}
         answer: Answer | None = None
         for name, question in questions_of(params):
-            asked = self._questions[request] = self.desk.ask(question)
+            asked = self._ask(request, params, question)
             answer = await self.desk.wait(asked)
             if answer is None and not self.desk.closed:
                 return

@@ -17,6 +17,7 @@ _QUIET = (
     "account/", "app/", "fs/", "fuzzyFileSearch/", "hook/", "item/agentMessage/", "item/commandExecution/",
     "item/fileChange/", "item/mcpToolCall/", "item/plan/", "item/reasoning/", "mcpServer/", "model/", "remoteControl/",
     "serverRequest/", "skills/", "thread/", "turn/diff/", "turn/moderationMetadata", "turn/started",
+    "turn/completed",
 )  # fmt: skip
 """Notifications that repeat what items say, or say nothing about the work."""
 
@@ -134,7 +135,9 @@ class CodexStream:
             return Question(tool, meta.get("tool_params") or {}, {"kind": "mcp"}, message)
         if params.get("mode") == "url":
             url = params.get("url")
-            return Question(f"mcp__{server}", {"message": message, "url": url}, {"kind": "question", "url": url}, message)
+            return Question(
+                f"mcp__{server}", {"message": message, "url": url}, {"kind": "question", "url": url}, message
+            )
         return question_of_form(f"mcp__{server}", message, params.get("requestedSchema"))
 
     def _call_asked(self, server: object, meta: Line) -> None:
@@ -166,16 +169,18 @@ def questions_of(params: Line) -> list[tuple[str, Question]]:
     """Return the questions of an item/tool/requestUserInput, each with its id."""
     found = []
     for one in _objects(params.get("questions")):
-        options = tuple(
-            {"value": str(option.get("label")), "label": str(option.get("label")), "description": option.get("description") or ""}
-            for option in _objects(one.get("options"))
-        )  # fmt: skip
+        options = tuple(_option(option) for option in _objects(one.get("options")))
         default = next((option["value"] for option in options if option["value"].endswith("(Recommended)")), None)
         question = Question(
             "request_user_input", one, {"kind": "question"}, str(one.get("question") or ""), options, default
         )
         found.append((str(one.get("id")), question))
     return found
+
+
+def _option(option: Line) -> Line:
+    label = str(option.get("label"))
+    return {"value": label, "label": label, "description": option.get("description") or ""}
 
 
 def paths_of(changes: list[Line]) -> list[str]:
@@ -217,7 +222,9 @@ def _command(params: Line, reason: str, cwd: str) -> Question:
         return Question("network", given, {"kind": "fetch", "url": url}, reason)
     if params.get("kind", "command") != "command" or not command:  # e.g. input for a terminal that runs
         return Question("write_stdin", given, {"kind": "other"}, reason)
-    return Question("shell", given, {"kind": "execute", "command": run_in(params.get("cwd"), cwd, script_of(command))}, reason)
+    return Question(
+        "shell", given, {"kind": "execute", "command": run_in(params.get("cwd"), cwd, script_of(command))}, reason
+    )
 
 
 def _change_kind(changes: list[Line]) -> str:

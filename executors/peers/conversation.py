@@ -16,7 +16,7 @@ from contextlib import suppress
 from executors.agents.limits import says_limit_reached
 from executors.peers.voice import LINE_LIMIT, Desk, Line, complain, heard, say
 
-GRACE_S = 3.0
+GRACE_S = 1.5
 """Seconds that an agent has to end by itself after its stdin was closed, and again after SIGTERM."""
 
 
@@ -121,7 +121,9 @@ class Peer(ABC):
 
     def _died(self) -> None:
         code = self.process.returncode
-        text = f"{self.name} ended unexpectedly, " + (f"by signal {-code}." if code and code < 0 else f"exit code {code}.")
+        text = f"{self.name} ended unexpectedly, " + (
+            f"by signal {-code}." if code and code < 0 else f"exit code {code}."
+        )
         say({"type": "error", "text": text, "kind": "agent_died"})
         complain(text)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import shlex
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from executors.agents.text import clip_value
@@ -128,7 +128,7 @@ class Desk:
 
 def run_in(folder: object, cwd: str, command: str | list[str] | None) -> str | list[str] | None:
     """Return a command as it would be given in the session's folder: another folder is entered first."""
-    if command is None or not isinstance(folder, str) or os.path.realpath(os.path.join(cwd, folder)) == os.path.realpath(cwd):  # noqa: PTH118
+    if command is None or not isinstance(folder, str) or Path(cwd, folder).resolve() == Path(cwd).resolve():
         return command
     return f"cd {shlex.quote(folder)} && {command if isinstance(command, str) else shlex.join(command)}"
 
