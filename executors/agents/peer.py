@@ -15,7 +15,7 @@ import msgspec
 from executors.agents.limits import reset_time
 from executors.agents.program import program
 from executors.agents.shapes import Origin, number, prose, word
-from executors.agents.text import clip, clip_value, read_object
+from executors.agents.text import clip, clip_value, read_object, telling_argument
 from supervisor.engine.ports import Invocation, Line, Turn, Verdict
 from supervisor.model.errors import InvalidInput
 from supervisor.model.events import EventType, NewEvent, Severity
@@ -115,16 +115,20 @@ def _line(value: dict[str, Any]) -> bytes:
 
 
 def _permission_asked(origin: Origin, data: dict[str, Any]) -> NewEvent:
-    default = data.get("default")
+    default, given = data.get("default"), data.get("input", {})
+    act = _act(data.get("act"))
     asked = origin.permission_asked(
         data.get("request_id"),
         data.get("tool"),
-        data.get("input", {}),
-        act=_act(data.get("act")),
+        given if isinstance(given, dict) else {"input": given},
+        act=act,
         question=prose(data.get("question")),
         options=_options(data.get("options")),
         default=default if isinstance(default, str) else None,
     )
+    about = act.get("command") or act.get("paths") or act.get("url")
+    if about:
+        asked.payload["argument"] = telling_argument(about if isinstance(about, str) else " ".join(about))
     if size := number(data.get("too_large")):
         asked.payload["too_large"] = size
     return asked
@@ -134,9 +138,10 @@ def _act(given: object) -> dict[str, Any]:
     """Return an act; one that is not understood is `other`, which is never allowed on trust."""
     if not isinstance(given, dict) or given.get("kind") not in KINDS:
         return {"kind": "other"}
-    act = {key: given[key] for key in ("kind", "command", "paths", "url") if given.get(key) is not None}
-    command, paths, url = act.get("command", ""), act.get("paths", []), act.get("url", "")
-    sound = isinstance(url, str) and _strings(paths) and (isinstance(command, str) or (command and _strings(command)))
+    act = {key: given[key] for key in ("kind", "command", "paths", "url", "cwd") if given.get(key) is not None}
+    command, paths = act.get("command", ""), act.get("paths", [])
+    sound = _strings([act.get("url", ""), act.get("cwd", "")]) and _strings(paths)
+    sound = sound and (isinstance(command, str) or (bool(command) and _strings(command)))
     return act if sound else {"kind": "other"}
 
 

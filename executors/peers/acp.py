@@ -47,7 +47,7 @@ class AcpPeer(Peer):
         self._cwd = cwd
         self._resume = resume
         self._model = model
-        self._stream = AcpStream(str(cwd))
+        self._stream = AcpStream()
         self._files = Files(cwd)
         self._session = ""
         self._replaying = False
@@ -225,7 +225,7 @@ class AcpPeer(Peer):
             return outcome
         allowed = answer.allow and outcome["outcome"] == "selected"
         call = self._stream.calls.get(str((params.get("toolCall") or {}).get("toolCallId")), {})
-        if allowed and act_of(call, str(self._cwd))["kind"] == "write":
+        if allowed and act_of(call)["kind"] == "write":
             for path, text in diffs_of(call):
                 self._files.grant(path, text)
         await self._explain(answer, question)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from executors.peers.voice import Answer, Line, Question, run_in
+from executors.peers.voice import Answer, Line, Question, about_of
 
 _KINDS = {
     "execute": "execute", "edit": "write", "delete": "delete", "move": "move", "read": "read", "search": "search",
@@ -18,8 +18,7 @@ _QUIET = ("available_commands_update", "current_mode_update", "config_option_upd
 class AcpStream:
     """Reads session updates: gathers a message's pieces, and what is known of each tool call."""
 
-    def __init__(self, cwd: str) -> None:
-        self.cwd = cwd
+    def __init__(self) -> None:
         self.cost_usd: float | None = None
         self.calls: dict[str, Line] = {}
         self._used: set[str] = set()
@@ -70,7 +69,7 @@ class AcpStream:
         options: tuple[Line, ...] = ()
         if len(choices) > 1:  # which of them is meant has to be said
             options = tuple({"value": value, "label": label, "description": ""} for value, label in choices)
-        act = {"kind": "question"} if options else act_of(call, self.cwd)
+        act = {"kind": "question"} if options else act_of(call)
         title = str(asked.get("title") or "")
         return Question(_tool_name(call), _input(call), act, title if options else "", options), before
 
@@ -107,24 +106,23 @@ class AcpStream:
         if name in self._used:
             return []
         self._used.add(name)
-        act = act_of(call, self.cwd)
-        about = act.get("command") or ", ".join(act.get("paths", ())) or act.get("url") or ""
-        argument = about if isinstance(about, str) else " ".join(about)
+        argument = about_of(act_of(call))
         return [{"type": "tool_use", "id": name, "tool": _tool_name(call), "input": _input(call), "argument": argument}]
 
 
-def act_of(call: Line, cwd: str) -> Line:
+def act_of(call: Line) -> Line:
     """Return what a tool call would do. What carries a command is a command, whatever the agent calls it."""
     raw = call.get("rawInput")
     raw = raw if isinstance(raw, dict) else {}
     command = raw.get("command")
     if (isinstance(command, str) and command) or _is_argv(command):
         folder = raw.get("cwd") or raw.get("workdir") or raw.get("directory")
-        return {"kind": "execute", "command": run_in(folder, cwd, command)}
+        act: Line = {"kind": "execute", "command": command}
+        return {**act, "cwd": folder} if isinstance(folder, str) else act
     if _tool_name(call).startswith("mcp__"):
         return {"kind": "mcp"}
     kind = _KINDS.get(str(call.get("kind")), "other")
-    act: Line = {"kind": kind}
+    act = {"kind": kind}
     if kind == "execute" or kind == "other":  # a command that is not told cannot be judged
         return {"kind": "other"}
     if kind == "fetch":

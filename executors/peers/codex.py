@@ -37,7 +37,7 @@ class CodexPeer(Peer):
         self._cwd = cwd
         self._resume = resume
         self._model = model
-        self._stream = CodexStream(str(cwd))
+        self._stream = CodexStream()
         self._turn: str | None = None
         self._ended: asyncio.Future[Line] | None = None
         self._texts: dict[str, str] = {}

@@ -9,7 +9,7 @@ import shlex
 from typing import Any
 
 from executors.peers.forms import filled, question_of_form
-from executors.peers.voice import Answer, Line, Question, run_in
+from executors.peers.voice import Answer, Line, Question
 
 _SHELLS = ("bash", "sh")
 _RECONNECTING = re.compile(r"Reconnecting\.\.\. (\d+)/(\d+)")
@@ -25,8 +25,7 @@ _QUIET = (
 class CodexStream:
     """Reads notifications; remembers what items were, because questions only name them."""
 
-    def __init__(self, cwd: str) -> None:
-        self.cwd = cwd
+    def __init__(self) -> None:
         self.thread = ""
         self.tokens: Line = {"input": 0, "output": 0, "cached": 0}
         self.items: dict[str, Line] = {}
@@ -62,7 +61,7 @@ class CodexStream:
         reason = params.get("reason") or ""
         match method:
             case "item/commandExecution/requestApproval":
-                return _command(params, reason, self.cwd)
+                return _command(params, reason)
             case "item/fileChange/requestApproval":
                 changes = _objects(self.items.get(item, {}).get("changes"))
                 given: Line = {"changes": changes}
@@ -210,7 +209,7 @@ def script_of(command: object) -> str | list[str] | None:
     return words
 
 
-def _command(params: Line, reason: str, cwd: str) -> Question:
+def _command(params: Line, reason: str) -> Question:
     command = params.get("command")
     given = {"command": command, "cwd": params.get("cwd")}
     if reason:
@@ -222,9 +221,10 @@ def _command(params: Line, reason: str, cwd: str) -> Question:
         return Question("network", given, {"kind": "fetch", "url": url}, reason)
     if params.get("kind", "command") != "command" or not command:  # e.g. input for a terminal that runs
         return Question("write_stdin", given, {"kind": "other"}, reason)
-    return Question(
-        "shell", given, {"kind": "execute", "command": run_in(params.get("cwd"), cwd, script_of(command))}, reason
-    )
+    act: Line = {"kind": "execute", "command": script_of(command)}
+    if isinstance(params.get("cwd"), str):
+        act["cwd"] = params["cwd"]
+    return Question("shell", given, act, reason)
 
 
 def _change_kind(changes: list[Line]) -> str:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import shlex
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from executors.agents.text import clip_value
@@ -41,8 +39,7 @@ class Question:
     @property
     def subject(self) -> str:
         """Return what is asked about, for a sentence."""
-        about = self.act.get("command") or ", ".join(self.act.get("paths", ())) or self.act.get("url")
-        return f"{self.tool} ({about})" if about else self.tool
+        return f"{self.tool} ({about})" if (about := about_of(self.act)) else self.tool
 
     def line(self, request: str) -> Line:
         """Return the line that asks it."""
@@ -53,6 +50,14 @@ class Question:
         if self.options:
             line |= {"options": list(self.options), "default": self.default}
         return line
+
+
+def about_of(act: Line) -> str:
+    """Return what an act is about, in one line: its command, its paths or its address."""
+    command = act.get("command")
+    if isinstance(command, list):
+        return " ".join(command)
+    return command or ", ".join(act.get("paths", ())) or act.get("url") or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +129,6 @@ class Desk:
         """Nobody answers any more: what waits is withdrawn, and so is what is still going to be asked."""
         self.closed = True
         self.withdraw_all()
-
-
-def run_in(folder: object, cwd: str, command: str | list[str] | None) -> str | list[str] | None:
-    """Return a command as it would be given in the session's folder: another folder is entered first."""
-    if command is None or not isinstance(folder, str) or Path(cwd, folder).resolve() == Path(cwd).resolve():
-        return command
-    return f"cd {shlex.quote(folder)} && {command if isinstance(command, str) else shlex.join(command)}"
 
 
 def say(line: Line) -> None:

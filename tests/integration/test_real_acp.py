@@ -50,12 +50,13 @@ class Agents:
         return Call("write", {"filePath": path, "content": text})
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("claude-acp", marks=pytest.mark.claude_acp),
-        pytest.param("opencode", marks=pytest.mark.opencode),
-    ]
-)
+CLAUDE = pytest.param("claude-acp", marks=pytest.mark.claude_acp)
+OPENCODE = pytest.param("opencode", marks=pytest.mark.opencode)
+claude_only = pytest.mark.parametrize("agents", [CLAUDE], indirect=True)
+"""For what the peer does alike with every agent: opencode takes ten seconds to start."""
+
+
+@pytest.fixture(params=[CLAUDE, OPENCODE])
 def agents(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Agents]:
     found = Agents(request.param, make_repository(tmp_path), tmp_path, [])
     yield found
@@ -91,7 +92,7 @@ def test_what_is_allowed_runs_once_and_what_is_denied_does_not(agents: Agents) -
         ended = agent.until("turn_ended", PATIENCE_S)
         assert agent.end() == 0
         heard = json.dumps(model.requests[-1]["messages"])
-    assert asked.payload["act"] == {"kind": "execute", "command": "echo ran >> log; cat log"}
+    assert asked.payload["act"]["command"] == "echo ran >> log; cat log"
     assert asked.payload["input"]["command"] == "echo ran >> log; cat log"
     assert (agents.repository / "log").read_text() == "ran\n"
     assert not (agents.repository / "denied").exists()
@@ -156,6 +157,7 @@ def test_an_interrupt_withdraws_the_question_and_keeps_the_agent(agents: Agents)
     assert not (agents.repository / "new").exists()
 
 
+@claude_only
 def test_a_closed_stdin_denies_and_finishes_the_turn(agents: Agents) -> None:
     with ModelServer([Answer("", (agents.bash("touch new"),)), *[Answer("Then not.")] * 2]) as model:
         agent = agents.start(model)
@@ -184,6 +186,7 @@ def test_a_resumed_conversation_goes_on_and_asks(agents: Agents) -> None:
     assert not (agents.repository / "new").exists()
 
 
+@claude_only
 def test_a_conversation_that_is_not_there_says_so(agents: Agents) -> None:
     with ModelServer([]) as model:
         agent = agents.start(model, resume="11111111-1111-4111-8111-111111111111")
@@ -192,6 +195,7 @@ def test_a_conversation_that_is_not_there_says_so(agents: Agents) -> None:
     assert any("does not take the session up" in printed["text"] for printed in agent.all("output"))
 
 
+@claude_only
 def test_an_api_error(agents: Agents) -> None:
     error = {"type": "error", "error": {"type": "invalid_request_error", "message": "You have hit your usage limit."}}
     with ModelServer([Answer(status=400, error=error)] * 4) as model:
@@ -203,6 +207,7 @@ def test_an_api_error(agents: Agents) -> None:
     assert [limit["status"] for limit in agent.all("usage_limit")] == ["rejected"]
 
 
+@claude_only
 def test_a_killed_agent_ends_its_peer(agents: Agents) -> None:
     with ModelServer([Answer("A slow answer.", hold=threading.Event())]) as model:
         agent = agents.start(model)

@@ -79,13 +79,13 @@ def test_what_is_said_to_it() -> None:
 
 def test_a_question_is_kept_whole() -> None:
     long = "x" * (2 * LIMIT)
-    act = {"kind": "execute", "command": ["ls", "-l"]}
+    act = {"kind": "execute", "command": ["ls", "-l"], "cwd": "/w"}
     found = payload(
         {"type": "permission_asked", "request_id": "r", "tool": "shell", "input": {"command": long}, "act": act}
     )
     assert found["input"] == {"command": long}
     assert found["act"] == act
-    assert len(found["argument"]) == 200
+    assert found["argument"] == "ls -l"
 
 
 def test_a_question_with_options() -> None:
@@ -114,6 +114,7 @@ def test_a_question_that_was_too_large_says_so() -> None:
         {"kind": "execute", "command": 3},
         {"kind": "execute", "command": []},
         {"kind": "execute", "command": ["ls", 3]},
+        {"kind": "execute", "command": "ls", "cwd": 3},
         {"kind": "write", "paths": "/etc"},
         {"kind": "write", "paths": [None]},
         {"kind": "fetch", "url": ["x"]},

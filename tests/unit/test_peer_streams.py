@@ -30,7 +30,7 @@ def messages(name: str, sender: str) -> list[Line]:
 
 def codex(name: str) -> tuple[CodexStream, list[Line], list[Line]]:
     """Return the stream after a recording, its lines, and the requests that came."""
-    stream, lines, requests = CodexStream("/workspace"), list[Line](), list[Line]()
+    stream, lines, requests = CodexStream(), list[Line](), list[Line]()
     for message in messages(f"codex/{name}.jsonl", "server"):
         if message.get("id") == 2:
             stream.thread = message["result"]["thread"]["id"]
@@ -54,7 +54,7 @@ def test_codex_runs_a_command(name: str, failed: bool) -> None:
     assert types(lines) == ["message", "tool_use", "permission_asked", "tool_result", "message"]
     _, used, asked, result, _ = (line for line in lines if line["type"] in types(lines))
     assert (used["tool"], used["argument"]) == ("shell", "touch x.txt")
-    assert asked["act"] == {"kind": "execute", "command": "touch x.txt"}
+    assert asked["act"] == {"kind": "execute", "command": "touch x.txt", "cwd": "/workspace"}
     assert asked["input"]["command"] == "/bin/bash -lc 'touch x.txt'"
     assert asked["input"]["reason"] == "Need to touch a file"
     assert result["is_error"] is failed
@@ -75,7 +75,7 @@ def test_codex_patches_a_file() -> None:
 
 
 def test_what_codex_ran_without_asking_is_reported() -> None:
-    stream = CodexStream("/w")
+    stream = CodexStream()
     stream.thread = "t"
     item = {"type": "commandExecution", "id": "c1", "command": "/bin/bash -lc 'touch x'", "status": "completed"}
     lines = stream.lines("item/completed", {"threadId": "t", "item": item})
@@ -99,11 +99,11 @@ def test_what_a_codex_command_runs(command: str | None, runs: object) -> None:
     assert script_of(command) == runs
 
 
-def test_a_codex_command_in_another_folder_enters_it_first() -> None:
+def test_a_codex_command_says_where_it_runs() -> None:
     params = {"itemId": "c", "command": "/bin/bash -lc 'rm -rf build'", "cwd": "/etc/my app"}
-    question = CodexStream("/w").question("item/commandExecution/requestApproval", params)
+    question = CodexStream().question("item/commandExecution/requestApproval", params)
     assert question is not None
-    assert question.act["command"] == "cd '/etc/my app' && rm -rf build"
+    assert question.act == {"kind": "execute", "command": "rm -rf build", "cwd": "/etc/my app"}
 
 
 @pytest.mark.parametrize(
@@ -118,13 +118,13 @@ def test_a_codex_command_in_another_folder_enters_it_first() -> None:
     ],
 )
 def test_codex_asks_for_other_things_than_commands(fields: Line, act: Line) -> None:
-    question = CodexStream("/w").question("item/commandExecution/requestApproval", {"itemId": "c", **fields})
+    question = CodexStream().question("item/commandExecution/requestApproval", {"itemId": "c", **fields})
     assert question is not None
     assert question.act == act
 
 
 def test_a_patch_that_was_not_shown_is_no_write() -> None:
-    question = CodexStream("/w").question("item/fileChange/requestApproval", {"itemId": "c"})
+    question = CodexStream().question("item/fileChange/requestApproval", {"itemId": "c"})
     assert question is not None
     assert question.act == {"kind": "other"}
 
@@ -132,7 +132,7 @@ def test_a_patch_that_was_not_shown_is_no_write() -> None:
 def test_codex_asks_for_permissions_for_one_turn() -> None:
     params = {"itemId": "c", "cwd": "/w", "permissions": {"network": {"enabled": True}}, "reason": "to fetch"}
     method = "item/permissions/requestApproval"
-    question = CodexStream("/w").question(method, params)
+    question = CodexStream().question(method, params)
     assert question is not None
     assert (question.tool, question.act) == ("request_permissions", {"kind": "other"})
     assert result_of(method, params, YES) == {"permissions": params["permissions"], "scope": "turn"}
@@ -143,7 +143,7 @@ def test_codex_calls_a_tool_of_an_mcp_server() -> None:
     meta = {"codex_approval_kind": "mcp_tool_call", "tool_name": "poke", "tool_params": {"what": "x"}}
     schema = {"type": "object", "properties": {}}
     params = {"serverName": "t", "mode": "form", "_meta": meta, "message": "Allow?", "requestedSchema": schema}
-    stream = CodexStream("/w")
+    stream = CodexStream()
     item = {"type": "mcpToolCall", "id": "m1", "server": "t", "tool": "poke", "status": "inProgress", "arguments": {}}
     stream.lines("item/started", {"item": item})
     question = stream.question("mcpServer/elicitation/request", params)
@@ -161,7 +161,7 @@ def test_an_mcp_server_asks_through_codex() -> None:
     method = "mcpServer/elicitation/request"
     schema = {"properties": {"colour": {"type": "string", "enum": ["red", "blue"]}}, "required": ["colour"]}
     params = {"serverName": "t", "mode": "form", "message": "Which colour?", "requestedSchema": schema}
-    question = CodexStream("/w").question(method, params)
+    question = CodexStream().question(method, params)
     assert question is not None
     assert [option["value"] for option in question.options] == ["red", "blue"]
     chosen = result_of(method, params, Answer(allow=True, choice="blue"))
@@ -169,7 +169,7 @@ def test_an_mcp_server_asks_through_codex() -> None:
     assert result_of(method, params, YES) == {"action": "decline"}
     assert result_of(method, params, Answer(interrupt=True)) == {"action": "cancel"}
     asked = {"serverName": "t", "mode": "url", "message": "Log in", "url": "https://x.test"}
-    question = CodexStream("/w").question(method, asked)
+    question = CodexStream().question(method, asked)
     assert question is not None
     assert question.act == {"kind": "question", "url": "https://x.test"}
 
@@ -209,11 +209,11 @@ def test_the_questions_of_codex_itself() -> None:
     ],
 )
 def test_other_notifications_of_codex(method: str, params: Line, found: Line) -> None:
-    assert CodexStream("/w").lines(method, params) == [found]
+    assert CodexStream().lines(method, params) == [found]
 
 
 def test_what_sub_agents_of_codex_say_is_not_what_it_says() -> None:
-    stream = CodexStream("/w")
+    stream = CodexStream()
     stream.thread = "main"
     said = {"type": "agentMessage", "id": "m", "text": "hi"}
     assert stream.lines("item/completed", {"threadId": "sub", "item": said}) == []
@@ -247,7 +247,7 @@ def test_a_linked_worktree_is_trusted_as_its_repository_is(tmp_path: Path) -> No
 
 
 def acp(name: str) -> tuple[AcpStream, list[Line], list[Line]]:
-    stream, lines, asked = AcpStream("/workspace"), list[Line](), list[Line]()
+    stream, lines, asked = AcpStream(), list[Line](), list[Line]()
     for message in messages(f"acp/{name}.jsonl", "agent"):
         match message.get("method"):
             case "session/update":
@@ -277,7 +277,8 @@ def test_acp_agents_run_commands(name: str, tool: str, command: str, failed: boo
     stream, lines, asked = acp(name)
     assert types(lines) == ["message", "tool_use", "permission_asked", "tool_result", "message"]
     question = next(line for line in lines if line["type"] == "permission_asked")
-    assert (question["tool"], question["act"]) == (tool, {"kind": "execute", "command": command})
+    act = {"kind": "execute", "command": command} | ({"cwd": "/workspace"} if tool == "bash" else {})
+    assert (question["tool"], question["act"]) == (tool, act)
     assert question["input"]["command"] == command
     assert next(line for line in lines if line["type"] == "tool_use")["argument"] == command
     assert next(line for line in lines if line["type"] == "tool_result")["is_error"] is failed
@@ -302,11 +303,11 @@ def test_an_acp_agent_writes_a_file() -> None:
         ({"kind": "read", "rawInput": {"command": "rm x"}}, {"kind": "execute", "command": "rm x"}),
         (
             {"kind": "execute", "rawInput": {"command": "ls", "workdir": "/etc"}},
-            {"kind": "execute", "command": "cd /etc && ls"},
+            {"kind": "execute", "command": "ls", "cwd": "/etc"},
         ),
         (
             {"kind": "execute", "rawInput": {"command": ["a", "b c"], "cwd": ".."}},
-            {"kind": "execute", "command": "cd .. && a 'b c'"},
+            {"kind": "execute", "command": ["a", "b c"], "cwd": ".."},
         ),
         ({"kind": "execute", "title": "make"}, {"kind": "other"}),
         ({"kind": "edit", "rawInput": {}}, {"kind": "other"}),
@@ -329,7 +330,7 @@ def test_an_acp_agent_writes_a_file() -> None:
     ],
 )
 def test_what_an_acp_call_would_do(call: Line, act: Line) -> None:
-    assert act_of(call, "/w") == act
+    assert act_of(call) == act
 
 
 def options(*kinds: str) -> Line:
@@ -357,13 +358,13 @@ def test_only_an_option_that_allows_once_allows(kinds: tuple[str, ...], answer: 
 
 def test_a_choice_among_options_is_a_question() -> None:
     params = {"toolCall": {"toolCallId": "q", "title": "Which?"}, **options("allow_once", "allow_once", "reject_once")}
-    question, _ = AcpStream("/w").question(params)
+    question, _ = AcpStream().question(params)
     assert (question.act, question.question) == ({"kind": "question"}, "Which?")
     assert [option["value"] for option in question.options] == ["allow_once0", "allow_once1"]
 
 
 def test_other_updates_of_acp() -> None:
-    stream = AcpStream("/w")
+    stream = AcpStream()
     plan = {"sessionUpdate": "plan", "entries": [{"content": "a", "priority": "high", "status": "pending"}]}
     assert stream.lines(plan) == [{"type": "plan_update", "entries": plan["entries"]}]
     thought = {"sessionUpdate": "agent_thought_chunk", "content": {"type": "text", "text": "hm"}}
