@@ -120,10 +120,13 @@ class Peer(ABC):
             await asyncio.wait_for(self.listened(), GRACE_S)
 
     def _died(self) -> None:
-        code = self.process.returncode
-        text = f"{self.name} ended unexpectedly, " + (
-            f"by signal {-code}." if code and code < 0 else f"exit code {code}."
-        )
+        match self.process.returncode:
+            case None:
+                text = f"{self.name} broke off the conversation, or what it said cannot be read."
+            case code if code < 0:
+                text = f"{self.name} ended unexpectedly, by signal {-code}."
+            case code:
+                text = f"{self.name} ended unexpectedly, exit code {code}."
         say({"type": "error", "text": text, "kind": "agent_died"})
         complain(text)
 

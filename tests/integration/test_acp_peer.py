@@ -167,13 +167,18 @@ def test_a_question_too_large_to_be_shown_is_still_asked(start: Start, work: Pat
 
 
 def test_what_is_not_understood_is_kept(start: Start) -> None:
-    agent = start(
-        {"update": {"sessionUpdate": "brand_new", "x": 1}}, {"print": "no json"}, {"print": "[1]"}, {"say": "on"}
-    )
+    agent = start({"update": {"sessionUpdate": "brand_new", "x": 1}}, {"print": "no json"}, {"say": "on"})
     agent.until("turn_ended")
     assert agent.end() == 0
     assert "brand_new" in agent.all("unknown")[0]["line"]
     assert "on" in said(agent)
+
+
+def test_an_agent_that_cannot_be_read_ends_the_peer(start: Start) -> None:
+    agent = start({"say": "well"}, {"print": "[1]"}, {"say": "lost"})
+    assert agent.process.wait(30) == 1
+    agent.close()
+    assert any("broke off the conversation" in printed["text"] for printed in agent.all("output"))
 
 
 def test_lines_on_stdin_that_mean_nothing_are_ignored(start: Start) -> None:
