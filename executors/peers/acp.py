@@ -13,6 +13,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,8 @@ class AcpPeer(Peer):
     async def interrupt(self) -> None:
         """Cancel the turn; its questions are answered as cancelled, as the protocol wants it."""
         if self._running:
-            await self._connection.send_notification("session/cancel", {"sessionId": self._session})
+            with suppress(ConnectionError):  # it is gone already
+                await self._connection.send_notification("session/cancel", {"sessionId": self._session})
             self.desk.withdraw_all()
 
     async def listened(self) -> None:
@@ -266,7 +268,7 @@ class AcpPeer(Peer):
         if answer is None:
             return {"action": "cancel"}
         await self._explain(answer, question)
-        content = filled(schema, answer.choice) if answer.allow else None
+        content = filled(schema, answer.words) if answer.allow else None
         return {"action": "decline"} if content is None else {"action": "accept", "content": content}
 
 

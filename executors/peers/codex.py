@@ -204,7 +204,7 @@ class CodexPeer(Peer):
             if answer is None or not answer.allow:
                 await self._explain(params, answer, question)
                 break
-            if given := answer.choice or answer.message:
+            if given := answer.words:
                 answers[name] = {"answers": [given]}
         self._questions.pop(request, None)
         self._rpc.reply(request, {"answers": answers})

@@ -30,6 +30,7 @@ class CodexStream:
         self.tokens: Line = {"input": 0, "output": 0, "cached": 0}
         self.items: dict[str, Line] = {}
         self.asked: set[str] = set()
+        self._typing = 0
 
     def lines(self, method: str, params: Line) -> list[Line]:
         """Return what a notification means; one that is not known is kept."""
@@ -40,6 +41,8 @@ class CodexStream:
             case "item/fileChange/patchUpdated" if params.get("itemId") in self.items:
                 self.items[params["itemId"]]["changes"] = params.get("changes")
                 return []
+            case "item/commandExecution/terminalInteraction" if params.get("stdin"):
+                return self._typed(params)
             case "thread/tokenUsage/updated":
                 self._count(params)
                 return []
@@ -61,6 +64,7 @@ class CodexStream:
         reason = params.get("reason") or ""
         match method:
             case "item/commandExecution/requestApproval":
+                self._typing += params.get("kind") == "writeStdin"
                 return _command(params, reason)
             case "item/fileChange/requestApproval":
                 changes = _objects(self.items.get(item, {}).get("changes"))
@@ -84,6 +88,14 @@ class CodexStream:
         what, _, argument = _call(item)
         text = f"Codex ran {what} without asking; a rule of its own, or of the tool, allows it: {argument}"
         return {"type": "error", "text": text, "kind": "not_asked", "severity": "warning"}
+
+    def _typed(self, params: Line) -> list[Line]:
+        """Report what was typed into a terminal unasked: there should be none (codex.py)."""
+        if self._typing:
+            self._typing -= 1
+            return []
+        text = f"Codex typed into a terminal without asking: {params['stdin']}"
+        return [{"type": "error", "text": text, "kind": "not_asked", "severity": "warning"}]
 
     def _item(self, item: Line, params: Line, *, done: bool) -> list[Line]:
         kind, name = item.get("type"), str(item.get("id"))
@@ -160,7 +172,7 @@ def result_of(method: str, params: Line, answer: Answer | None) -> Line:
     refused = {"action": "cancel" if stop else "decline"}
     if not allow:
         return refused
-    content = filled(params.get("requestedSchema"), answer.choice if answer else None)
+    content = filled(params.get("requestedSchema"), answer.words if answer else None)
     return refused if content is None else {"action": "accept", "content": content}
 
 

@@ -69,6 +69,11 @@ class Answer:
     choice: str | None = None
     interrupt: bool = False
 
+    @property
+    def words(self) -> str | None:
+        """Return what answers a question that is open: the chosen option, or what was said."""
+        return self.choice or self.message or None
+
     @classmethod
     def read(cls, line: Line) -> Answer:
         """Return the answer in a line."""

@@ -83,6 +83,15 @@ def test_what_codex_ran_without_asking_is_reported() -> None:
     assert "touch x" in lines[1]["text"]
 
 
+def test_what_codex_typed_without_asking_is_reported() -> None:
+    stream, typed = CodexStream(), {"itemId": "c", "processId": "1", "stdin": "rm x\n"}
+    stream.question("item/commandExecution/requestApproval", {"itemId": "c", "kind": "writeStdin", "command": "rm x"})
+    assert stream.lines("item/commandExecution/terminalInteraction", typed) == []
+    (report,) = stream.lines("item/commandExecution/terminalInteraction", typed)
+    assert (report["kind"], report["severity"]) == ("not_asked", "warning")
+    assert stream.lines("item/commandExecution/terminalInteraction", {**typed, "stdin": ""}) == []
+
+
 @pytest.mark.parametrize(
     ("command", "runs"),
     [
@@ -166,6 +175,7 @@ def test_an_mcp_server_asks_through_codex() -> None:
     assert [option["value"] for option in question.options] == ["red", "blue"]
     chosen = result_of(method, params, Answer(allow=True, choice="blue"))
     assert chosen == {"action": "accept", "content": {"colour": "blue"}}
+    assert result_of(method, params, Answer(allow=True, message="red"))["content"] == {"colour": "red"}
     assert result_of(method, params, YES) == {"action": "decline"}
     assert result_of(method, params, Answer(interrupt=True)) == {"action": "cancel"}
     asked = {"serverName": "t", "mode": "url", "message": "Log in", "url": "https://x.test"}
