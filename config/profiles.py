@@ -41,7 +41,7 @@ class AgentProfile(Strict):
     """How one agent is driven."""
 
     name: str
-    adapter: Literal["claude", "codex", "command"]
+    adapter: Literal["claude", "codex", "acp", "command"]
     description: str = ""
     command: tuple[str, ...] = Field((), description="program and leading arguments")
     arguments: tuple[str, ...] = Field((), description="added to every start")

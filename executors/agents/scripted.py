@@ -2,7 +2,7 @@
 
 Standard library only, run by its path. It stands in for an agent in demonstrations and tests::
 
-    scripted.py [--shape claude|codex|plain] [--script FILE] [-p] [--resume ID] [PROMPT]
+    scripted.py [--shape claude|plain] [--script FILE] [-p] [--resume ID] [PROMPT]
 
 The script is the file's, or else the prompt itself when that is a JSON list of steps; words are answered
 with words. Other arguments of the real agents are ignored. With ``-p`` the claude shape speaks stream-json
@@ -38,7 +38,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from executors.agents.script.claude import Claude
-from executors.agents.script.codex import Codex
 from executors.agents.script.inbox import Inbox, Interrupted
 from executors.agents.script.player import Player
 from executors.agents.script.terminal import Terminal
@@ -56,19 +55,16 @@ def steps_of(text: str) -> list[Step]:
 def main() -> int:
     """Play the turns that the arguments and stdin ask for; returns the exit code."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--shape", choices=("claude", "codex", "plain"), default="claude")
+    parser.add_argument("--shape", choices=("claude", "plain"), default="claude")
     parser.add_argument("--script", type=Path)
     parser.add_argument("-p", dest="headless", action="store_true")
     parser.add_argument("--resume")
     parser.add_argument("--settings")
     given, others = parser.parse_known_args()
-    words = others[others.index("--") + 1 :] if "--" in others else []  # codex: the session, then the prompt
+    words = others[others.index("--") + 1 :] if "--" in others else []
     prompt = words[-1] if words else None
-    resumed = given.resume or (words[0] if len(words) > 1 else None)
     script = given.script.read_text() if given.script else None
-    session = resumed or str(uuid.uuid5(uuid.NAMESPACE_URL, f"{Path.cwd()}\n{script or prompt}"))
-    if given.shape == "codex":
-        return Player(Codex(session, None)).turn(prompt or "", steps_of(script or prompt or ""))
+    session = given.resume or str(uuid.uuid5(uuid.NAMESPACE_URL, f"{Path.cwd()}\n{script or prompt}"))
     if given.shape == "plain":
         return Player(Plain(session, None)).turn(prompt or "", steps_of(script or prompt or ""))
     inbox = Inbox(stream_json=given.headless)

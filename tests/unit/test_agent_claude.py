@@ -252,8 +252,8 @@ KEYS = st.sampled_from(
 )  # fmt: skip
 TYPES = st.sampled_from(
     ["system", "assistant", "user", "result", "control_request", "control_response", "control_cancel_request",
-     "rate_limit_event", "tool_use", "tool_result", "error", "thread.started", "turn.completed", "turn.failed",
-     "item.started", "item.updated", "item.completed", "other"]
+     "rate_limit_event", "tool_use", "tool_result", "error", "agent_session", "message", "permission_asked",
+     "turn_ended", "usage_limit", "progress", "plan_update", "retry", "unknown", "other"]
 )  # fmt: skip
 
 

@@ -142,8 +142,11 @@ def test_the_shipped_profiles_have_adapters(tmp_path: Path) -> None:
     profiles = load(Paths.below(tmp_path), environ={}).settings.agents
     assert {name: adapter_for(agent).name for name, agent in profiles.items()} == {
         "claude": "claude",
+        "claude-acp": "acp",
         "codex": "codex",
         "command": "command",
+        "gemini": "acp",
+        "opencode": "acp",
         "scripted": "claude",
     }
     assert program(profiles["scripted"], "")[:4] == [sys.executable, "-I", "-S", str(SCRIPTED)]

@@ -212,31 +212,6 @@ def test_the_plain_shape_prints_lines_and_exits(tmp_path: Path) -> None:
     assert kinds(read_all("command", done.stdout.encode().splitlines())) == ["output", "progress"]
 
 
-def test_the_codex_shape(tmp_path: Path) -> None:
-    agent = profile("codex", command=("{python}", "-I", "-S", "{scripted}", "--shape", "codex"))
-    steps = [*EDITS, {"retry": {"attempt": 1, "max": 2, "delay_ms": 1, "error": "busy"}}, {"ask": {"run": "true"}}]
-    argv = adapter_for(agent).invocation(turn(agent, prompt=json.dumps(steps))).argv
-    done = subprocess.run(argv, cwd=tmp_path, env=ENV, stdin=subprocess.DEVNULL, capture_output=True, check=True)
-    events = read_all("codex", done.stdout.splitlines())
-    assert "unknown" not in kinds(events)
-    assert [event.payload["tool"] for event in events if event.type == "tool_use"] == [
-        "apply_patch", "apply_patch", "shell", "shell",
-    ]  # fmt: skip
-    assert events[-1].payload["tokens"]["output"] > 0
-    assert (tmp_path / "src" / "a.txt").read_text() == "two\n"
-
-
-def test_the_codex_shape_resumes_and_reaches_its_limit(tmp_path: Path) -> None:
-    agent = profile("codex", command=("{python}", "-I", "-S", "{scripted}", "--shape", "codex"))
-    prompt = json.dumps([{"limit": {"status": "rejected", "resets_in": 60}}])
-    argv = adapter_for(agent).invocation(turn(agent, prompt=prompt, resume="th_1")).argv
-    done = subprocess.run(argv, cwd=tmp_path, env=ENV, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    events = read_all("codex", done.stdout.splitlines())
-    assert done.returncode == 1
-    assert events[0].payload["id"] == "th_1"
-    assert [event.payload["status"] for event in events if event.type == "usage_limit"] == ["rejected"]
-
-
 def test_in_a_terminal_it_runs_hooks_and_shows_a_screen(tmp_path: Path) -> None:
     log = tmp_path / "hooks"
     agent = AgentProfile.model_validate({**AGENT.model_dump(), "name": "scripted"})
@@ -265,7 +240,6 @@ def test_in_a_terminal_it_runs_hooks_and_shows_a_screen(tmp_path: Path) -> None:
     ("arguments", "stdin", "agent"),
     [
         (["--shape", "plain", "--", "PROMPT"], "", "command"),
-        (["--shape", "codex", "exec", "--json", "--", "PROMPT"], "", "codex"),
         (["-p"], "MESSAGE\n", "claude"),
         (["--", "PROMPT"], "no\nmore\n", "command"),
     ],
