@@ -9,7 +9,7 @@ import msgspec
 
 from executors.agents import claude_hooks, claude_stream
 from executors.agents.claude_questions import ELICITATION, QUESTION, answered, elicited
-from executors.agents.claude_settings import check_arguments, headless_settings, sources, terminal_settings
+from executors.agents.claude_settings import HEADLESS, check_arguments, headless_settings, sources, terminal_settings
 from executors.agents.program import program
 from executors.agents.shapes import Origin
 from executors.runner.redact import MARK
@@ -24,15 +24,6 @@ NOT_SHOWN = (
     "shown. Use the variable that holds it."
 )
 UNCLEAR = "The question was answered, but not in a form that fits it. The answer was: {}"
-
-_HEADLESS = (
-    "-p",
-    "--input-format", "stream-json",
-    "--output-format", "stream-json",
-    "--verbose",
-    "--replay-user-messages",
-    "--permission-prompt-tool", "stdio",
-)  # fmt: skip
 
 
 class ClaudeAdapter:
@@ -60,8 +51,8 @@ class ClaudeAdapter:
             given = str(path)
         argv = program(profile, "claude")
         if not terminal:
-            argv += _HEADLESS
-        extra, env = sources(profile, turn.cwd)
+            argv += HEADLESS
+        extra, env = sources(turn.cwd, repository=profile.repository_settings)
         argv += ["--settings", given, *extra]
         if profile.model:
             argv += ["--model", profile.model]

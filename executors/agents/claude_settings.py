@@ -12,6 +12,16 @@ import msgspec
 from config.profiles import AgentProfile
 from supervisor.model.errors import InvalidInput
 
+HEADLESS: Final = (
+    "-p",
+    "--input-format", "stream-json",
+    "--output-format", "stream-json",
+    "--verbose",
+    "--replay-user-messages",
+    "--permission-prompt-tool", "stdio",
+)  # fmt: skip
+"""The arguments with which Claude speaks, and asks, over its stdio."""
+
 EVERY_TOOL: Final = ("*",)
 """Headless: every call is asked about, reads too, and policy answers what needs no person."""
 
@@ -60,14 +70,14 @@ def terminal_settings(hook_command: Sequence[str]) -> str:
     return _json(settings)
 
 
-def sources(profile: AgentProfile, cwd: Path) -> tuple[list[str], dict[str, str]]:
+def sources(cwd: Path, *, repository: bool) -> tuple[list[str], dict[str, str]]:
     """Return the arguments and variables that say whose settings count besides these.
 
     A repository's own (``.claude/settings.json``, ``.mcp.json``, its hooks, agents and skills) do not, unless the
     profile says so: a hook of its own could allow what is asked, and its MCP servers would be started unasked. Its
     CLAUDE.md is read all the same, as that of an additional folder.
     """
-    if profile.repository_settings:
+    if repository:
         return [], {}
     arguments = ["--setting-sources", "user", "--add-dir", str(cwd)]
     return arguments, {"CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD": "1"}

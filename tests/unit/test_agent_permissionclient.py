@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from executors.agents.program import HOOK_COMMAND
-from tests.support.hook_server import HookServer
+from tests.support.hook_server import PENDING, HookServer, reply
 from tests.unit.test_agent_hookclient import BARE
 from tests.wait import wait_until
 
@@ -24,13 +24,8 @@ ANSWER: dict[str, Any] = {"hookSpecificOutput": {"decision": {"behavior": "deny"
 Ask = Callable[..., "subprocess.Popen[bytes]"]
 
 
-def reply(document: object, status: str = "200 OK") -> bytes:
-    body = document if isinstance(document, bytes) else json.dumps(document, separators=(",", ":")).encode()
-    return f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
-
-
 DECIDED = reply({"status": "decided", "answer": ANSWER})
-PENDING = reply({"status": "pending", "approval": "app_1"})
+WAITS = reply(PENDING)
 
 
 @pytest.fixture
@@ -85,7 +80,7 @@ def test_a_decision_is_printed(supervisor: HookServer, ask: Ask) -> None:
 
 
 def test_it_asks_again_with_the_same_key_until_it_is_decided(supervisor: HookServer, ask: Ask) -> None:
-    supervisor.answer = PENDING
+    supervisor.answer = WAITS
     asking = ask()
     wait_until(lambda: len(supervisor.requests) >= 2, 10, "a second question")
     supervisor.answer = DECIDED
@@ -158,7 +153,7 @@ def test_it_waits_for_a_supervisor_to_come(ask: Ask, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_withdraws_the_question(supervisor: HookServer, ask: Ask, number: int) -> None:
-    supervisor.answer = PENDING
+    supervisor.answer = WAITS
     asking = ask()
     wait_until(lambda: len(supervisor.requests) >= 2, 10, "a second question")
     asking.send_signal(number)
@@ -169,7 +164,7 @@ def test_a_signal_withdraws_the_question(supervisor: HookServer, ask: Ask, numbe
 
 
 def test_it_ends_when_nobody_reads_its_answer_any_more(supervisor: HookServer, ask: Ask) -> None:
-    supervisor.answer = PENDING
+    supervisor.answer = WAITS
     asking = ask()
     wait_until(lambda: supervisor.requests, 10, "the question")
     assert asking.stdout
