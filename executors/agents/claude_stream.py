@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,12 @@ from executors.agents.shapes import Origin, number, prose, word
 from executors.agents.text import read_object, telling_argument
 from supervisor.engine.ports import Line
 from supervisor.model.events import NewEvent
+
+_CUT_QUESTION = re.compile(
+    rb'\{"type":"control_request","request_id":"([\w-]+)",'
+    rb'"request":\{"subtype":"can_use_tool","tool_name":"([\w-]+)"'
+)
+"""The beginning of a line that asks; lines are read up to a limit."""
 
 Reader = Callable[[Origin, dict[str, Any]], Sequence[NewEvent]]
 
@@ -28,7 +35,17 @@ def events(line: Line) -> Sequence[NewEvent]:
         kind = data.get("type")
         read = _READERS.get(kind, _kept) if isinstance(kind, str) else _kept
         return read(origin, data) or _kept(origin, data)
+    if line.stream == "stdout" and (cut := _CUT_QUESTION.match(line.data)):
+        return (_cut_question(origin, cut, len(line.data)),)
     return (origin.unread(line.data, line.stream),)
+
+
+def _cut_question(origin: Origin, cut: re.Match[bytes], size: int) -> NewEvent:
+    """Return a question whose end is missing, so that it is refused: Claude would wait for an answer for ever."""
+    request, tool = (part.decode("ascii") for part in cut.groups())
+    asked = origin.permission_asked(request, tool, {})
+    asked.payload["too_large"] = size
+    return asked
 
 
 def question(origin: Origin, request: object, tool: object, given: object) -> NewEvent:

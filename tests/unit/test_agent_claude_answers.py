@@ -138,6 +138,16 @@ def test_other_hooks_ask_nothing() -> None:
     assert CLAUDE.permission({}, NOON) is None
 
 
+def test_a_question_whose_line_was_cut_off_is_refused() -> None:
+    request = {"subtype": "can_use_tool", "tool_name": "Write", "input": {"file_path": "/a", "content": "x" * 99}}
+    line = json.dumps({"type": "control_request", "request_id": "a-1", "request": request}, separators=(",", ":"))
+    (event,) = read("claude", line[:150])
+    assert (event.type, event.payload["tool"], event.payload["input"]) == ("permission_asked", "Write", {})
+    assert event.payload["too_large"] == 150
+    assert answer(event.payload, ALLOWED)["behavior"] == "deny"
+    assert [event.type for event in read("claude", line[:50])] == ["unknown"]
+
+
 # --- questions ------------------------------------------------------------------------------
 
 
