@@ -51,6 +51,9 @@ class AgentProfile(Strict):
     environment: dict[str, str] = Field(default_factory=dict)
     pass_secrets: tuple[str, ...] = Field((), description="configured secrets this agent is given")
     model: str | None = None
+    repository_settings: bool = Field(
+        False, description="whether a repository's own settings of the agent count: its hooks, rules, MCP servers"
+    )
     heartbeat_s: Annotated[float, Field(gt=0)] = 30
     timeouts: Timeouts = Timeouts()
     screen: tuple[ScreenPattern, ...] = ()

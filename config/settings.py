@@ -18,7 +18,11 @@ from supervisor.model.errors import ConfigError
 SHORTEST_SECRET = 6
 """Characters. Removing a shorter value from every output would remove ordinary text."""
 
-_TAKEN_PREFIXES = ("QUARTERDECK_", "GIT_", "LD_", "DYLD_", "PYTHON", "NODE_", "BASH_", "SSH_")
+_TAKEN_PREFIXES = (
+    "QUARTERDECK_", "GIT_", "LD_", "DYLD_", "PYTHON", "NODE_", "BASH_", "SSH_", "XDG_",
+    # Whose settings an agent takes, and where its key is sent.
+    "ANTHROPIC_", "CLAUDE", "CODEX_", "GEMINI_", "OPENAI_", "OPENCODE_",
+)  # fmt: skip
 _TAKEN = frozenset({"PATH", "HOME", "SHELL", "USER", "IFS", "ENV", "PWD", "TMPDIR", "TMUX", "TERM"})
 
 

@@ -15,6 +15,7 @@ on stdin and stdout; without, it prints for people, reads messages from the term
 ``edit``            ``{"path", "old", "new"}``: really edits
 ``run``             a shell command: really runs
 ``ask``             one of the three above, done only when it is allowed
+``question``        ``{"text", "options"}``: asks a person, and says what was chosen
 ``retry``           ``{"attempt", "max", "delay_ms", "error"}``
 ``limit``           ``{"status": "allowed_warning" or "rejected", "resets_in": s}``; rejected ends the turn
 ``fail``            text; ends the turn with an error
@@ -24,7 +25,7 @@ on stdin and stdout; without, it prints for people, reads messages from the term
 ``exit``            a code; ends the program at once, without an end of the turn
 =================== ====================================================================================
 
-The same script in the same folder prints the same, except for the time of a limit's end.
+The same script in the same folder prints the same, except for the time of a limit's end and the ids of questions.
 """
 
 from __future__ import annotations

@@ -91,7 +91,10 @@ def _read(record: Record, adapter: AgentAdapter) -> Iterable[NewEvent]:
             "size": record.size,
             "offset": record.offset,
         }
-        return [NewEvent(EventType.LINE_TOO_LONG, "telemetry", record.time, "warning", "stream", payload)]
+        # A question in it is found all the same: it is refused, or the agent would wait for ever.
+        found = adapter.parse(Line(record.data, record.stream, record.time))
+        asked = [event for event in found if event.type == EventType.PERMISSION_ASKED]
+        return [NewEvent(EventType.LINE_TOO_LONG, "telemetry", record.time, "warning", "stream", payload), *asked]
     return adapter.parse(Line(record.data, record.stream, record.time))
 
 

@@ -63,6 +63,9 @@ class AgentProcess:
     def answer(self, asked: NewEvent, verdict: Verdict) -> None:
         self.write(self.adapter.answer(asked.payload, verdict))
 
+    def allow(self, asked: NewEvent, choice: str | None = None) -> None:
+        self.write(self.adapter.answer(asked.payload, Verdict(allow=True, choice=choice)))
+
     def until(self, kind: str, timeout: float = 30) -> NewEvent:
         """Return the next event of a kind after the last one that was waited for."""
         found: list[NewEvent] = []
