@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from executors.agents import claude_hooks, claude_stream
+from executors.agents.claude_arguments import HEADLESS, check_arguments, sources
 from executors.agents.claude_questions import ELICITATION, QUESTION, answered, elicited
-from executors.agents.claude_settings import HEADLESS, check_arguments, headless_settings, sources, terminal_settings
+from executors.agents.claude_settings import headless_settings, terminal_settings
 from executors.agents.program import program
 from executors.agents.shapes import Origin
 from executors.runner.redact import MARK

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Final
 
 from executors.agents.claude import REFUSAL, ClaudeAdapter
+from executors.agents.claude_arguments import HEADLESS, sources
 from executors.agents.claude_probe_model import ProbeModel
-from executors.agents.claude_settings import HEADLESS, headless_settings, sources, terminal_settings
+from executors.agents.claude_settings import headless_settings, terminal_settings
 from executors.agents.program import SCRIPTED
 from supervisor.engine.ports import Line, Verdict
 from supervisor.model.errors import Refused

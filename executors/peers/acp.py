@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from executors.agents.claude_settings import settings_json
+from executors.agents.claude_settings import headless_settings
 from executors.peers.acp_stream import AcpStream, act_of, diffs_of, outcome_of, tokens_of
 from executors.peers.conversation import AgentFailed, AgentGone, Peer, run
 from executors.peers.files import Files, OutOfBounds
@@ -36,7 +36,7 @@ _COSTS_OF_CONVERSATIONS = ("OpenCode",)
 # claude-agent-acp hands these on to Claude: ask rules that beat every allow rule, and none of the repository's own
 # settings, whose hooks could answer for a person. Other agents ignore what is not theirs.
 _META = {
-    "claudeCode": {"options": {"settingSources": ["user"], "extraArgs": {"settings": settings_json(())}}},
+    "claudeCode": {"options": {"settingSources": ["user"], "extraArgs": {"settings": headless_settings()}}},
 }
 
 

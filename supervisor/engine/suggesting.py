@@ -31,7 +31,7 @@ HISTORY: Final = 500
 SUGGESTED: Final = 10
 
 UNKNOWN: Final = "other"
-"""The kind of an act of which nothing but the tool's name is known: a rule for it would allow whatever the tool does."""
+"""The kind of an act of which only the tool's name is known: a rule for it would allow whatever the tool does."""
 
 _YES = frozenset({ApprovalStatus.APPROVED, ApprovalStatus.CONSUMED})
 

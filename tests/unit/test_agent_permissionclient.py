@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ import pytest
 
 from executors.agents.program import HOOK_COMMAND
 from tests.support.hook_server import PENDING, HookServer, reply
-from tests.unit.test_agent_hookclient import BARE
 from tests.wait import wait_until
 
 REQUEST = json.dumps({"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "é"}})
@@ -199,28 +196,3 @@ def test_outside_of_a_session_it_decides_nothing(ask: Ask) -> None:
     asking = ask(socket="")
     assert asking.communicate(timeout=10)[0] == b""
     assert asking.returncode == 1
-
-
-def test_asking_costs_little_more_than_a_bare_client(supervisor: HookServer) -> None:
-    """Processor time, which other work on the machine changes least."""
-    supervisor.answer = DECIDED
-    env = {"QUARTERDECK_SOCKET": str(supervisor.path), "PATH": os.environ["PATH"]}
-
-    def seconds(command: list[str]) -> float:
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
-        assert child.stdin
-        assert child.stdout
-        child.stdin.write(REQUEST.encode())
-        child.stdin.close()
-        child.stdout.read()
-        child.stdout.close()
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        assert child.returncode == 0
-        return used.ru_utime + used.ru_stime
-
-    bare, ours = [], []
-    for _ in range(15):
-        bare.append(seconds([sys.executable, "-I", "-S", "-c", BARE]))
-        ours.append(seconds([*HOOK_COMMAND, "permission", "claude"]))
-    assert min(ours) <= 1.2 * min(bare), f"{min(ours) * 1000:.1f} ms against {min(bare) * 1000:.1f} ms"
