@@ -41,7 +41,7 @@ class AgentProfile(Strict):
     """How one agent is driven."""
 
     name: str
-    adapter: Literal["claude", "codex", "command"]
+    adapter: Literal["claude", "codex", "acp", "command"]
     description: str = ""
     command: tuple[str, ...] = Field((), description="program and leading arguments")
     arguments: tuple[str, ...] = Field((), description="added to every start")
@@ -51,10 +51,18 @@ class AgentProfile(Strict):
     environment: dict[str, str] = Field(default_factory=dict)
     pass_secrets: tuple[str, ...] = Field((), description="configured secrets this agent is given")
     model: str | None = None
+    repository_settings: bool = Field(
+        False, description="whether a repository's own settings of the agent count: its hooks, rules, MCP servers"
+    )
     heartbeat_s: Annotated[float, Field(gt=0)] = 30
     timeouts: Timeouts = Timeouts()
     screen: tuple[ScreenPattern, ...] = ()
     install_hint: str = ""
+    approval_flag: str | None = Field(
+        None,
+        pattern=r"^--?[A-Za-z][A-Za-z0-9-]*$",
+        description="flag that gives a tool the answer it exited to ask for",
+    )
 
 
 class ContainerProfile(Strict):

@@ -18,7 +18,11 @@ from supervisor.model.errors import ConfigError
 SHORTEST_SECRET = 6
 """Characters. Removing a shorter value from every output would remove ordinary text."""
 
-_TAKEN_PREFIXES = ("QUARTERDECK_", "GIT_", "LD_", "DYLD_", "PYTHON", "NODE_", "BASH_", "SSH_")
+_TAKEN_PREFIXES = (
+    "QUARTERDECK_", "GIT_", "LD_", "DYLD_", "PYTHON", "NODE_", "BASH_", "SSH_", "XDG_",
+    # Whose settings an agent takes, and where its key is sent.
+    "ANTHROPIC_", "CLAUDE", "CODEX_", "GEMINI_", "OPENAI_", "OPENCODE_",
+)  # fmt: skip
 _TAKEN = frozenset({"PATH", "HOME", "SHELL", "USER", "IFS", "ENV", "PWD", "TMPDIR", "TMUX", "TERM"})
 
 
@@ -59,6 +63,14 @@ class Queue(Strict):
 
     concurrent: int = Field(3, ge=1, le=1000, description="sessions that run at once")
     waiting: int = Field(10, ge=0, le=10_000, description="sessions that wait; one more is refused")
+
+
+class Approvals(Strict):
+    """How long questions wait for a person."""
+
+    expires_s: float | None = Field(
+        86_400, gt=0, description="seconds after which an agent's or a tool's question expires; null means never"
+    )
 
 
 class Storage(Strict):
@@ -116,6 +128,7 @@ class Settings(Strict):
 
     default_agent: str = Field("claude", description="the agent of `run --prompt` without --agent")
     queue: Queue = Queue()
+    approvals: Approvals = Approvals()
     storage: Storage = Storage()
     docker: Docker = Docker()
     secrets: tuple[Variable, ...] = Field(

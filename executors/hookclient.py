@@ -1,9 +1,10 @@
-"""Reports to the supervisor over its socket: for agents' hooks and for tools.
+"""Reports to the supervisor over its socket, and asks it: for agents' hooks and for tools.
 
 One file that imports next to nothing, run by its path with ``python -I -S``, because an agent waits
 for it at every tool call::
 
     hookclient.py hook AGENT          the JSON on stdin    -> POST /hooks/AGENT
+    hookclient.py permission AGENT    the JSON on stdin    -> POST /permissions/AGENT, until it is decided
     hookclient.py emit TYPE [JSON]    an event             -> POST /emit
     hookclient.py beat                a heartbeat          -> POST /emit
 
@@ -11,8 +12,10 @@ for it at every tool call::
 ``QUARTERDECK_SESSION`` its id.
 
 A hook prints nothing and exits 0 whatever happens: anything else could change what the agent does.
-Its failures are lines in ``hooks.log`` beside the socket. The other two say on stderr what is wrong and
-exit 1 (it failed), 2 (wrong usage) or 5 (no supervisor answers).
+Its failures are lines in ``hooks.log`` beside the socket. ``permission`` prints the supervisor's answer and
+exits 0; while there is none it waits, also for a supervisor to come back, as long as the agent does. It never
+allows anything by itself: refused or left, it prints nothing and exits 1, and the agent's own dialog decides.
+The other two say on stderr what is wrong and exit 1 (it failed), 2 (wrong usage) or 5 (no supervisor answers).
 """
 
 import os
@@ -22,7 +25,7 @@ import time
 
 TIMEOUT_S = 2.0
 LOG_LIMIT = 1024 * 1024
-USAGE = "Usage: hookclient.py hook AGENT | emit TYPE [JSON] | beat"
+USAGE = "Usage: hookclient.py hook AGENT | permission AGENT | emit TYPE [JSON] | beat"
 
 
 class ReportError(Exception):
@@ -34,7 +37,14 @@ class ReportError(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    """Report what the arguments say; returns the exit code."""
+    """Report or ask what the arguments say; returns the exit code."""
+    if arguments[:1] == ["permission"]:
+        # A module of its own, whose compiled form is kept: the other ways pay nothing for it.
+        if __name__ == "__main__":  # isolated: nothing but the standard library is found otherwise
+            sys.path.append(__file__.rpartition("/executors/")[0])
+        from executors import permissionclient
+
+        return permissionclient.main(arguments[1:])
     is_hook = arguments[:1] == ["hook"]
     try:
         post(*request(arguments))
@@ -69,6 +79,19 @@ def is_name(text: str) -> bool:
 def post(path: str, body: bytes) -> None:
     """POST JSON; raises ReportError unless the answer is 2xx."""
     address = os.environ.get("QUARTERDECK_SOCKET")
+    try:
+        with sent(path, body) as connection:
+            answer = status_line(connection)
+    except OSError as error:
+        raise ReportError(f"No supervisor answers on {address} ({error}).", 5) from None
+    status = answer.split(" ")[1:2]
+    if not status or not status[0].startswith("2"):
+        raise ReportError(f"The supervisor refused it: {answer or 'it closed the connection'}.", 1)
+
+
+def sent(path: str, body: bytes) -> socket.socket:
+    """Return a connection on which JSON was posted; raises OSError, or ReportError outside of a session."""
+    address = os.environ.get("QUARTERDECK_SOCKET")
     if not address:
         raise ReportError("QUARTERDECK_SOCKET is not set: this runs inside a session of Quarterdeck.", 2)
     head = (
@@ -77,17 +100,15 @@ def post(path: str, body: bytes) -> None:
         f"X-Quarterdeck-Session: {os.environ.get('QUARTERDECK_SESSION', '')}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(TIMEOUT_S)
-            connection.connect(address)
-            connection.sendall(head.encode(errors="replace") + body)
-            answer = status_line(connection)
-    except OSError as error:
-        raise ReportError(f"No supervisor answers on {address} ({error}).", 5) from None
-    status = answer.split(" ")[1:2]
-    if not status or not status[0].startswith("2"):
-        raise ReportError(f"The supervisor refused it: {answer or 'it closed the connection'}.", 1)
+        connection.settimeout(TIMEOUT_S)
+        connection.connect(address)
+        connection.sendall(head.encode(errors="replace") + body)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def status_line(connection: socket.socket) -> str:

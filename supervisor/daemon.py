@@ -38,6 +38,8 @@ from supervisor.api.state import ServerState
 from supervisor.engine.bus import Bus
 from supervisor.engine.engine import Engine
 from supervisor.engine.ledger import Ledger
+from supervisor.engine.policies import Policies
+from supervisor.engine.ports import PolicyPort
 from supervisor.engine.secrets import SecretVault
 from supervisor.engine.services import Services
 from supervisor.engine.tasks import Tasks
@@ -57,8 +59,9 @@ LOCK_TRIES, LOCK_PAUSE_S = 20, 0.01
 class Daemon:
     """One supervisor, from lock to last byte. Use as an asynchronous context."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, policy: PolicyPort | None = None) -> None:
         self._paths = paths
+        self._policy = policy
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -109,19 +112,22 @@ class Daemon:
         self._stack.push_async_callback(tmux.close)
         docker = DockerExecutor(local, config.current(None).settings.docker.host)
         self._stack.push_async_callback(docker.close)
+        ledger = Ledger(store, bus)
+        policies = Policies(ledger, paths)
         services = Services(
-            ledger=Ledger(store, bus),
+            ledger=ledger,
             paths=paths,
             executors={"local": local, "tmux": tmux, "docker": docker},
             workspaces=GitWorkspaces(lambda root: config.current(root).settings.worktrees),
             adapter_for=adapter_for,
             read_screen=lambda profile, title, text: read_screen(profile.screen, title, text),
             config_for=config.current,
+            policy=self._policy or policies,
             secrets=SecretVault(paths.run, os.environ),
             tasks=Tasks(),
             boot_id=boot_id(),
         )
-        return Engine(services, bus, HOOK_COMMAND)
+        return Engine(services, bus, HOOK_COMMAND, policies)
 
     async def _listen(self, store: Store) -> None:
         paths = self._paths

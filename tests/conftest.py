@@ -35,7 +35,9 @@ def _docker() -> bool:
 
 
 def _agent(name: str) -> Callable[[], bool]:
-    return lambda: shutil.which(os.environ.get(f"QUARTERDECK_TEST_{name.upper()}", name)) is not None
+    variable = f"QUARTERDECK_TEST_{name.upper().replace('-', '_')}"
+    program = {"claude-acp": "claude-agent-acp"}.get(name, name)
+    return lambda: shutil.which(os.environ.get(variable, program)) is not None
 
 
 TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
@@ -44,8 +46,14 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
         _docker,
         "no Docker Engine: set QUARTERDECK_TEST_DOCKER_HOST, or run as root with docker.io installed",
     ),
+    "node": (lambda: shutil.which("node") is not None, "Node is not installed (apt install nodejs)"),
     "claude": (_agent("claude"), "claude is not installed: put it on PATH or set QUARTERDECK_TEST_CLAUDE"),
     "codex": (_agent("codex"), "codex is not installed: put it on PATH or set QUARTERDECK_TEST_CODEX"),
+    "claude_acp": (
+        _agent("claude-acp"),
+        "claude-agent-acp is not installed: put it on PATH or set QUARTERDECK_TEST_CLAUDE_ACP",
+    ),
+    "opencode": (_agent("opencode"), "opencode is not installed: put it on PATH or set QUARTERDECK_TEST_OPENCODE"),
 }
 
 

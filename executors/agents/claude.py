@@ -1,32 +1,30 @@
-"""Claude Code: headless over stream-json, or in a terminal with hooks that report."""
+"""Claude Code: headless over stream-json, or in a terminal with hooks that report and ask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from executors.agents import claude_hooks
-from executors.agents.claude_settings import settings_json
-from executors.agents.limits import epoch_ms, reset_time, says_limit_reached
+from executors.agents import claude_hooks, claude_stream
+from executors.agents.claude_arguments import HEADLESS, check_arguments, sources
+from executors.agents.claude_questions import ELICITATION, QUESTION, answered, elicited
+from executors.agents.claude_settings import headless_settings, terminal_settings
 from executors.agents.program import program
-from executors.agents.shapes import Origin, number, prose, word
-from executors.agents.text import read_object, telling_argument
+from executors.agents.shapes import Origin
+from executors.runner.redact import MARK
 from supervisor.engine.ports import Invocation, Line, Turn, Verdict
 from supervisor.model.errors import InvalidInput
 from supervisor.model.events import NewEvent
 
 REFUSAL = "This was not allowed. Do without it, or say what you would need it for."
-
-_HEADLESS = (
-    "-p",
-    "--input-format", "stream-json",
-    "--output-format", "stream-json",
-    "--verbose",
-    "--replay-user-messages",
-    "--permission-prompt-tool", "stdio",
-)  # fmt: skip
+TOO_LARGE = "This was not allowed: its input cannot be shown whole to anybody. Do it in smaller steps."
+NOT_SHOWN = (
+    "This was not allowed: its input holds a secret's value (or the mark that stands for one), which nobody is "
+    "shown. Use the variable that holds it."
+)
+UNCLEAR = "The question was answered, but not in a form that fits it. The answer was: {}"
 
 
 class ClaudeAdapter:
@@ -42,8 +40,9 @@ class ClaudeAdapter:
                 hint="Give --prompt, or use --agent command.",
             )
         profile = turn.profile
+        check_arguments(profile)
         terminal = turn.mode == "dispatch"
-        settings = settings_json(turn.hook_command if terminal else ())
+        settings = terminal_settings(turn.hook_command) if terminal else headless_settings()
         files = {}
         if turn.executor == "docker":  # the session's folder is not in the container
             given = settings
@@ -53,8 +52,9 @@ class ClaudeAdapter:
             given = str(path)
         argv = program(profile, "claude")
         if not terminal:
-            argv += _HEADLESS
-        argv += ["--settings", given]
+            argv += HEADLESS
+        extra, env = sources(turn.cwd, repository=profile.repository_settings)
+        argv += ["--settings", given, *extra]
         if profile.model:
             argv += ["--model", profile.model]
         if turn.resume:
@@ -62,22 +62,14 @@ class ClaudeAdapter:
         argv += profile.arguments
         if terminal:
             argv += ["--", turn.prompt] if turn.prompt else []
-            return Invocation(tuple(argv), files=files)
+            return Invocation(tuple(argv), env=env, files=files)
         if turn.prompt is None:
             raise InvalidInput(f"The agent {profile.name!r} needs a prompt.", hint="Give --prompt or --prompt-file.")
-        return Invocation(tuple(argv), stdin="pipe", first_input=self.message(turn.prompt), files=files)
+        return Invocation(tuple(argv), env=env, stdin="pipe", first_input=self.message(turn.prompt), files=files)
 
     def parse(self, line: Line) -> Sequence[NewEvent]:
         """Return the events of one line of stream-json; what a terminal shows has none."""
-        if line.stream == "tty" or not line.data.strip():
-            return ()
-        origin = Origin(line.time)
-        data = read_object(line.data) if line.stream == "stdout" else None
-        if data is not None:
-            kind = data.get("type")
-            read = _READERS.get(kind, _kept) if isinstance(kind, str) else _kept
-            return read(origin, data) or _kept(origin, data)
-        return (origin.unread(line.data, line.stream),)
+        return claude_stream.events(line)
 
     def hook_events(self, payload: dict[str, object], time: int) -> Sequence[NewEvent]:
         """Return the events that a hook's input means."""
@@ -93,13 +85,21 @@ class ClaudeAdapter:
         return _line({"type": "control_request", "request_id": "interrupt", "request": {"subtype": "interrupt"}})
 
     def answer(self, asked: Mapping[str, Any], verdict: Verdict) -> bytes | None:
-        """Return the control response; None for a question that only its screen or its hook answers."""
+        """Return the control response; None for a question that only its screen or its hook answers.
+
+        Claude takes the first answer to a request and no second one. What runs is ``updatedInput``, which is
+        exactly the input that was asked about: Claude refuses an answer that lacks it, and takes an empty one to
+        mean the call as it holds it, which for an input that was not kept would be something nobody saw.
+        """
         request = asked.get("request_id")
         if not request:
             return None
-        answer: dict[str, Any] = {"behavior": "allow", "updatedInput": asked.get("input") or {}}
-        if not verdict.allow:
-            answer = {"behavior": "deny", "message": verdict.message or REFUSAL, "interrupt": verdict.interrupt}
+        if asked.get("tool") == ELICITATION:
+            answer = _elicitation(asked, verdict)
+        else:
+            answer = _decision(asked, verdict)
+            if answer["behavior"] == "allow":
+                answer.setdefault("updatedInput", asked["input"])
         response = {"subtype": "success", "request_id": request, "response": answer}
         return _line({"type": "control_response", "response": response})
 
@@ -107,201 +107,47 @@ class ClaudeAdapter:
         """Return the question that a PermissionRequest hook means."""
         if payload.get("hook_event_name") != "PermissionRequest":
             return None
-        return Origin(time, "hook").permission_asked(None, payload.get("tool_name"), payload.get("tool_input", {}))
+        return claude_stream.question(
+            Origin(time, "hook"), None, payload.get("tool_name"), payload.get("tool_input", {})
+        )
 
     def permission_answer(self, asked: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
-        """Return what a PermissionRequest hook prints."""
-        decision: dict[str, Any] = {"behavior": "allow"}
-        if not verdict.allow:
-            decision = {"behavior": "deny", "message": verdict.message or REFUSAL, "interrupt": verdict.interrupt}
+        """Return what a PermissionRequest hook prints; without another input Claude runs its own, which was asked."""
+        decision = _decision(asked, verdict)
         return {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}}
+
+
+def _decision(asked: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
+    """Return what Claude is told of a tool call; a question's answers are its changed input."""
+    if not verdict.allow:
+        return _denied(verdict.message or REFUSAL, verdict)
+    given = asked.get("input")
+    if asked.get("too_large") or not isinstance(given, dict):
+        return _denied(TOO_LARGE, verdict)
+    if MARK in msgspec.json.encode(given):
+        return _denied(NOT_SHOWN, verdict)
+    if asked.get("tool") != QUESTION:
+        return {"behavior": "allow"}
+    changed = answered(given, verdict.choice)
+    if changed is None:
+        return _denied(UNCLEAR.format(verdict.choice), verdict)
+    return {"behavior": "allow", "updatedInput": changed}
+
+
+def _denied(message: str, verdict: Verdict) -> dict[str, Any]:
+    return {"behavior": "deny", "message": message, "interrupt": verdict.interrupt}
+
+
+def _elicitation(asked: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
+    """Return the answer to what an MCP server asks for; a choice that does not fill its form declines."""
+    if verdict.interrupt:
+        return {"action": "cancel"}
+    given = asked.get("input")
+    if not verdict.allow or asked.get("too_large") or not isinstance(given, dict):
+        return {"action": "decline"}
+    content = elicited(given, verdict.choice)
+    return {"action": "decline"} if content is None else {"action": "accept", "content": content}
 
 
 def _line(value: dict[str, Any]) -> bytes:
     return msgspec.json.encode(value) + b"\n"
-
-
-Reader = Callable[[Origin, dict[str, Any]], Sequence[NewEvent]]
-
-
-def _kept(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
-    return (origin.unknown(msgspec.json.encode(data).decode()),)
-
-
-def _system(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
-    match data.get("subtype"):
-        case "init":
-            return (origin.agent_session(data.get("session_id"), data.get("model")),)
-        case "api_retry":
-            error = data.get("error") or data.get("error_status")
-            return (origin.retry(data.get("attempt"), data.get("max_retries"), data.get("retry_delay_ms"), str(error)),)
-        case "status":
-            return (origin.progress(word(data.get("status")) or "idle"),)
-        case "thinking_tokens":
-            return (origin.progress("thinking"),)
-    return ()
-
-
-def _rate_limit(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
-    info = data.get("rate_limit_info")
-    if not isinstance(info, dict):
-        return ()
-    resets = info.get("resetsAt")
-    resets_at = epoch_ms(resets) if isinstance(resets, int | float) else None
-    text = word(info.get("rateLimitType")) or ""
-    match info.get("status"):
-        case "rejected":
-            return (origin.usage_limit("rejected", resets_at, text),)
-        case "allowed_warning":
-            return (origin.usage_limit("warning", resets_at, text),)
-        case "allowed":
-            return (origin.progress("within limits", resets_at=resets_at),)
-    return ()
-
-
-def _content(data: dict[str, Any]) -> list[Any]:
-    """Return the content blocks: inside the message, or beside the type in older logs."""
-    message = data.get("message", data.get("content"))
-    content = message.get("content") if isinstance(message, dict) else message
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return content if isinstance(content, list) else []
-
-
-def _assistant(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
-    content = _content(data)
-    if error := word(data.get("error")):
-        return (origin.error(prose(content), error),)
-    return [_block(origin, block) for block in content]
-
-
-def _block(origin: Origin, block: Any) -> NewEvent:
-    if isinstance(block, dict):
-        match block.get("type"):
-            case "text":
-                return origin.message(block.get("text"))
-            case "thinking" | "redacted_thinking":
-                return origin.thinking(block.get("thinking", ""))
-            case "tool_use" | "server_tool_use" | "mcp_tool_use":
-                return _tool_use(origin, block)
-            case str(kind) if kind.endswith("tool_result"):
-                return _tool_result(origin, block)
-    return origin.unknown(msgspec.json.encode(block).decode())
-
-
-def _tool_use(origin: Origin, block: dict[str, Any]) -> NewEvent:
-    """Read a tool call: ``name`` and ``input``, prefixed with ``tool_``, or within ``tool``."""
-    inner = block.get("tool")
-    if isinstance(inner, dict):
-        block = {**block, **inner}
-    name = block.get("name") or block.get("tool_name") or inner
-    given = block.get("input", block.get("tool_input", {}))
-    return origin.tool_use(block.get("id") or block.get("tool_use_id"), name, given)
-
-
-def _tool_result(origin: Origin, block: dict[str, Any]) -> NewEvent:
-    content = block.get("content", block.get("output", ""))
-    is_error = block.get("is_error") is True
-    return origin.tool_result(block.get("tool_use_id") or block.get("id"), content, is_error=is_error)
-
-
-def _user(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
-    content = _content(data)
-    results = [
-        _tool_result(origin, block)
-        for block in content
-        if isinstance(block, dict) and block.get("type") == "tool_result"
-    ]
-    if results or not content:
-        return results
-    text = prose(content)
-    if data.get("isReplay") is True:
-        return (origin.message_delivered(text),)
-    return (origin.progress(text),)
-
-
-def _control_request(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
-    request = data.get("request")
-    if not isinstance(request, dict) or request.get("subtype") != "can_use_tool":
-        return ()
-    return (origin.permission_asked(data.get("request_id"), request.get("tool_name"), request.get("input", {})),)
-
-
-def _control_cancel(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
-    return (origin.permission_withdrawn(data.get("request_id")),)
-
-
-def _control_response(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
-    """Read Claude's answer to an interrupt, or its echo of an answer that it was given."""
-    response = data.get("response")
-    if not isinstance(response, dict):
-        return ()
-    return (origin.progress("answered", request_id=word(response.get("request_id"))),)
-
-
-def _result(origin: Origin, data: dict[str, Any]) -> Sequence[NewEvent]:
-    is_error = data.get("is_error") is True
-    how = word(data.get("terminal_reason")) or word(data.get("stop_reason"))
-    text = prose(data.get("result")) or prose(data.get("errors"))
-    interrupted = how is not None and how.startswith("aborted")
-    if interrupted:
-        text = "The turn was interrupted."
-    costs = (data.get(key) for key in ("total_cost_usd", "total_cost", "cost_usd"))
-    turns = data.get("num_turns")
-    ended = origin.turn_ended(
-        is_error=is_error,
-        subtype=word(data.get("subtype")) or "success",
-        text=text,
-        tokens=_tokens(data),
-        process_cost_usd=next((float(cost) for cost in costs if isinstance(cost, int | float)), None),
-        turns=turns if isinstance(turns, int) else None,
-        severity="warning" if interrupted else None,
-        terminal_reason=how,
-        denials=_denials(data.get("permission_denials")),
-    )
-    if is_error and (data.get("api_error_status") == 429 or says_limit_reached(text)):
-        return (origin.usage_limit("rejected", reset_time(text, origin.time), text), ended)
-    return (ended,)
-
-
-def _denials(denials: object) -> list[dict[str, Any]]:
-    """Return the calls that were not allowed: those that were asked about, and those that a rule denied."""
-    return [
-        {"tool": word(denial.get("tool_name")), "argument": telling_argument(denial.get("tool_input"))}
-        for denial in (denials if isinstance(denials, list) else ())
-        if isinstance(denial, dict)
-    ]
-
-
-def _tokens(data: dict[str, Any]) -> dict[str, int]:
-    """Return the tokens of a turn: ``input`` is everything that was read, ``cached`` the part from a cache.
-
-    After a cut stream ``usage`` is zero and only ``modelUsage`` (of the whole process) is right.
-    """
-    usage = data.get("usage")
-    if isinstance(usage, dict):
-        cached = number(usage.get("cache_read_input_tokens"))
-        read = number(usage.get("input_tokens")) + number(usage.get("cache_creation_input_tokens")) + cached
-        written = number(usage.get("output_tokens"))
-        if read or written:
-            return {"input": read, "output": written, "cached": cached}
-    models = data.get("modelUsage")
-    each = [model for model in models.values() if isinstance(model, dict)] if isinstance(models, dict) else []
-    cached = sum(number(model.get("cacheReadInputTokens")) for model in each)
-    read = sum(number(model.get("inputTokens")) + number(model.get("cacheCreationInputTokens")) for model in each)
-    written = sum(number(model.get("outputTokens")) for model in each)
-    return {"input": read + cached, "output": written, "cached": cached}
-
-
-_READERS: dict[str, Reader] = {
-    "system": _system,
-    "rate_limit_event": _rate_limit,
-    "assistant": _assistant,
-    "user": _user,
-    "control_request": _control_request,
-    "control_cancel_request": _control_cancel,
-    "control_response": _control_response,
-    "result": _result,
-    "tool_use": lambda origin, data: (_tool_use(origin, data),),
-    "tool_result": lambda origin, data: (_tool_result(origin, data),),
-}

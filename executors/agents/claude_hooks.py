@@ -24,9 +24,10 @@ def events(payload: dict[str, object], time: int) -> Sequence[NewEvent]:
             return (origin.tool_use(payload.get("tool_use_id"), tool, given),)
         case "PostToolUse":
             text = _response(payload.get("tool_response"))
-            return (origin.tool_result(payload.get("tool_use_id"), text, is_error=False),)
+            return (origin.tool_result(payload.get("tool_use_id"), text, is_error=False, tool=tool, given=given),)
         case "PostToolUseFailure":
-            return (origin.tool_result(payload.get("tool_use_id"), payload.get("error"), is_error=True),)
+            call, error = payload.get("tool_use_id"), payload.get("error")
+            return (origin.tool_result(call, error, is_error=True, tool=tool, given=given),)
         case "PermissionRequest":
             return (origin.permission_asked(None, tool, given),)
         case "Notification":

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from executors.agents.program import program
+from executors.agents.protocol_events import Emitted, Malformed, read
 from executors.agents.shapes import Origin
-from executors.agents.text import clip, clip_value, read_object, read_text
+from executors.agents.text import clip
 from supervisor.engine.ports import Invocation, Line, Turn, Verdict
 from supervisor.model.errors import InvalidInput
 from supervisor.model.events import EventType, NewEvent, Phase, Severity
@@ -21,7 +21,6 @@ _PHASES: dict[str, Phase] = {
     "message": "tool",
     "error": "tool",
 }
-_TORN = re.compile(rb'\{\s*"(?:type|event)"\s*:')
 _SEVERITIES = ("debug", "info", "warning", "error", "critical")
 
 
@@ -42,13 +41,12 @@ class CommandAdapter:
 
     def parse(self, line: Line) -> Sequence[NewEvent]:
         """Return the event of a JSON line that names its type, else the line as output."""
-        if line.data.startswith(b"{") and line.stream != "stderr":
-            origin = Origin(line.time, "tool")
-            data = read_object(line.data)
-            if data is not None and ("type" in data or "event" in data):
-                return (_emitted(origin, data),)
-            if data is None and _TORN.match(line.data):
-                return (_malformed(origin, read_text(line.data)[0]),)
+        match read(line.data, line.time):
+            case Emitted() as emitted:
+                return (_emitted(Origin(line.time, "tool"), emitted),)
+            case Malformed(text, reason, of):
+                payload = {"line": clip(text), "reason": reason, "of": of}
+                return (Origin(line.time, "tool").event(EventType.MALFORMED_EVENT, "telemetry", payload, "warning"),)
         printed = Origin(line.time).printed(line.data, line.stream)
         if line.stream == "tty" and not printed.payload["text"].strip():
             return ()
@@ -75,16 +73,7 @@ class CommandAdapter:
         return {"allow": verdict.allow, "choice": verdict.choice, "message": verdict.message}
 
 
-def _emitted(origin: Origin, data: dict[str, Any]) -> NewEvent:
-    key = "type" if isinstance(data.get("type"), str) else "event"
-    kind = data.get(key)
-    if not isinstance(kind, str) or not kind or len(kind) > 100 or not kind.isprintable():
-        return _malformed(origin, msgspec.json.encode(data).decode())
-    payload = {name: value for name, value in data.items() if name != key}
-    said = payload.get("severity")
+def _emitted(origin: Origin, emitted: Emitted) -> NewEvent:
+    said = emitted.payload.get("severity")
     severity: Severity = said if said in _SEVERITIES else "info"
-    return origin.event(kind, _PHASES.get(kind, "telemetry"), clip_value(payload), severity)
-
-
-def _malformed(origin: Origin, line: str) -> NewEvent:
-    return origin.event(EventType.MALFORMED_EVENT, "telemetry", {"line": clip(line)}, "warning")
+    return origin.event(emitted.kind, _PHASES.get(emitted.kind, "telemetry"), emitted.payload, severity)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from config.profiles import AgentProfile
 from executors.agents.claude import ClaudeAdapter
-from executors.agents.codex import CodexAdapter
 from executors.agents.command import CommandAdapter
+from executors.agents.peer import PeerAdapter
 from supervisor.engine.ports import AgentAdapter
 
 _ADAPTERS: dict[str, AgentAdapter] = {
-    adapter.name: adapter for adapter in (ClaudeAdapter(), CodexAdapter(), CommandAdapter())
+    adapter.name: adapter for adapter in (ClaudeAdapter(), CommandAdapter(), PeerAdapter("codex"), PeerAdapter("acp"))
 }
 
 

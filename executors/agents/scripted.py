@@ -2,7 +2,7 @@
 
 Standard library only, run by its path. It stands in for an agent in demonstrations and tests::
 
-    scripted.py [--shape claude|codex|plain] [--script FILE] [-p] [--resume ID] [PROMPT]
+    scripted.py [--shape claude|plain] [--script FILE] [-p] [--resume ID] [PROMPT]
 
 The script is the file's, or else the prompt itself when that is a JSON list of steps; words are answered
 with words. Other arguments of the real agents are ignored. With ``-p`` the claude shape speaks stream-json
@@ -15,6 +15,7 @@ on stdin and stdout; without, it prints for people, reads messages from the term
 ``edit``            ``{"path", "old", "new"}``: really edits
 ``run``             a shell command: really runs
 ``ask``             one of the three above, done only when it is allowed
+``question``        ``{"text", "options"}``: asks a person, and says what was chosen
 ``retry``           ``{"attempt", "max", "delay_ms", "error"}``
 ``limit``           ``{"status": "allowed_warning" or "rejected", "resets_in": s}``; rejected ends the turn
 ``fail``            text; ends the turn with an error
@@ -24,7 +25,7 @@ on stdin and stdout; without, it prints for people, reads messages from the term
 ``exit``            a code; ends the program at once, without an end of the turn
 =================== ====================================================================================
 
-The same script in the same folder prints the same, except for the time of a limit's end.
+The same script in the same folder prints the same, except for the time of a limit's end and the ids of questions.
 """
 
 from __future__ import annotations
@@ -38,7 +39,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from executors.agents.script.claude import Claude
-from executors.agents.script.codex import Codex
 from executors.agents.script.inbox import Inbox, Interrupted
 from executors.agents.script.player import Player
 from executors.agents.script.terminal import Terminal
@@ -56,19 +56,16 @@ def steps_of(text: str) -> list[Step]:
 def main() -> int:
     """Play the turns that the arguments and stdin ask for; returns the exit code."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--shape", choices=("claude", "codex", "plain"), default="claude")
+    parser.add_argument("--shape", choices=("claude", "plain"), default="claude")
     parser.add_argument("--script", type=Path)
     parser.add_argument("-p", dest="headless", action="store_true")
     parser.add_argument("--resume")
     parser.add_argument("--settings")
     given, others = parser.parse_known_args()
-    words = others[others.index("--") + 1 :] if "--" in others else []  # codex: the session, then the prompt
+    words = others[others.index("--") + 1 :] if "--" in others else []
     prompt = words[-1] if words else None
-    resumed = given.resume or (words[0] if len(words) > 1 else None)
     script = given.script.read_text() if given.script else None
-    session = resumed or str(uuid.uuid5(uuid.NAMESPACE_URL, f"{Path.cwd()}\n{script or prompt}"))
-    if given.shape == "codex":
-        return Player(Codex(session, None)).turn(prompt or "", steps_of(script or prompt or ""))
+    session = given.resume or str(uuid.uuid5(uuid.NAMESPACE_URL, f"{Path.cwd()}\n{script or prompt}"))
     if given.shape == "plain":
         return Player(Plain(session, None)).turn(prompt or "", steps_of(script or prompt or ""))
     inbox = Inbox(stream_json=given.headless)

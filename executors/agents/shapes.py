@@ -47,9 +47,13 @@ class Origin:
             payload["argument"] = telling_argument(argument)
         return self.event(EventType.TOOL_USE, "tool", payload)
 
-    def tool_result(self, call: object, text: object, *, is_error: bool) -> NewEvent:
-        """A tool finished, or was not allowed to run."""
+    def tool_result(
+        self, call: object, text: object, *, is_error: bool, tool: object = None, given: object = None
+    ) -> NewEvent:
+        """A tool finished, or was not allowed to run; ``tool`` and what it was given where that is told again."""
         payload = {"id": word(call), "is_error": is_error, "text": prose(text)}
+        if tool is not None:
+            payload |= {"tool": word(tool), "input": clip_value(given)}
         return self.event(EventType.TOOL_RESULT, "tool", payload, "warning" if is_error else "info")
 
     def printed(self, data: bytes, stream: str) -> NewEvent:

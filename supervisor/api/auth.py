@@ -20,8 +20,12 @@ from supervisor.store import tokens
 from supervisor.store.database import Store
 
 Role = Literal["viewer", "operator", "approver", "agent"]
+Right = Literal["read", "operate", "report", "decide"]
 
-_MAY: dict[Role, frozenset[str]] = {
+OWNER = "person"
+"""The actor that holds the owner's token: the person at the terminal."""
+
+_MAY: dict[Role, frozenset[Right]] = {
     "viewer": frozenset({"read"}),
     "operator": frozenset({"read", "operate", "report"}),
     "approver": frozenset({"read", "operate", "report", "decide"}),
@@ -36,6 +40,10 @@ class Principal:
     role: Role
     actor: str
     session: str | None = None
+
+    def can(self, right: Right) -> bool:
+        """Whether the role carries a right."""
+        return right in _MAY[self.role]
 
 
 def owner_token(path: Path) -> str:
@@ -64,20 +72,20 @@ class Gate:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() == "bearer" and token:
             if secrets.compare_digest(token.encode(), self._owner):
-                return Principal("approver", "person")
+                return Principal("approver", OWNER)
             found = await self._store.read(tokens.get, token)
             if found is not None:
                 return Principal(found.role, f"session {found.session}" if found.session else found.role, found.session)
         raise Forbidden("No valid token came with the request.", hint="Send `Authorization: Bearer TOKEN`.")
 
 
-def may(right: Literal["read", "operate", "report", "decide"]) -> Callable[[Request], Awaitable[Principal]]:
+def may(right: Right) -> Callable[[Request], Awaitable[Principal]]:
     """Return a dependency that lets through those who have a right."""
 
     async def check(request: Request) -> Principal:
         gate: Gate = request.app.state.gate
         principal = await gate.principal(request.headers.get("authorization", ""))
-        if right not in _MAY[principal.role]:
+        if not principal.can(right):
             raise Forbidden(f"A token of the role {principal.role} may not {right}.")
         return principal
 

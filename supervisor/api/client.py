@@ -6,6 +6,7 @@ Errors of the supervisor come back as the classes of `supervisor.model.errors`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,10 @@ TIMEOUT_S = 60.0
 """How long an answer may take, and how long a supervisor that went away is waited for."""
 
 RECONNECT_S = 0.2
+RECONNECT_MAX_S = 2.0
+
+WAIT_S = 25.0
+"""How long one request waits for a decision, before it is made again with the same key."""
 
 Json = dict[str, Any]
 
@@ -42,7 +47,7 @@ async def _leave_it() -> None:
 
 
 class Client:
-    """Speaks to the supervisor on ``socket`` with the token in ``token_file``.
+    """Speaks to the supervisor on ``socket`` with the token in ``token_file``, or with ``token`` itself.
 
     ``revive`` is called while a supervisor that is waited for does not answer; it may start another one.
     """
@@ -50,16 +55,16 @@ class Client:
     def __init__(
         self,
         socket: Path,
-        token_file: Path,
+        token_file: Path | None = None,
         *,
+        token: str = "",
         timeout_s: float = READ_TIMEOUT_S,
         revive: Callable[[], Awaitable[None]] = _leave_it,
     ) -> None:
         self._revive = revive
-        try:
-            token = token_file.read_text().strip()
-        except FileNotFoundError:
-            token = ""
+        if token_file is not None:
+            with contextlib.suppress(FileNotFoundError):
+                token = token_file.read_text().strip()
         self._http = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             base_url="http://quarterdeck",
@@ -98,6 +103,35 @@ class Client:
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, timeout_s: float | None = None) -> Json:
         """Return the answer to a POST."""
         return await self._call("POST", path, json=dict(body or {}), timeout=timeout_s or TIMEOUT_S)
+
+    async def post_until_decided(
+        self, path: str, body: Mapping[str, Any], is_pending: Callable[[Json], bool], *, away: Callable[[], None]
+    ) -> Json:
+        """Return the answer to a request that waits for a person, across restarts of the supervisor.
+
+        It is made again as it was, with its key, as long as ``is_pending`` says so of the answer. Once the supervisor
+        has taken it, one that is ``away`` (called once each time) is waited for without end; before, for TIMEOUT_S.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, taken, failures = loop.time() + TIMEOUT_S, False, 0
+        while True:
+            try:
+                answer = await self.post(path, {**body, "wait_s": WAIT_S}, timeout_s=WAIT_S + READ_TIMEOUT_S)
+            except QuarterdeckError as error:
+                # Refused, or not understood, it stays. One that stops may fail before it is gone.
+                gone = isinstance(error, SupervisorUnreachable)
+                passing = gone or error.exit_code == QuarterdeckError.exit_code
+                if not passing or (loop.time() > deadline and not (taken and gone)):
+                    raise
+                if not failures:
+                    away()
+                await self._revive()
+                await asyncio.sleep(min(RECONNECT_MAX_S, RECONNECT_S * 2**failures))
+                failures = min(failures + 1, 10)
+                continue
+            if not is_pending(answer):
+                return answer
+            deadline, taken, failures = loop.time() + TIMEOUT_S, True, 0
 
     async def delete(self, path: str) -> Json:
         """Return the answer to a DELETE."""
@@ -140,19 +174,29 @@ class Client:
             raise _unreachable() from error
         raise _unreachable()
 
-    async def wait_until_ended(self, session: str) -> Json:
-        """Return a session once it has ended, across restarts of the supervisor."""
+    async def wait_until_ended(self, session: str, *, or_asks: bool = False) -> Json:
+        """Return a session once it has ended, across restarts of the supervisor.
+
+        With ``or_asks`` also one whose tool has exited to ask, and will not go on before that is decided.
+        """
+        until = (*ENDED, "waiting") if or_asks else ENDED
         while True:
             last = await self.last_seq()
             found: Json = (await self.get_patiently(at("session", session)))["session"]
-            if found["status"] in ENDED:
+            if found["status"] in ENDED or (or_asks and await self._exited_to_ask(found)):
                 return found
             try:
                 async for event in self.follow(last, session=found["id"]):
-                    if event["type"] == "status_changed" and event["payload"]["to"] in ENDED:
+                    if event["type"] == "status_changed" and event["payload"]["to"] in until:
                         break
             except SupervisorUnreachable:
                 await self.pause()
+
+    async def _exited_to_ask(self, session: Json) -> bool:
+        if session["status"] != "waiting":
+            return False
+        made = (await self.get_patiently(at("session", session["id"], "attempts")))["attempts"]
+        return bool(made) and made[-1]["status"] == "waiting_approval"
 
     async def last_seq(self) -> int:
         """Return the number of the newest event, 0 before the first."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from supervisor.api.auth import Gate
-from supervisor.api.handlers import projects, records, sessions, supervisor
+from supervisor.api.handlers import approvals, policy, projects, records, sessions, supervisor
 from supervisor.api.state import ServerState
 from supervisor.model.errors import InvalidInput, NotFound, QuarterdeckError
 
@@ -27,13 +28,15 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.server = state
     app.state.gate = gate
-    for module in (supervisor, sessions, records, projects):
+    for module in (supervisor, sessions, approvals, policy, records, projects):
         app.include_router(module.router)
+    app.include_router(sessions.own)
     app.add_exception_handler(QuarterdeckError, _refuse)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unroutable)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(_Bounded)
+    app.add_middleware(_Timed)
     return app
 
 
@@ -77,6 +80,24 @@ async def _failed(request: Request, error: Exception) -> Response:
         "Something went wrong inside the supervisor.", hint="Its log says more: `quarterdeck status` names the folder."
     )
     return await _refuse(request, problem)
+
+
+class _Timed:
+    """Says with each answer how many milliseconds it took here, by the standard header Server-Timing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+
+        async def timed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                took = f"app;dur={(time.perf_counter() - began) * 1000:.2f}"
+                message["headers"] = [*message["headers"], (b"server-timing", took.encode())]
+            await send(message)
+
+        await self._app(scope, receive, timed)
 
 
 class _Bounded:

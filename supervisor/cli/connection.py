@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
@@ -29,6 +30,8 @@ CONNECT_TIMEOUT_S = 1.0
 
 SESSION_VARIABLES = frozenset({"QUARTERDECK_SESSION", "QUARTERDECK_TOKEN", "QUARTERDECK_SOCKET"})
 """What belongs to the session that a command was typed in, and must not reach another one."""
+
+SUPERVISOR_AWAY = "quarterdeck: the supervisor does not answer; waiting for it."
 
 no_start_option = click.option("--no-start", is_flag=True, help="Fail instead of starting a supervisor.")
 
@@ -64,6 +67,18 @@ def connected(use: Callable[[Client], Awaitable[T]], *, no_start: bool = False) 
             return await use(client)
 
     return asyncio.run(session())
+
+
+def own_session() -> Client | None:
+    """Return a client that speaks for the session in whose environment this runs; None outside of one."""
+    address, token = os.environ.get("QUARTERDECK_SOCKET"), os.environ.get("QUARTERDECK_TOKEN")
+    return Client(Path(address), token=token) if address and token else None
+
+
+def refuse_in_session(what: str) -> None:
+    """Refuse what only a person does, in a session's own environment."""
+    if os.environ.get("QUARTERDECK_TOKEN"):
+        raise Refused(f"A session cannot {what}.", hint="A person does that, in a terminal of their own.")
 
 
 def is_running(paths: Paths) -> bool:

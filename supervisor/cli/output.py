@@ -28,6 +28,12 @@ GLYPHS = {
     "failed": ("✕", "red"),
     "cancelled": ("✕", "white"),
     "archived": ("○", "white"),
+    "pending": ("◐", "yellow"),
+    "approved": ("✓", "green"),
+    "consumed": ("✓", "green"),
+    "rejected": ("✕", "red"),
+    "expired": ("✕", "white"),
+    "superseded": ("✕", "white"),
 }
 """A glyph per status, readable without its colour."""
 
@@ -37,6 +43,9 @@ _CONTROL = re.compile(
     r"|[\u202a-\u202e\u2066-\u2069\u200e\u200f]",
     re.DOTALL,
 )
+
+
+RISKS = {"low": "green", "medium": "yellow", "high": "red"}
 
 
 def json_option(function: Callable[P, T]) -> Callable[P, T]:
@@ -53,6 +62,28 @@ def print_json(document: object) -> None:
 def clean(text: object) -> str:
     """Return text without anything that a terminal would act on."""
     return _CONTROL.sub("", str(text))
+
+
+def exact(text: object) -> str:
+    """Return text with everything that cannot be seen written out, so that nothing hides; newlines and tabs stay."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else ascii(letter)[1:-1] for letter in str(text))
+
+
+def one_line(text: object) -> str:
+    """Return text as a single line, runs of blanks as one."""
+    return " ".join(clean(text).split())
+
+
+def until(moment: str | None) -> str:
+    """Return how long it is to an RFC 3339 time: 5s, 3m, 2h, 4d; ``-`` for None."""
+    if moment is None:
+        return "-"
+    return _span((datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds())
+
+
+def mark_risk(risk: str) -> str:
+    """Return a risk, coloured."""
+    return click.style(risk, fg=RISKS.get(risk), bold=risk == "high")
 
 
 def mark(status: str) -> str:
@@ -94,7 +125,11 @@ def age(moment: str | None) -> str:
     """Return how long ago an RFC 3339 time was: 5s, 3m, 2h, 4d."""
     if moment is None:
         return "-"
-    seconds = max(0, int((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()))
+    return _span((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
+
+
+def _span(length_s: float) -> str:
+    seconds = max(0, int(length_s))
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
         if seconds >= size:
             return f"{seconds // size}{unit}"

@@ -32,7 +32,7 @@ WAITS_FOR_APPROVAL = 90
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher ones leave the queue first.")
 @click.option("--budget-usd", type=DOLLARS, help="Cost limit in US dollars.")
 @click.option("--timeout", "timeout_s", type=SECONDS, help="Seconds that it may run.")
-@click.option("--wait", is_flag=True, help="Wait until it has ended.")
+@click.option("--wait", is_flag=True, help="Wait until it has ended, or has exited to ask (exit code 90).")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @json_option
 @with_client
@@ -63,11 +63,13 @@ async def run_command(
     _check_text(body)
     session = (await client.post("/sessions", body))["session"]
     if wait:
-        session = await client.wait_until_ended(session["id"])
+        session = await client.wait_until_ended(session["id"], or_asks=True)
     if as_json:
         print_json({"session": session})
     elif wait:
         click.echo(f"{session['name']}  {mark(session['status'])}  {clean(session['status_reason']['text'])}")
+        if session["status"] == "waiting":
+            click.echo("It has exited to ask, and goes on when that is decided: quarterdeck approvals")
         click.echo(
             click.style(f"branch {session['branch']}; log: quarterdeck sessions logs {session['name']}", dim=True)
         )
@@ -77,7 +79,7 @@ async def run_command(
         click.echo(click.style(f"quarterdeck {then} {session['name']}", dim=True))
     if not wait or session["status"] == "completed":
         return 0
-    return WAITS_FOR_APPROVAL if session["exit_code"] == WAITS_FOR_APPROVAL else 1
+    return WAITS_FOR_APPROVAL if session["status"] == "waiting" else 1
 
 
 # What belongs to the caller's own terminal or session, and must not reach another one.

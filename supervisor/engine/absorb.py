@@ -1,7 +1,7 @@
 """Stores what was observed of a session, with everything that follows from it, in one transaction.
 
-Stream, hooks and tools all come through here, so a reaction (an answer that refuses a
-permission, a paused queue, a delivered message) exists exactly when its event exists.
+Stream, hooks and tools all come through here, so a reaction (a stored question, an answer that policy gives, a paused
+queue, a delivered message) exists exactly when its event exists.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from supervisor.engine import reruns
+from supervisor.engine.desk import Desk, close
 from supervisor.engine.figures import fold
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import AgentAdapter, Verdict
+from supervisor.engine.ports import AgentAdapter
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.events import Event, EventType, NewEvent
-from supervisor.store import attempts, outbox, pauses
+from supervisor.model.statuses import ApprovalStatus, SessionStatus
+from supervisor.store import approvals, attempts, outbox, pauses
+
+_MOVED_ON = frozenset({EventType.TOOL_RESULT, EventType.TURN_ENDED, EventType.IDLE})
 
 
 def absorb(
@@ -22,6 +27,7 @@ def absorb(
     session: Session,
     attempt: Attempt | None,
     adapter: AgentAdapter,
+    desk: Desk,
     events: Sequence[NewEvent],
     *,
     positions: Sequence[tuple[int, int]] | None = None,
@@ -34,10 +40,19 @@ def absorb(
     attempt_id = attempt.id if attempt else None
     stored = transaction.record(events, session, attempt_id, positions=positions)
     after = session
-    for new, event in zip(events, stored, strict=True):
+    for new in events:
+        was_waiting = after.status is SessionStatus.WAITING
         after = fold(after, (new,))
+        if was_waiting and after.status is SessionStatus.RUNNING:
+            after = _still_waiting(transaction, session, after, new)
         if new.type == EventType.PERMISSION_ASKED and attempt is not None:
-            after = _refuse(transaction, after, attempt, adapter, event, new)
+            after = desk.asked(transaction, after, attempt, adapter, new)
+        elif new.type == EventType.PERMISSION_WITHDRAWN:
+            after = desk.withdrawn(transaction, after, str(new.payload.get("request_id")))
+        elif new.type == EventType.APPROVAL_NEEDED and attempt is not None:
+            reruns.needed(transaction, desk, after, attempt, new)
+        elif new.type == EventType.MALFORMED_EVENT and new.payload.get("of") == EventType.APPROVAL_NEEDED:
+            reruns.void(transaction, after)
         elif new.type == EventType.USAGE_LIMIT and new.payload.get("status") == "rejected":
             _limit(transaction, after, new)
         elif new.type == EventType.MESSAGE_DELIVERED and attempt_id is not None:
@@ -48,46 +63,27 @@ def absorb(
         after = replace(after, last_output_at=heard_at)
         if attempt is not None:
             attempts.heard(transaction.conn, attempt.id, heard_at)
-    _keep(transaction, session, after)
-    return after, stored
+    return transaction.keep(session, after), stored
 
 
 def observe(transaction: Transaction, session: Session, event: NewEvent, attempt_id: str) -> None:
     """Store one event that the supervisor has seen itself, and what it means for the session."""
     transaction.record([event], session, attempt_id)
-    _keep(transaction, session, fold(session, (event,)))
+    transaction.keep(session, fold(session, (event,)))
 
 
-def _keep(transaction: Transaction, before: Session, after: Session) -> None:
-    if after != before:
-        transaction.save(after)
-    if after.status is not before.status:
-        transaction.status_changed(before, after)
+def _still_waiting(transaction: Transaction, before: Session, after: Session, new: NewEvent) -> Session:
+    """Keep a session waiting that does something else beside its question; a terminal asks one thing at a time.
 
-
-def _refuse(
-    transaction: Transaction,
-    session: Session,
-    attempt: Attempt,
-    adapter: AgentAdapter,
-    event: Event,
-    new: NewEvent,
-) -> Session:
-    """Answer a question that nobody can decide: no. A terminal keeps its own dialog."""
-    answer = adapter.answer(new.payload, Verdict(allow=False)) if session.mode == "autonomous" else None
-    if answer is None:
-        return session
-    request = str(new.payload.get("request_id"))
-    outbox.add_reply(transaction.conn, session.id, attempt.id, request, answer)
-    refused = NewEvent(
-        EventType.PERMISSION_REFUSED,
-        "policy",
-        transaction.now,
-        "warning",
-        payload={**new.payload, "text": "Refused: no decision can be asked for."},
-    )
-    transaction.record([refused], session, attempt.id)
-    return fold(session, [refused])
+    There a result, or the end of a turn, means that its dialog was answered.
+    """
+    if after.mode == "dispatch" and new.type in _MOVED_ON:
+        for approval in approvals.open_of_session(transaction.conn, after.id):
+            if approval.channel == "wait" and approval.status is ApprovalStatus.PENDING and approval.attempt:
+                close(transaction, approval, ApprovalStatus.CANCELLED, "It was answered in the terminal.")
+    if not approvals.has_pending(transaction.conn, after.id):
+        return after
+    return replace(after, status=before.status, reason=before.reason, activity=before.activity)
 
 
 def _limit(transaction: Transaction, session: Session, new: NewEvent) -> None:

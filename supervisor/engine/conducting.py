@@ -6,6 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+from supervisor.engine.deciding import end_session
 from supervisor.engine.delivery import Delivery
 from supervisor.engine.failpoints import hit
 from supervisor.engine.keeping import Keeper
@@ -132,6 +133,7 @@ class Conductor:
                 end = AttemptStatus.CANCELLED if cancelled else AttemptStatus.FAILED
                 transaction.move_attempt(attempt, end, ended_at=transaction.now, reason=text, last_error=text)
             tokens.revoke_session(transaction.conn, session.id)
+            end_session(transaction, session.id)
             if cancelled:
                 return transaction.move(
                     current, SessionStatus.CANCELLED, "person", "It was cancelled.", ended_at=transaction.now
@@ -151,7 +153,7 @@ class Conductor:
     def ended(self, session: Session) -> None:
         """Note that a session needs its place no longer."""
         self.scheduler.kick()
-        if session.status is not SessionStatus.PAUSED:
+        if session.status in SESSION_ENDED:
             self._services.secrets.forget(session.id)
         try:
             write_metadata(session)
@@ -218,7 +220,7 @@ def _under_way(transaction: Transaction) -> tuple[list[tuple[Session, Attempt]],
     live = [
         (transaction.session(attempt.session), attempt)
         for attempt in attempts.live(transaction.conn)
-        if attempt.session is not None
+        if attempt.session is not None and attempt.status is not AttemptStatus.WAITING_APPROVAL
     ]
     busy = {session.id for session, _ in live}
     preparing = sessions.find(transaction.conn, statuses={SessionStatus.PREPARING})

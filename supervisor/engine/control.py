@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.engine.conducting import Conductor
+from supervisor.engine.deciding import end_session
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.metadata import write_metadata, write_summary
 from supervisor.engine.outcome import over_budget
@@ -20,8 +21,8 @@ from supervisor.engine.secrets import refuse_secrets
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Session, Work
 from supervisor.model.errors import QuarterdeckError, Refused
-from supervisor.model.statuses import ATTEMPT_ENDED, SESSION_ENDED, SessionStatus
-from supervisor.store import attempts, outbox, projects, sessions
+from supervisor.model.statuses import NO_PROCESS, SESSION_ENDED, AttemptStatus, SessionStatus
+from supervisor.store import approvals, attempts, outbox, projects, sessions
 
 S = SessionStatus
 
@@ -44,6 +45,8 @@ class Control:
             attempt = _live(transaction, session)
             if session.status is S.PREPARING:
                 raise Refused(f"{session.name} is being prepared.", hint="Pause it when it runs, or cancel it.")
+            if session.status is S.WAITING and attempt is None:
+                raise Refused(f"{session.name} has exited to ask.", hint="Answer it, or cancel it.")
             moved = transaction.move(session, S.PAUSED, "person", "It was paused.")
             transaction.audit(actor, "session.pause", session.id)
             return moved, attempt
@@ -71,7 +74,8 @@ class Control:
             attempt = _live(transaction, session)
             transaction.audit(actor, "session.resume", session.id)
             if attempt is not None:
-                asks = session.mode == "dispatch" and session.activity.state == "asking"
+                on_screen = session.mode == "dispatch" and session.activity.state == "asking"
+                asks = on_screen or approvals.has_pending(transaction.conn, session.id)
                 return transaction.move(session, S.WAITING if asks else S.RUNNING, "person", "It was resumed."), attempt
             return transaction.move(session, S.QUEUED, "person", "It was resumed.", resume_at=None), None
 
@@ -97,6 +101,10 @@ class Control:
             if attempt is not None:
                 attempts.update(transaction.conn, replace(attempt, intent="cancel"))
                 return session, attempt
+            end_session(transaction, session.id)
+            exited = attempts.latest(transaction.conn, session.id)
+            if exited is not None and exited.status is AttemptStatus.WAITING_APPROVAL:
+                transaction.move_attempt(exited, AttemptStatus.CANCELLED, reason="It was cancelled.")
             moved = transaction.move(session, S.CANCELLED, "person", "It was cancelled.", ended_at=transaction.now)
             return moved, None
 
@@ -126,7 +134,7 @@ class Control:
                 # Text that is typed into an open dialog could answer it.
                 raise Refused(
                     f"{session.name} asks a question, and a message could answer it by accident.",
-                    hint=f"Answer it first: quarterdeck attach {session.name}.",
+                    hint=f"Answer it first: `quarterdeck approvals`, or quarterdeck attach {session.name}.",
                 )
             if session.mode == "autonomous" and (adapter.message(text) is None or attempt.input_closed_at):
                 raise Refused(
@@ -249,7 +257,7 @@ def _repause(transaction: Transaction, session_id: str) -> None:
 
 def _live(transaction: Transaction, session: Session) -> Attempt | None:
     attempt = attempts.latest(transaction.conn, session.id)
-    return attempt if attempt is not None and attempt.status not in ATTEMPT_ENDED else None
+    return attempt if attempt is not None and attempt.status not in NO_PROCESS else None
 
 
 def _unfinished(transaction: Transaction) -> list[str]:

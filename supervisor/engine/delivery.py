@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from supervisor.engine.deciding import consume
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.ports import AgentAdapter
@@ -18,8 +19,8 @@ from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.events import EventType
-from supervisor.model.statuses import ATTEMPT_ENDED
-from supervisor.store import attempts, outbox
+from supervisor.model.statuses import NO_PROCESS, ApprovalStatus
+from supervisor.store import approvals, attempts, outbox
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Delivery:
         def look(transaction: Transaction) -> tuple[Session, Attempt | None, list[outbox.Entry]]:
             session = transaction.session(session_id)
             attempt = attempts.latest(transaction.conn, session_id)
-            if attempt is None or attempt.status in ATTEMPT_ENDED:
+            if attempt is None or attempt.status in NO_PROCESS:
                 return session, None, []
             return session, attempt, outbox.pending(transaction.conn, session_id)
 
@@ -93,7 +94,14 @@ class Delivery:
             await self.services.ledger.commit(lambda t: outbox.delivered(t.conn, attempt.id, item.body.decode()))
 
     async def _mark_sent(self, item: outbox.Entry, attempt: Attempt) -> None:
-        await self.services.ledger.commit(lambda t: outbox.sent(t.conn, item.id, attempt.id, t.now))
+        def store(transaction: Transaction) -> None:
+            outbox.sent(transaction.conn, item.id, attempt.id, transaction.now)
+            if item.kind == "reply" and item.request_id is not None:
+                approval = approvals.by_key(transaction.conn, item.session, item.request_id)
+                if approval is not None and approval.status is ApprovalStatus.APPROVED:
+                    consume(transaction, approval, f"attempt {attempt.number} of {item.session}")
+
+        await self.services.ledger.commit(store)
 
     def _failed(
         self, transaction: Transaction, session: Session, attempt: Attempt, item: outbox.Entry, problem: str

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+from supervisor.engine.broker import Broker
 from supervisor.engine.bus import Bus
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
+from supervisor.engine.policies import Policies
+from supervisor.engine.reactions import Reactions
 from supervisor.engine.reports import Reports
 from supervisor.engine.scheduling import disk_problem
 from supervisor.engine.services import Services
+from supervisor.engine.suggesting import Suggesting
 from supervisor.model.entities import Session
 from supervisor.model.statuses import SessionStatus
 
@@ -18,7 +22,7 @@ from supervisor.model.statuses import SessionStatus
 class Engine:
     """What handlers and the daemon talk to."""
 
-    def __init__(self, services: Services, bus: Bus, hook_command: tuple[str, ...]) -> None:
+    def __init__(self, services: Services, bus: Bus, hook_command: tuple[str, ...], policies: Policies) -> None:
         self.services = services
         self.bus = bus
         self.store = services.ledger.store
@@ -26,11 +30,20 @@ class Engine:
         self.intake = Intake(services)
         self.control = Control(services, self.conductor)
         self.reports = Reports(services, self.conductor)
+        self.policies = policies
+        self.suggesting = Suggesting(self.store, policies)
+        self.broker = Broker(services, services.desk, self.conductor.adapter_of)
+        self._reactions = Reactions(services, bus, self.conductor, self.broker)
 
     async def start(self) -> int:
         """Make good what a crash left, then serve the queue; returns how many attempts were adopted."""
+        await self.policies.start()
+        # What expired while no supervisor ran counts as expired before anything goes on.
+        await self.broker.expire()
+        self.services.tasks.start("reactions", self._reactions.run())
         adopted = await self.conductor.recover()
         self.services.tasks.start("scheduler", self.conductor.scheduler.run())
+        self.services.tasks.start("approvals", self.broker.run())
         self.services.tasks.start("watchdog", self.conductor.watchdog.run())
         return adopted
 

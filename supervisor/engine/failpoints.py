@@ -30,6 +30,12 @@ FAILPOINTS: Final = (
     "finish.after_commit",
     "message.before_write",
     "message.after_write",
+    "approval.before_store",
+    "approval.before_decide",
+    "approval.after_decide",
+    "approval.before_consume",
+    "approval.after_consume",
+    "approval.expired",
     "recovery.begin",
     "recovery.adopted",
 )

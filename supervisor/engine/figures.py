@@ -139,13 +139,16 @@ def _idle(session: Session, event: NewEvent) -> Session:
 
 
 def _asked(session: Session, event: NewEvent) -> Session:
+    """Show a question that a terminal asks on its screen; of others the desk says whether a person must answer."""
+    if session.mode != "dispatch":
+        return session
     activity = Activity("asking", _text(event, "tool"), _text(event, "argument"), event.time)
     text = f"It asks for permission: {activity.tool or 'a tool'} {activity.argument or ''}".strip()
     return _waiting(_with(session, activity=activity), event, text)
 
 
 def _waiting(session: Session, event: NewEvent, text: str) -> Session:
-    """Only a terminal keeps a question open for a person; elsewhere it is refused at once."""
+    """Only a terminal keeps a question open on its own screen."""
     if session.mode != "dispatch" or session.status is not SessionStatus.RUNNING:
         return session
     return _with(session, status=SessionStatus.WAITING, reason=Reason(event.source, text, event.time))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from supervisor.engine.ledger import Transaction
 from supervisor.engine.scheduling import admit, disk_problem
 from supervisor.engine.secrets import refuse_secrets
 from supervisor.engine.services import Services
+from supervisor.model.acts import Act
 from supervisor.model.entities import ExecutorName, Mode, Project, Reason, Session, Work
 from supervisor.model.errors import InvalidInput, Refused, Unavailable
 from supervisor.model.events import EventType
@@ -94,6 +96,7 @@ class Intake:
         await self.services.executors[executor].check(image)
         if image is None:
             _check_program(request, profile)
+        await self._refuse_denied(request, profile, executor, mode, project)
         if problem := disk_problem(self.services, loaded.settings):
             raise Unavailable(problem, hint="Free some space, or lower storage.free_disk_floor_mb.")
         session = self._session(request, project, profile, executor, mode, image)
@@ -138,6 +141,32 @@ class Intake:
             raise
         hit("session.stored")
         return stored
+
+    async def _refuse_denied(
+        self, request: RunRequest, profile: AgentProfile, executor: ExecutorName, mode: Mode, project: Project
+    ) -> None:
+        """Refuse a command that a rule denies. What a person types is their decision otherwise: nobody is asked."""
+        argv = (*profile.command, *profile.arguments, *request.argv)
+        if profile.adapter != COMMAND_AGENT or not argv:
+            return
+        folder = "/workspace" if executor == "docker" else project.root
+        act = Act(
+            kind="execute",
+            tool=COMMAND_AGENT,
+            cwd=folder,
+            worktree=folder,
+            agent=profile.name,
+            mode=mode,
+            project=project.id,
+            command=argv,
+        )
+        judgement = await asyncio.to_thread(self.services.policy.judge, act, Path(project.root))
+        if judgement.effect == "deny":
+            raise Refused(
+                f"Policy does not allow this ({judgement.rule}): {judgement.reason}",
+                hint="`quarterdeck policy test` shows how a command is judged.",
+                code="denied",
+            )
 
     def _session(
         self,

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from config.profiles import Timeouts
+from supervisor.engine import deciding, reruns
 from supervisor.engine.delivery import Delivery
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.outcome import Outcome, outcome, over_budget
+from supervisor.engine.outcome import WAITS_FOR_APPROVAL, Outcome, outcome, over_budget
 from supervisor.engine.ports import AgentAdapter, AttemptRef, ExitRecord, Signal
 from supervisor.engine.screens import Screens
 from supervisor.engine.services import Services
@@ -22,7 +23,7 @@ from supervisor.engine.watchdog import SILENT, Watchdog
 from supervisor.model.entities import Activity, Attempt, Session
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.events import EventType
-from supervisor.model.statuses import ATTEMPT_ENDED, SessionStatus
+from supervisor.model.statuses import NO_PROCESS, SESSION_ENDED, SessionStatus
 from supervisor.store import attempts, outbox, tokens
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,8 @@ class Keeper:
             await executor.pause(ref)
         elif session.status is SessionStatus.RUNNING and session.reason.signal == "person":
             await executor.resume(ref)
+        if session.status is SessionStatus.WAITING:
+            await executor.hold(ref, held=True)
 
     def _heartbeat_s(self, session: Session) -> float:
         profile = self.services.config_for(None).settings.agents.get(session.agent)
@@ -101,10 +104,10 @@ class Keeper:
         hit("exit.seen")
         ledger = self.services.ledger
         session = await ledger.commit(lambda transaction: transaction.session(session_id))
-        adapter = self.adapter_of(session)
+        adapter, desk = self.adapter_of(session), self.services.desk
         more = True
         while more:
-            done = await ledger.commit(lambda t: ingest(t, session_id, adapter, last=True), urgent=False)
+            done = await ledger.commit(lambda t: ingest(t, session_id, adapter, desk, last=True), urgent=False)
             more = done.more
         hit("exit.drained")
         returned = await self._bring_back(session)
@@ -136,9 +139,11 @@ class Keeper:
     ) -> Session:
         session = transaction.session(session_id)
         attempt = attempts.get(transaction.conn, attempt_id)
-        if attempt.status in ATTEMPT_ENDED:
+        if attempt.status in NO_PROCESS:
             return session
-        end: Outcome = outcome(session, attempt, record)
+        deciding.end_attempt(transaction, session_id, attempt_id)
+        question = reruns.exited(transaction, session, to_ask=bool(record and record.exit_code == WAITS_FOR_APPROVAL))
+        end: Outcome = outcome(session, attempt, record, question)
         ended_at = record.ended_at if record else transaction.now
         code = record.exit_code if record else None
         transaction.move_attempt(attempt, end.attempt, exit_code=code, ended_at=ended_at, reason=end.text)
@@ -158,7 +163,7 @@ class Keeper:
             EventType.ATTEMPT_ENDED,
             session,
             attempt_id,
-            severity="info" if end.session is SessionStatus.COMPLETED else "warning",
+            severity="info" if end.session in (SessionStatus.COMPLETED, SessionStatus.WAITING) else "warning",
             status=end.attempt,
             exit_code=code,
             reason=end.text,
@@ -170,21 +175,25 @@ class Keeper:
             end.signal,
             end.text,
             exit_code=code,
-            ended_at=None if end.session is SessionStatus.PAUSED else ended_at,
+            ended_at=ended_at if end.session in SESSION_ENDED else None,
             activity=Activity("limited" if end.session is SessionStatus.PAUSED else "idle", at=ended_at),
         )
+        session = reruns.settle(transaction, session)
         hit("finish.before_commit")
         return session
 
     async def _follow(self, session_id: str, adapter: AgentAdapter, ref: AttemptRef, bell: asyncio.Event) -> None:
         """Take rounds of ingest for as long as the bell rings."""
+        desk = self.services.desk
         while True:
             await bell.wait()
             bell.clear()
             more = True
             while more:
                 try:
-                    done = await self.services.ledger.commit(lambda t: ingest(t, session_id, adapter), urgent=False)
+                    done = await self.services.ledger.commit(
+                        lambda t: ingest(t, session_id, adapter, desk), urgent=False
+                    )
                 except QuarterdeckError as error:
                     # The spool keeps what could not be stored; the next ring or the end takes it.
                     log.warning("%s: its output cannot be stored now: %s", session_id, error)

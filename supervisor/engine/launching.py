@@ -12,6 +12,7 @@ from pathlib import Path
 
 from config.loading import Loaded
 from config.profiles import AgentProfile, ContainerProfile
+from supervisor.engine import reruns
 from supervisor.engine.failpoints import hit
 from supervisor.engine.figures import new_process
 from supervisor.engine.ledger import Transaction
@@ -28,9 +29,11 @@ from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Project, Session
 from supervisor.model.errors import Refused
 from supervisor.model.events import EventType
+from supervisor.model.protocol import ANSWER_VARIABLE, KEY_VARIABLE, answer_environment
 from supervisor.model.statuses import AttemptStatus, SessionStatus
 from supervisor.store import attempts, tokens
 
+ANSWERS = frozenset({ANSWER_VARIABLE, KEY_VARIABLE})
 CONTAINER_WORKSPACE = Path("/workspace")
 
 
@@ -88,15 +91,18 @@ class Launcher:
         """Store the attempt, with its fencing token, before anything is spawned."""
         hit("claim.before")
 
-        def store(transaction: Transaction) -> Attempt:
+        def store(transaction: Transaction) -> Attempt | str:
             current = new_process(transaction.session(session.id))
             if current.status is not SessionStatus.PREPARING:
                 raise Refused(f"{current.name} is {current.status}; it is not started.")
+            work, problem = reruns.take(transaction, current)
+            if problem:
+                return problem
             attempt = attempts.claim(
                 transaction.conn,
                 session=current.id,
                 executor=current.executor,
-                work=current.work,
+                work=work,
                 boot_id=self.services.boot_id,
                 now=transaction.now,
             )
@@ -104,6 +110,8 @@ class Launcher:
             return attempt
 
         attempt = await self.services.ledger.commit(store)
+        if isinstance(attempt, str):
+            raise Refused(attempt, hint="Run it again.")
         hit("claim.after")
         return attempt
 
@@ -178,8 +186,8 @@ class Launcher:
             token=attempt.fencing_token,
             run=self.services.paths.run,
             folder=Path(session.folder),
-            argv=invocation.argv,
-            env=await self._environment(session, workspace, invocation, profile, container, secrets),
+            argv=_with_answer(invocation.argv, attempt, profile),
+            env=await self._environment(session, attempt, workspace, invocation, profile, container, secrets),
             cwd=cwd,
             secrets=tuple(secrets.values()),
             stdin=invocation.stdin,
@@ -212,6 +220,7 @@ class Launcher:
     async def _environment(
         self,
         session: Session,
+        attempt: Attempt,
         workspace: Workspace,
         invocation: Invocation,
         profile: AgentProfile,
@@ -224,6 +233,8 @@ class Launcher:
             given = {name: given[name] for name in container.profile.pass_environment if name in given}
         granted = {name: secrets[name] for name in profile.pass_secrets if name in secrets}
         own = {"QUARTERDECK_SESSION": session.id, "HEADLESS": "1"}
+        if attempt.work.answer is not None:
+            own |= answer_environment(attempt.work.answer, attempt.work.answer_key)
         if session.mode == "dispatch":
             del own["HEADLESS"]
         if container is None:
@@ -233,7 +244,9 @@ class Launcher:
             }
             if self.services.paths.home is not None:
                 own["QUARTERDECK_HOME"] = str(self.services.paths.home)
-        return {**given, **profile.environment, **workspace.env, **granted, **invocation.env, **own}
+        found = {**given, **profile.environment, **workspace.env, **granted, **invocation.env}
+        # Only a decision answers: what a person's shell exports would approve every question there is.
+        return {name: value for name, value in found.items() if name not in ANSWERS} | own
 
     async def _token(self, session: Session) -> str:
         """Make a token with which the session can report, and nothing else."""
@@ -244,6 +257,13 @@ class Launcher:
             )
         )
         return token
+
+
+def _with_answer(argv: tuple[str, ...], attempt: Attempt, profile: AgentProfile) -> tuple[str, ...]:
+    """Add the answer to a command line whose profile asks for it there."""
+    if attempt.work.answer is None or profile.approval_flag is None:
+        return argv
+    return (*argv, f"{profile.approval_flag}={attempt.work.answer}")
 
 
 def container_name(session: Session, attempt: Attempt) -> str:

@@ -1,8 +1,8 @@
 """The one way to change state: decide inside a transaction, tell the bus after the commit.
 
 What a decision stores, the events that it causes and the audit entries that record it are
-committed together. The bus hears of events in the order of their numbers, because coroutines
-that wait for the writer wake in the order of its commits.
+committed together. The bus hears of events in the order of their numbers, as they are committed, also when whoever
+decided was cancelled meanwhile.
 """
 
 from __future__ import annotations
@@ -71,9 +71,17 @@ class Transaction:
         return sessions.get(self.conn, session_id)
 
     def save(self, session: Session) -> Session:
-        """Store a session whose status did not change."""
+        """Store a session as it is; IllegalMove when it may not have this status."""
         sessions.update(self.conn, session)
         return session
+
+    def keep(self, before: Session, after: Session) -> Session:
+        """Store what changed of a session, and record a change of its status."""
+        if after != before:
+            self.save(after)
+        if after.status is not before.status:
+            self.status_changed(before, after)
+        return after
 
     def move(self, session: Session, status: SessionStatus, signal: str, text: str, **changes: Any) -> Session:
         """Give a session another status, with its reason; IllegalMove when it may not have it."""
@@ -135,6 +143,5 @@ class Ledger:
             transaction = Transaction(conn)
             return decide(transaction), transaction.events
 
-        result, committed = await self.store.submit(run, urgent=urgent)
-        self._bus.publish(committed)
+        result, _ = await self.store.submit(run, urgent=urgent, then=lambda done: self._bus.publish(done[1]))
         return result

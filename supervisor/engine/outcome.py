@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from supervisor.engine.ports import ExitRecord
+from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.statuses import AttemptStatus, SessionStatus
 
@@ -27,10 +28,10 @@ def over_budget(session: Session) -> bool:
     return session.budget_usd is not None and session.stats.cost_usd > session.budget_usd
 
 
-def outcome(session: Session, attempt: Attempt, record: ExitRecord | None) -> Outcome:
+def outcome(session: Session, attempt: Attempt, record: ExitRecord | None, question: Approval | None = None) -> Outcome:
     """Decide from how the process ended, what a person wanted, and what the stream said.
 
-    ``record`` is None when the attempt is gone without an exit record.
+    ``record`` is None when the attempt is gone without an exit record. ``question`` is what a tool exited to ask.
     """
     failed = SessionStatus.FAILED
     if record is None:
@@ -49,8 +50,11 @@ def outcome(session: Session, attempt: Attempt, record: ExitRecord | None) -> Ou
     if session.resume_at is not None and (record.exit_code != 0 or session.stats.turn_error):
         text = f"The usage limit of {session.agent} was reached; it goes on when the limit is reset."
         return Outcome(AttemptStatus.FAILED, SessionStatus.PAUSED, "limit", text)
+    if record.exit_code == WAITS_FOR_APPROVAL and question is not None:
+        text = f"It exited to ask: {question.question}"
+        return Outcome(AttemptStatus.WAITING_APPROVAL, SessionStatus.WAITING, "exit", text)
     if record.exit_code == WAITS_FOR_APPROVAL:
-        text = "It stopped to wait for an approval (exit code 90); approvals cannot be given yet."
+        text = "It exited with code 90, which means that it waits for an approval, and has asked for none."
         return Outcome(AttemptStatus.FAILED, failed, "exit", text)
     if session.stats.turn_error:
         text = f"The agent ended its turn with an error: {session.stats.turn_error}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from config.profiles import AgentProfile, ContainerProfile
+from supervisor.model.acts import Act, Judgement
 from supervisor.model.entities import ExecutorName, Mode
 from supervisor.model.events import NewEvent
 
@@ -305,6 +306,17 @@ class Workspaces(Protocol):
 
     async def remove(self, root: Path, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Remove a worktree that holds no work; one that does is kept, and the answer says what."""
+        ...
+
+
+# --- policy --------------------------------------------------------------------------------
+
+
+class PolicyPort(Protocol):
+    """The rules in force."""
+
+    def judge(self, act: Act, root: Path) -> Judgement:
+        """Judge an act by the rules for the project at ``root``. Never raises: what is unclear is asked about."""
         ...
 
 

@@ -39,7 +39,7 @@ class Reports:
             adapter = self.conductor.adapter_of(session)
             attempt = attempts.latest(transaction.conn, session_id)
             events = adapter.hook_events(payload, transaction.now)
-            return absorb(transaction, session, attempt, adapter, events)[1]
+            return absorb(transaction, session, attempt, adapter, self.services.desk, events)[1]
 
         stored = await self.services.ledger.commit(store, urgent=False)
         if any(event.type == EventType.MESSAGE_DELIVERED for event in stored):
@@ -65,7 +65,7 @@ class Reports:
             session = transaction.session(session_id)
             attempt = attempts.latest(transaction.conn, session_id)
             adapter = self.conductor.adapter_of(session)
-            return absorb(transaction, session, attempt, adapter, [event])[1][0]
+            return absorb(transaction, session, attempt, adapter, self.services.desk, [event])[1][0]
 
         return await self.services.ledger.commit(store, urgent=False)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from config.loading import Loaded
 from config.paths import Paths
 from config.profiles import AgentProfile
+from supervisor.engine.desk import Desk
 from supervisor.engine.ledger import Ledger
-from supervisor.engine.ports import AgentAdapter, AttemptRef, Executor, Workspaces
+from supervisor.engine.ports import AgentAdapter, AttemptRef, Executor, PolicyPort, Workspaces
 from supervisor.engine.secrets import SecretVault
 from supervisor.engine.tasks import Tasks
 from supervisor.model.entities import Attempt, Session
@@ -31,9 +32,15 @@ class Services:
     adapter_for: Callable[[AgentProfile], AgentAdapter]
     read_screen: Callable[[AgentProfile, str, str], tuple[str, str] | None]
     config_for: Callable[[Path | None], Loaded]
+    policy: PolicyPort
     secrets: SecretVault
     tasks: Tasks
     boot_id: str
+
+    @property
+    def desk(self) -> Desk:
+        """Where questions arrive."""
+        return Desk(self.policy, lambda: self.config_for(None).settings)
 
     def executor(self, session: Session) -> Executor:
         """Return the executor that a session runs on."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from supervisor.engine.absorb import absorb
+from supervisor.engine.desk import Desk
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.logfile import Slice, read_slice
@@ -35,7 +36,9 @@ class Round:
     more: bool
 
 
-def ingest(transaction: Transaction, session_id: str, adapter: AgentAdapter, *, last: bool = False) -> Round:
+def ingest(
+    transaction: Transaction, session_id: str, adapter: AgentAdapter, desk: Desk, *, last: bool = False
+) -> Round:
     """Take the next slice of a session's spool.
 
     ``last`` also ends the lines that never got a newline: nothing more will be written.
@@ -56,7 +59,7 @@ def ingest(transaction: Transaction, session_id: str, adapter: AgentAdapter, *, 
         stored += transaction.record([_noticed(part, transaction.now)], session, attempt.id if attempt else None)
     events, positions = _parse(records, adapter, generation * _GENERATION)
     heard_at = max((record.time for record in records), default=0) or transaction.now
-    _, absorbed = absorb(transaction, session, attempt, adapter, events, positions=positions, heard_at=heard_at)
+    _, absorbed = absorb(transaction, session, attempt, adapter, desk, events, positions=positions, heard_at=heard_at)
     stored += absorbed
     moved = spools.Position(part.inode, part.end, generation, reader.partials)
     spools.advance(transaction.conn, session_id, position, moved)
@@ -88,7 +91,10 @@ def _read(record: Record, adapter: AgentAdapter) -> Iterable[NewEvent]:
             "size": record.size,
             "offset": record.offset,
         }
-        return [NewEvent(EventType.LINE_TOO_LONG, "telemetry", record.time, "warning", "stream", payload)]
+        # A question in it is found all the same: it is refused, or the agent would wait for ever.
+        found = adapter.parse(Line(record.data, record.stream, record.time))
+        asked = [event for event in found if event.type == EventType.PERMISSION_ASKED]
+        return [NewEvent(EventType.LINE_TOO_LONG, "telemetry", record.time, "warning", "stream", payload), *asked]
     return adapter.parse(Line(record.data, record.stream, record.time))
 
 

@@ -27,7 +27,7 @@ class Reason:
     """Why something has its status: the signal that set it, in words, and when.
 
     ``signal`` is one of ``person``, ``queue``, ``runner``, ``exit``, ``stream``, ``hook``,
-    ``screen``, ``watchdog``, ``recovery``, ``limit``, ``workspace``.
+    ``screen``, ``watchdog``, ``recovery``, ``limit``, ``workspace``, ``policy``.
     """
 
     signal: str
@@ -49,11 +49,14 @@ class Activity:
 class Work:
     """What a person asked for: a command, or a prompt for an agent.
 
-    ``argv`` is set for commands, ``prompt`` for agents; never both.
+    ``argv`` is set for commands, ``prompt`` for agents; never both. ``answer`` is what a tool that exited to ask is
+    started again with, ``answer_key`` the name that it gave its question.
     """
 
     argv: tuple[str, ...] = ()
     prompt: str | None = None
+    answer: str | None = None
+    answer_key: str | None = None
 
 
 @dataclass(frozen=True)  # no slots: ingest copies its __dict__ for every event

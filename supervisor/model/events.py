@@ -40,7 +40,7 @@ class EventType(StrEnum):
     PERMISSION_WITHDRAWN = "permission_withdrawn"
     PERMISSION_GRANTED = "permission_granted"
     APPROVAL_NEEDED = "approval_needed"
-    APPROVAL_REQUESTED = "approval_requested"
+    APPROVAL_REGISTERED = "approval_registered"
     APPROVAL_DECIDED = "approval_decided"
     APPROVAL_ENDED = "approval_ended"
     POLICY_CHANGED = "policy_changed"

@@ -58,6 +58,12 @@ def open_of_session(conn: sqlite3.Connection, session: str) -> list[Approval]:
     return [SHAPE.entity(row) for row in conn.execute(SQL["open_of_session"], {"session": session})]
 
 
+def latest_of_attempt(conn: sqlite3.Connection, attempt: str) -> Approval | None:
+    """Return the newest question by which an attempt exits to ask, whatever became of it."""
+    row = conn.execute(SQL["latest_of_attempt"], {"attempt": attempt}).fetchone()
+    return None if row is None else SHAPE.entity(row)
+
+
 def open_ones(conn: sqlite3.Connection) -> list[Approval]:
     """Return everything that waits for a decision or for being used, oldest first."""
     return [SHAPE.entity(row) for row in conn.execute(SQL["open"])]

@@ -62,9 +62,15 @@ class Store:
         """The audit log's anchor, beside the database."""
         return anchor_path(self.path)
 
-    async def submit(self, apply: Callable[[sqlite3.Connection], T], *, urgent: bool = True) -> T:
+    async def submit(
+        self,
+        apply: Callable[[sqlite3.Connection], T],
+        *,
+        urgent: bool = True,
+        then: Callable[[T], None] | None = None,
+    ) -> T:
         """Run ``apply`` in a transaction and return its result once it is durable (see `Writer.submit`)."""
-        return await self._writer.submit(apply, urgent=urgent)
+        return await self._writer.submit(apply, urgent=urgent, then=then)
 
     async def read(self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return ``read(connection, …)`` from a read-only connection; its queries see one state."""

@@ -48,6 +48,11 @@ def add_reply(conn: sqlite3.Connection, session: str, attempt: str, request_id: 
     return _add(conn, Entry(new_id("rep"), session, attempt, "reply", request_id, body, "pending", now_ms()))
 
 
+def is_answered(conn: sqlite3.Connection, attempt: str, request_id: str) -> bool:
+    """Whether there is an answer to an attempt's request."""
+    return bool(conn.execute(SQL["is_answered"], {"attempt": attempt, "request_id": request_id}).fetchone()[0])
+
+
 def get(conn: sqlite3.Connection, entry_id: str) -> Entry:
     """Return an entry; NotFound when there is none."""
     row = conn.execute(SQL["get"], {"id": entry_id}).fetchone()

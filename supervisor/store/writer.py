@@ -41,6 +41,8 @@ class _Submission:
     apply: Callable[[sqlite3.Connection], Any]
     future: asyncio.Future[Any]
     urgent: bool
+    then: Callable[[Any], None] | None = None
+    applied: bool = False
     result: Any = None
     error: BaseException | None = None
 
@@ -68,18 +70,31 @@ class Writer:
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    async def submit(self, apply: Callable[[sqlite3.Connection], T], *, urgent: bool = True) -> T:
+    async def submit(
+        self,
+        apply: Callable[[sqlite3.Connection], T],
+        *,
+        urgent: bool = True,
+        then: Callable[[T], None] | None = None,
+    ) -> T:
         """Run ``apply`` in the writer's thread and return its result once it is durable.
 
         What ``apply`` raises undoes its own changes and is raised here. StoreError when the commit
         failed: nothing of the round was kept. ``urgent`` is for decisions; ingest waits behind them
         and is held back when much of it waits. Keep one submission to some hundred rows: a decision
         waits for the one that runs. A caller that is cancelled before its turn stores nothing.
+
+        ``then`` is called in the loop's thread with the result of what was committed, in the order of the commits,
+        also when its caller was cancelled in the meantime.
         """
+        future: asyncio.Future[T] = self._loop.create_future()
+        submission = _Submission(apply, future, urgent, then)
         if urgent:
-            return await self._send(apply, urgent=True)
+            self._send(submission)
+            return await future
         async with self._room:
-            return await self._send(apply, urgent=False)
+            self._send(submission)
+            return await future
 
     async def close(self) -> None:
         """Finish what was submitted, then close the connection."""
@@ -88,12 +103,10 @@ class Writer:
             self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def _send(self, apply: Callable[[sqlite3.Connection], T], *, urgent: bool) -> T:
+    def _send(self, submission: _Submission) -> None:
         if self._closing:
             raise closed()
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._inbox.put(_Submission(apply, future, urgent))
-        return await future
+        self._inbox.put(submission)
 
     # --- in the writer's thread ---
 
@@ -157,6 +170,7 @@ class Writer:
         self._conn.execute("SAVEPOINT submission")
         try:
             submission.result = submission.apply(self._conn)
+            submission.applied = True
         except BaseException as error:
             submission.error = _at_the_border(error)
             # Some errors (a full disk among them) make SQLite roll back the whole transaction.
@@ -197,6 +211,8 @@ def _at_the_border(error: BaseException) -> BaseException:
 
 def _resolve(submissions: list[_Submission]) -> None:
     for submission in submissions:
+        if submission.applied and submission.error is None and submission.then is not None:
+            submission.then(submission.result)
         if submission.future.done():
             continue
         if submission.error is not None:

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.benchmarks import commands, helping, idle, ingest, pool, queueing, reports, starts, stream
+from tests.benchmarks import commands, decisions, helping, idle, ingest, pool, queueing, reports, starts, stream
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.report import write
 
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[float], Awaitable[list[Figure]]]] = {
     "stream": stream.measure,
     "queueing": queueing.measure,
     "reports": reports.measure,
+    "decisions": decisions.measure,
     "commands": commands.measure,
     "idle": idle.measure,
     "help": helping.measure,

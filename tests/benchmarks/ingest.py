@@ -19,6 +19,7 @@ from supervisor.store.database import Store
 from tests.benchmarks.figures import Figure, median, rate, sized
 from tests.benchmarks.stage import folder
 from tests.support.agents import profile
+from tests.support.desks import a_desk
 from tests.support.stores import NOON, a_session, database, store
 
 LINES = 20_000
@@ -63,13 +64,16 @@ async def measure(scale: float) -> list[Figure]:
     ]
 
 
+DESK = a_desk()
+
+
 async def _ingested(opened: Store, place: Path, count: int) -> float:
     session = a_session("ses_1", agent="claude", status=SessionStatus.RUNNING, folder=str(place))
     await opened.submit(lambda conn: sessions.insert(conn, session))
     ledger = Ledger(opened, Bus())
 
     def take(transaction: Transaction) -> tail.Round:
-        return tail.ingest(transaction, session.id, ADAPTER)
+        return tail.ingest(transaction, session.id, ADAPTER, DESK)
 
     stored, more = 0, True
     began = time.perf_counter()

@@ -69,13 +69,14 @@ def _session(conn: sqlite3.Connection, job: Job, session: dict[str, Any] | None)
             f"is {session['status']} with exit code {session['exit_code']}, not {job.code}: {session['reason']}"
         )
     attempts = [row["status"] for row in conn.execute("SELECT status FROM attempts WHERE session = ?", [session["id"]])]
-    if len(attempts) != 1:
+    if len(attempts) != job.attempts:
         found.append(f"had {len(attempts)} attempts: {attempts}")
     events = list(conn.execute("SELECT type, payload FROM events WHERE session = ? ORDER BY seq", [session["id"]]))
     found += _lines(job, events)
     found += _starts(job, Path(session["worktree"] or "/nowhere") / LEDGER)
     if job.is_agent:
         found += _agent(events)
+    found += _answer(conn, job, session["id"])
     return [f"{job.name}: {text}" for text in found]
 
 
@@ -94,13 +95,36 @@ def _lines(job: Job, events: Sequence[sqlite3.Row]) -> list[str]:
 
 def _starts(job: Job, ledger: Path) -> list[str]:
     starts = ledger.read_text().count("start") if ledger.exists() else 0
-    expected = 0 if job.is_agent else 1
-    return [] if starts == expected else [f"did its work {starts} times"]
+    return [] if starts == job.works else [f"did its work {starts} times, not {job.works}"]
+
+
+_ENDS = {"approve": "consumed", "reject": "rejected", "expire": "expired"}
+
+
+def _answer(conn: sqlite3.Connection, job: Job, session: str) -> list[str]:
+    """Return what is wrong with a session's question: asked once, decided once, and used or not, once."""
+    statuses = [row["status"] for row in conn.execute("SELECT status FROM approvals WHERE session = ?", [session])]
+    expected = [_ENDS[job.answer]] if job.answer else []
+    found = [] if statuses == expected else [f"its questions are {statuses}, not {expected}"]
+    if job.answer:
+        done = "SELECT action FROM audit WHERE subject IN (SELECT id FROM approvals WHERE session = ?)"
+        actions = Counter(row["action"] for row in conn.execute(done, [session]))
+        wanted = Counter({"approval.request": 1}) + Counter(_ACTIONS[job.answer])
+        found += [] if actions == wanted else [f"the audit log says of its question {dict(actions)}"]
+    return found
+
+
+_ACTIONS = {
+    "approve": ["approval.approve", "approval.consumed"],
+    "reject": ["approval.reject"],
+    "expire": ["approval.expired"],
+}
 
 
 def _agent(events: Sequence[sqlite3.Row]) -> list[str]:
     counts = Counter(row["type"] for row in events)
-    found = [f"{counts[kind]} times {kind}" for kind in ("permission_asked", "permission_refused") if counts[kind] != 1]
+    kinds = ("permission_asked", "approval_registered", "approval_decided")
+    found = [f"{counts[kind]} times {kind}" for kind in kinds if counts[kind] != 1]
     delivered = [row["payload"] for row in events if row["type"] == "message_delivered" and MESSAGE in row["payload"]]
     if len(delivered) > 1:
         found.append(f"was told the same {len(delivered)} times")

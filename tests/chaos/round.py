@@ -18,13 +18,14 @@ from typing import Any
 
 from config.paths import Paths
 from supervisor.api.client import ENDED, Client
-from supervisor.model.errors import QuarterdeckError, SupervisorUnreachable
+from supervisor.model.errors import QuarterdeckError, Refused, SupervisorUnreachable
 from tests.chaos.oracle import Verdict, judge
 from tests.chaos.victim import Victim
 from tests.chaos.work import MESSAGE, Job
 
 DEADLINE_S = 120.0
 KILL_PAUSE_S = 0.3
+DECIDERS = 2
 FAILPOINT_S = 3.0
 """How long a round waits for its failpoint before it kills at random."""
 
@@ -87,6 +88,7 @@ async def _play(plan: Plan, victim: Victim, repository: Path, chance: random.Ran
     starting = asyncio.create_task(_start_all(plan, victim.paths, repository))
     telling = asyncio.create_task(_tell_all(plan, victim.paths))
     killing = asyncio.create_task(_kill(plan, victim, chance))
+    deciding = [asyncio.create_task(_decide_all(victim.paths)) for _ in range(DECIDERS)]
     try:
         while time.monotonic() < deadline:
             if not victim.is_running:
@@ -97,9 +99,9 @@ async def _play(plan: Plan, victim: Victim, repository: Path, chance: random.Ran
                 return
             await asyncio.sleep(0.05)
     finally:
-        for task in (starting, telling, killing):
+        for task in (starting, telling, killing, *deciding):
             task.cancel()
-        await asyncio.gather(starting, telling, killing, return_exceptions=True)
+        await asyncio.gather(starting, telling, killing, *deciding, return_exceptions=True)
 
 
 async def _start_all(plan: Plan, paths: Paths, repository: Path) -> None:
@@ -146,6 +148,25 @@ async def _tell(name: str, paths: Paths) -> None:
     with suppress(QuarterdeckError):
         async with Client(paths.socket, paths.token_file) as client:
             await client.post(f"/sessions/{name}/send", {"text": MESSAGE})
+
+
+async def _decide_all(paths: Paths) -> None:
+    """Answer questions as they say they want to be answered; of several who do so, one wins each."""
+    while True:
+        with suppress(QuarterdeckError):
+            async with Client(paths.socket, paths.token_file) as client:
+                for approval in (await client.get("/approvals"))["approvals"]:
+                    await _decide(client, approval)
+        await asyncio.sleep(0.1)
+
+
+async def _decide(client: Client, approval: dict[str, Any]) -> None:
+    text = f"{approval['subject']} {approval['question']}"
+    with suppress(Refused):  # Another was faster.
+        if "chaos-approve" in text:
+            await client.post(f"/approvals/{approval['id']}/approve", {})
+        elif "chaos-reject" in text:
+            await client.post(f"/approvals/{approval['id']}/reject", {"reason": "chaos"})
 
 
 async def _kill(plan: Plan, victim: Victim, chance: random.Random) -> None:

@@ -61,8 +61,26 @@ OTHER_ROUTES = [
     ("POST", "/sessions"),
     ("POST", "/projects"),
     ("DELETE", "/projects/any"),
+    ("GET", "/approvals"),
+    ("GET", "/approvals/any"),
+    ("POST", "/approvals/decide"),
+    ("POST", "/approvals/any/approve"),
+    ("POST", "/approvals/any/reject"),
+    ("GET", "/policy"),
+    ("POST", "/policy/test"),
+    ("GET", "/policy/versions"),
+    ("POST", "/policy/apply"),
+    ("POST", "/policy/rollback"),
+    ("GET", "/policy/suggestions"),
+    ("POST", "/policy/propose"),
 ]
-REPORTS = {("POST", "/emit"), ("POST", "/hooks/{agent}")}
+REPORTS = {
+    ("GET", "/self"),
+    ("POST", "/emit"),
+    ("POST", "/hooks/{agent}"),
+    ("POST", "/permissions/{agent}"),
+    ("POST", "/questions"),
+}
 
 
 @pytest.fixture
@@ -132,7 +150,7 @@ def test_an_empty_token_file_is_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eA=="}])
 async def test_without_a_valid_token_nothing_is_answered(daemon: Daemon, paths: Paths, header: dict[str, str]) -> None:
     async with raw(paths) as http:
-        for method, path in [*OTHER_ROUTES, ("POST", "/emit"), ("POST", "/hooks/claude")]:
+        for method, path in [*OTHER_ROUTES, *REPORTS]:
             answer = await http.request(method, path, headers=header, json={} if method == "POST" else None)
             assert answer.status_code == 403, path
             assert answer.json()["error"]["code"] == "forbidden"
@@ -240,6 +258,13 @@ async def test_too_much_is_refused_before_it_is_read(client: Client, paths: Path
         ("POST", "/projects", b'{"path":"/\\u0000"}'),
         ("POST", "/projects", b'{"path":"~nobody-there/x"}'),
         ("POST", "/projects", b'{"path":"/' + b"x/" * 400 + b"x" * 300 + b'"}'),
+        ("POST", "/questions", b'{"key":"k","question":"?","preview":{"x":"\\ud800"}}'),
+        ("POST", "/questions", b'{"key":"k","question":"?","wait_s":61}'),
+        ("POST", "/permissions/claude", b'{"key":"k"}'),
+        ("POST", "/approvals/decide", b'{"decisions":[]}'),
+        ("POST", "/approvals/x/approve", b'{"choice":1}'),
+        ("POST", "/policy/test", b'{"command":{}}'),
+        ("POST", "/policy/rollback", b'{"version":-1}'),
         ("GET", "/events?after=-1", b""),
         ("GET", "/events?after=99999999999999999999", b""),
         ("GET", "/events?since_s=nan", b""),
@@ -283,13 +308,15 @@ DOCUMENTS = st.recursive(
 )
 KEYS = ["cwd", "argv", "prompt", "agent", "mode", "executor", "name", "branch", "base", "image", "priority",
         "timeout_s", "environment", "type", "payload", "path", "text", "message", "into", "all", "tool_name",
-        "hook_event_name", "session_id", "tool_input"]  # fmt: skip
+        "hook_event_name", "session_id", "tool_input", "key", "question", "options", "default", "preview", "request",
+        "decisions", "command", "document", "rule", "version"]  # fmt: skip
 
 
 async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client, paths: Paths, tmp_path: Path) -> None:
     session = await run_session(client, repository(tmp_path / "shop"), "sleep", "60")
     agent = await token_of(daemon, "agent", session["id"])
-    routes = ["/emit", "/hooks/claude", "/hooks/codex", "/sessions", "/projects", *(
+    routes = ["/emit", "/hooks/claude", "/hooks/codex", "/sessions", "/projects", "/questions", "/permissions/claude",
+              "/approvals/decide", "/approvals/x/approve", "/policy/test", "/policy/apply", "/policy/rollback", *(
         at("session", session["id"], what) for what in ("send", "continue", "commit", "merge", "resume")
     )]  # fmt: skip
     loop = asyncio.get_running_loop()

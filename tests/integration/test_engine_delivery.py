@@ -129,13 +129,6 @@ async def test_a_message_that_was_not_written_before_a_restart_is_written_after_
         assert await states(supervised, session) == ["delivered"]
 
 
-async def test_a_question_of_a_headless_agent_is_refused_and_counted_once(supervised: Supervised) -> None:
-    session = await supervised.script({"ask": {"run": "touch made"}}, {"say": "Then not."})
-    session = await supervised.ended(session)
-    assert (session.status, session.stats.permissions_refused) == (S.COMPLETED, 1)
-    assert len(await supervised.events(session, EventType.PERMISSION_REFUSED)) == 1
-
-
 @pytest.mark.tmux
 async def test_what_a_terminal_shows_counts_when_nothing_else_is_said(home: Home) -> None:
     patterns = [

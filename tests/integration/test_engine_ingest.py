@@ -21,6 +21,7 @@ from supervisor.model.events import EventType
 from supervisor.model.statuses import SessionStatus
 from supervisor.store import events, sessions
 from tests.support.agents import profile
+from tests.support.desks import a_desk
 from tests.support.stores import a_session, store
 from tests.support.supervised import Supervised
 
@@ -47,7 +48,7 @@ class Log:
 
     async def take(self, *, last: bool = False) -> None:
         def take(transaction: Transaction) -> bool:
-            return tail.ingest(transaction, "ses_1", ADAPTER, last=last).more
+            return tail.ingest(transaction, "ses_1", ADAPTER, a_desk(), last=last).more
 
         while await self.ledger.commit(take):
             continue

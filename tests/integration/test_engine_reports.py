@@ -66,12 +66,12 @@ async def test_what_cannot_be_stored_now_is_stored_later_and_nothing_runs_twice(
     monkeypatch.setattr(conducting, "TRY_AGAIN_S", 0.05)
     submit, failed = Store.submit, list[list[str]]()
 
-    async def full(self: Store, apply: Callable[..., Any], *, urgent: bool = True) -> Any:
+    async def full(self: Store, apply: Callable[..., Any], **how: Any) -> Any:
         names = [str(cell.cell_contents) for cell in apply.__closure__ or ()]
         if len(failed) < 2 and any(f" {point}." in name for name in names):
             failed.append(names)
             raise StoreError("The disk is full.")
-        return await submit(self, apply, urgent=urgent)
+        return await submit(self, apply, **how)
 
     monkeypatch.setattr(Store, "submit", full)
     async with home.supervised() as supervised:

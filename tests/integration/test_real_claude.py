@@ -68,6 +68,7 @@ def test_an_edit_is_asked_for_though_the_project_allows_it(start: Start, reposit
     read = Answer("", (Call("Read", {"file_path": readme}),))
     with ModelServer([read, Answer("", (Call(tool, inputs[tool]),)), Answer("Done.")]) as model:
         agent = start(model, "edit")
+        agent.allow(agent.until("permission_asked"))
         asked = agent.until("permission_asked")
         assert asked.payload["tool"] == tool
         agent.refuse(asked)
@@ -82,10 +83,7 @@ def test_an_allowed_edit_is_made(start: Start, repository: Path) -> None:
     given = {"file_path": str(repository / "new.txt"), "content": "made\n"}
     with ModelServer([Answer("", (Call("Write", given),)), Answer("Done.")]) as model:
         agent = start(model, "write")
-        request = agent.until("permission_asked").payload["request_id"]
-        answer = {"behavior": "allow", "updatedInput": given}
-        response = {"subtype": "success", "request_id": request, "response": answer}
-        agent.write(json.dumps({"type": "control_response", "response": response}).encode() + b"\n")
+        agent.allow(agent.until("permission_asked"))
         assert agent.until("turn_ended").payload["denials"] == []
         assert agent.end() == 0
     assert (repository / "new.txt").read_text() == "made\n"
@@ -137,6 +135,7 @@ def test_a_message_while_it_works_arrives_in_the_same_turn(start: Start, reposit
         agent.say("and this")
         agent.say("and that")
         hold.set()
+        agent.allow(agent.until("permission_asked"))
         agent.until("turn_ended")
         assert agent.end() == 0
         said = json.dumps(model.requests[1]["messages"])

@@ -375,3 +375,22 @@ def test_a_writer_whose_loop_is_gone_stops_quietly(tmp_path: Path) -> None:
     bench.writer._inbox.put(None)
     wait_until(lambda: not bench.writer._thread.is_alive())
     assert bench.stored() == [1]
+
+
+async def test_what_was_committed_is_told_although_its_caller_went_away(bench: Bench) -> None:
+    """Events that are stored and never published would leave everyone waiting who listens for them."""
+    inside, leave = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    def apply(_: sqlite3.Connection) -> str:
+        inside.set()
+        assert leave.wait(10)
+        return "done"
+
+    caller = asyncio.ensure_future(bench.writer.submit(apply, then=told.append))
+    await asyncio.to_thread(inside.wait, 10)
+    caller.cancel()
+    leave.set()
+    await bench.add(1)
+    assert caller.cancelled()
+    assert told == ["done"]

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from config.paths import Paths
-from supervisor.engine.policy.acts import Act
 from supervisor.engine.policy.book import RuleBook, judge
 from supervisor.engine.policy.library import load_book
+from supervisor.model.acts import Act
 
 _HERE = Path(__file__).parent
 _WORKTREE = "/home/dev/project"
@@ -29,7 +29,7 @@ def commands(name: str) -> list[str]:
 
 
 def effect(book: RuleBook, command: str) -> str:
-    act = Act("execute", "Bash", {}, _WORKTREE, _WORKTREE, "claude", "autonomous", "project", command=command)
+    act = Act("execute", "Bash", _WORKTREE, _WORKTREE, "claude", "autonomous", "project", command=command)
     return judge(book, act).effect
 
 

@@ -18,7 +18,8 @@ import pytest
 import yaml
 
 from config.policy import SHIPPED, RuleDocument
-from supervisor.engine.policy import acts, book, library
+from supervisor.engine.policy import book, library
+from supervisor.model import acts
 from tests.policy.cases import HOME, WORKTREE, Cases, corpus
 from tests.policy.parts import Act
 from tests.policy.reference import STRICTNESS, Reference, Verdict

@@ -11,7 +11,7 @@ from typing import IO, Any, Literal
 
 from config.profiles import AgentProfile
 from executors.agents.registry import adapter_for
-from supervisor.engine.ports import Line
+from supervisor.engine.ports import Line, Verdict
 from supervisor.model.events import NewEvent
 from supervisor.model.times import now_ms
 from tests.support.agents import REFUSED, kinds, turn
@@ -58,7 +58,13 @@ class AgentProcess:
         self.write(self.adapter.message(text))
 
     def refuse(self, asked: NewEvent) -> None:
-        self.write(self.adapter.answer(asked.payload, REFUSED))
+        self.answer(asked, REFUSED)
+
+    def answer(self, asked: NewEvent, verdict: Verdict) -> None:
+        self.write(self.adapter.answer(asked.payload, verdict))
+
+    def allow(self, asked: NewEvent, choice: str | None = None) -> None:
+        self.write(self.adapter.answer(asked.payload, Verdict(allow=True, choice=choice)))
 
     def until(self, kind: str, timeout: float = 30) -> NewEvent:
         """Return the next event of a kind after the last one that was waited for."""

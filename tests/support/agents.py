@@ -57,4 +57,5 @@ def asked(request: str | None) -> dict[str, Any]:
     return Origin(NOON).permission_asked(request, "Bash", {"command": "ls"}).payload
 
 
+ALLOWED = Verdict(allow=True)
 REFUSED = Verdict(allow=False)

@@ -20,10 +20,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """A tool call. A string as input makes it a call of a custom tool (Responses API)."""
+    """A tool call. A string as input makes it a call of a custom tool (Responses API).
+
+    ``namespace`` is what the Responses API groups the tools of an MCP server under.
+    """
 
     name: str
     input: Json | str
+    namespace: str = ""
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,8 @@ def openai_events(answer: Answer, number: int, closing: threading.Event) -> Iter
         yield {"type": "response.output_item.done", "item": {**item, "content": content}}
     for index, call in enumerate(answer.calls):
         ids = {"call_id": f"call_{number:04}_{index}", "name": call.name}
+        if call.namespace:
+            ids["namespace"] = call.namespace
         if isinstance(call.input, str):
             item = {"type": "custom_tool_call", **ids, "input": call.input}
         else:

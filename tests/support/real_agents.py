@@ -8,13 +8,18 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from config.loading import load
+from config.paths import Paths
 from config.profiles import AgentProfile
-from tests.support.agents import profile
 
 
 def real(name: str) -> AgentProfile:
-    """Return the profile of an agent's real program."""
-    return profile(name, command=(shutil.which(os.environ.get(f"QUARTERDECK_TEST_{name.upper()}", name)),))
+    """Return the shipped profile of an agent, with its real program as the tests are given it."""
+    shipped = load(Paths.below(Path("none")), environ={}).settings.agents[name]
+    variable = f"QUARTERDECK_TEST_{name.upper().replace('-', '_')}"
+    program = shutil.which(os.environ.get(variable, shipped.command[0]))
+    assert program is not None
+    return shipped.model_copy(update={"command": (program, *shipped.command[1:])})
 
 
 def claude_environment(home: Path, url: str) -> dict[str, str]:
@@ -51,6 +56,23 @@ trust_level = "trusted"
 """
     )
     return {"PATH": os.environ["PATH"], "HOME": str(home), "MOCK_KEY": "dummy", "TZ": "UTC"}
+
+
+def opencode_environment(home: Path, url: str) -> dict[str, str]:
+    """Return what keeps opencode offline; its configuration goes to ``home``, what makes it ask is in its profile."""
+    folder = home / ".config" / "opencode"
+    folder.mkdir(parents=True, exist_ok=True)
+    model = {"name": "Mock", "tool_call": True, "limit": {"context": 200000, "output": 8000}}
+    provider = {
+        "npm": "@ai-sdk/anthropic",
+        "name": "Mock",
+        "options": {"baseURL": f"{url}/v1", "apiKey": "dummy"},
+        "models": {"mock-model": {**model, "cost": {"input": 1, "output": 1}}},
+    }
+    settings = {"model": "mock/mock-model", "small_model": "mock/mock-model", "provider": {"mock": provider}}
+    (folder / "opencode.json").write_text(json.dumps(settings))
+    given = real("opencode").environment
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "OPENCODE_DISABLE_MODELS_FETCH": "1", **given}
 
 
 def make_repository(tmp_path: Path) -> Path:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from supervisor.model.entities import Stats
 from supervisor.model.statuses import SessionStatus
-from supervisor.store import audit, events, outbox, pauses, sessions, spools, tokens
+from supervisor.store import approvals, audit, events, outbox, pauses, sessions, spools, tokens
 from supervisor.store.migrate import APPLICATION_ID, migrations
-from tests.support.stores import NOON, a_session, an_event, claim, database
+from tests.support.stores import NOON, a_session, an_approval, an_event, claim, database
 
 FOLDER = Path(__file__).parents[1] / "compat" / "schemas"
 
@@ -48,6 +48,8 @@ def write(folder: Path = FOLDER) -> Path:
         spools.advance(conn, "ses_1", spools.Position(), spools.Position(7, 90, 0, {"tty": spools.Partial(b"x", 1)}))
         audit.append(conn, time=NOON, actor="person", action="run", subject="ses_1", after={"name": "1"})
         outbox.add_reply(conn, "ses_1", attempt.id, "req_1", b"no")
+        approvals.insert(conn, an_approval())
+        conn.execute("INSERT INTO policy_versions VALUES (1, ?, 'person', 'first', 'version: 1')", (NOON,))
         pauses.set_pause(conn, "claude", NOON, "limit", NOON)
         tokens.add(conn, "token", role="operator", now=NOON)
         text = "\n".join(conn.iterdump())

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from supervisor.engine.digests import digest_of
+from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt, Project, Reason, Session, Work
 from supervisor.model.events import NewEvent
 from supervisor.model.statuses import SessionStatus
@@ -34,6 +36,24 @@ def a_session(session_id: str = "ses_1", **fields: Any) -> Session:
         "folder": f"/state/sessions/{session_id}",
     }
     return Session(id=session_id, **{**given, **fields})
+
+
+def an_approval(approval_id: str = "app_1", **fields: Any) -> Approval:
+    """A question of a session that waits for a person."""
+    asked = {"tool": "Bash", "input": {"command": "make"}}
+    given: dict[str, Any] = {
+        "subject_type": "tool_call",
+        "subject": "Bash make",
+        "question": "May it do this?",
+        "channel": "stream",
+        "asked": asked,
+        "digest": digest_of("ses_1", None, asked),
+        "requested_by": "session ses_1",
+        "created_at": NOON,
+        "session": "ses_1",
+        "request_key": approval_id,
+    }
+    return Approval(id=approval_id, **{**given, **fields})
 
 
 def an_event(number: int = 0, **fields: Any) -> NewEvent:

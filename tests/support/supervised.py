@@ -23,6 +23,7 @@ from supervisor.api.client import Client
 from supervisor.daemon import Daemon
 from supervisor.engine.engine import Engine
 from supervisor.engine.intake import RunRequest
+from supervisor.engine.ports import PolicyPort
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.events import Event
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
@@ -127,9 +128,9 @@ class Home:
         self.paths.config_file.write_text(json.dumps(settings))
 
     @asynccontextmanager
-    async def supervised(self) -> AsyncIterator[Supervised]:
-        """A supervisor until the end of the context; what runs then goes on."""
-        async with Daemon(self.paths) as daemon, Client(self.paths.socket, self.paths.token_file) as client:
+    async def supervised(self, policy: PolicyPort | None = None) -> AsyncIterator[Supervised]:
+        """A supervisor until the end of the context; what runs then goes on. Without a policy the shipped one."""
+        async with Daemon(self.paths, policy) as daemon, Client(self.paths.socket, self.paths.token_file) as client:
             yield Supervised(self.paths, self.repository, daemon.engine, client)
 
 

@@ -20,6 +20,7 @@ CLAUDE = ClaudeAdapter()
 LS = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls"}}
 OUT = {"type": "tool_result", "tool_use_id": "t1", "content": "out", "is_error": True}
 SETTINGS = Path("/state/ses_1/claude-settings.json")
+SOURCES = ("--setting-sources", "user", "--add-dir", "/work")
 
 # --- command line ---------------------------------------------------------------------------
 
@@ -28,7 +29,7 @@ def test_headless_reads_its_prompt_from_stdin_and_asks_there() -> None:
     invocation = CLAUDE.invocation(turn(profile("claude"), prompt="--help me"))
     assert invocation.argv == (
         "claude", "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose",
-        "--replay-user-messages", "--permission-prompt-tool", "stdio", "--settings", str(SETTINGS),
+        "--replay-user-messages", "--permission-prompt-tool", "stdio", "--settings", str(SETTINGS), *SOURCES,
     )  # fmt: skip
     assert invocation.stdin == "pipe"
     assert json.loads(invocation.first_input)["message"]["content"] == [{"type": "text", "text": "--help me"}]
@@ -38,7 +39,40 @@ def test_headless_reads_its_prompt_from_stdin_and_asks_there() -> None:
 def test_every_gated_tool_must_be_asked_for() -> None:
     invocation = CLAUDE.invocation(turn(profile("claude"), prompt="x"))
     settings = json.loads(invocation.files[SETTINGS])
-    assert settings == {"permissions": {"ask": list(GATED_TOOLS)}, "disableAllHooks": False}
+    assert settings == {
+        "permissions": {"ask": ["*"], "defaultMode": "default"},
+        "sandbox": {"autoAllowBashIfSandboxed": False},
+        "disableAllHooks": False,
+    }
+
+
+def test_a_repositorys_own_settings_count_only_when_the_profile_says_so() -> None:
+    own = profile("claude", repository_settings=True)
+    invocation = CLAUDE.invocation(turn(own, prompt="x"))
+    assert invocation.argv[-2:] == ("--settings", str(SETTINGS))
+    assert invocation.env == {}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--settings", "x"), ("--settings=x",), ("--managed-settings", "{}"), ("--setting-sources=project",),
+        ("--permission-prompt-tool", "mcp__x__y"), ("--dangerously-skip-permissions",),
+        ("--allow-dangerously-skip-permissions",), ("--permission-mode", "bypassPermissions"),
+        ("--permission-mode=acceptEdits",), ("--verbose", "--permission-mode", "auto"),
+    ],
+)  # fmt: skip
+def test_arguments_that_would_take_the_questions_away_are_refused(arguments: tuple[str, ...]) -> None:
+    for fields in ({"arguments": arguments}, {"command": ("claude", *arguments)}):
+        with pytest.raises(InvalidInput, match="is given --"):
+            CLAUDE.invocation(turn(profile("claude", **fields), prompt="x"))
+
+
+@pytest.mark.parametrize("arguments", [("--permission-mode", "plan"), ("--permission-mode",), ("--mcp-config", "x")])
+def test_other_arguments_are_passed_on(arguments: tuple[str, ...]) -> None:
+    assert (
+        CLAUDE.invocation(turn(profile("claude", arguments=arguments), prompt="x")).argv[-len(arguments) :] == arguments
+    )
 
 
 def test_model_resume_and_arguments_of_the_profile() -> None:
@@ -52,18 +86,22 @@ def test_a_container_is_given_its_settings_in_words() -> None:
     invocation = CLAUDE.invocation(turn(profile("claude"), prompt="x", executor="docker"))
     assert not invocation.files
     given = invocation.argv[invocation.argv.index("--settings") + 1]
-    assert json.loads(given)["permissions"]["ask"] == list(GATED_TOOLS)
+    assert json.loads(given)["permissions"]["ask"] == ["*"]
 
 
 def test_a_terminal_gets_the_prompt_as_argument_and_reports_by_hooks() -> None:
     invocation = CLAUDE.invocation(
         turn(profile("claude"), mode="dispatch", executor="tmux", prompt="-do", hook_command=("q d", "-I"))
     )
-    assert invocation.argv == ("claude", "--settings", str(SETTINGS), "--", "-do")
+    assert invocation.argv == ("claude", "--settings", str(SETTINGS), *SOURCES, "--", "-do")
     assert invocation.stdin == "null"
     assert invocation.first_input == b""
-    hooks = json.loads(invocation.files[SETTINGS])["hooks"]
-    assert set(hooks) == set(REPORTED)
+    settings = json.loads(invocation.files[SETTINGS])
+    assert settings["permissions"]["ask"] == list(GATED_TOOLS)
+    hooks = settings["hooks"]
+    assert set(hooks) == {*REPORTED, "PermissionRequest"}
+    (asks,) = hooks["PermissionRequest"][0]["hooks"]
+    assert asks == {"type": "command", "command": "'q d' -I permission claude", "timeout": 1_209_600}
     assert hooks["Stop"][0]["hooks"][0]["command"] == "'q d' -I hook claude"
 
 
@@ -252,8 +290,8 @@ KEYS = st.sampled_from(
 )  # fmt: skip
 TYPES = st.sampled_from(
     ["system", "assistant", "user", "result", "control_request", "control_response", "control_cancel_request",
-     "rate_limit_event", "tool_use", "tool_result", "error", "thread.started", "turn.completed", "turn.failed",
-     "item.started", "item.updated", "item.completed", "other"]
+     "rate_limit_event", "tool_use", "tool_result", "error", "agent_session", "message", "permission_asked",
+     "turn_ended", "usage_limit", "progress", "plan_update", "retry", "unknown", "other"]
 )  # fmt: skip
 
 
@@ -320,6 +358,13 @@ def test_what_a_command_printed_is_the_text_of_its_result() -> None:
         {"hook_event_name": "PostToolUse", "tool_use_id": "t", "tool_response": response}, NOON
     )
     assert event.payload == {"id": "t", "is_error": False, "text": "out\nerr"}
+
+
+@pytest.mark.parametrize("name", ["PostToolUse", "PostToolUseFailure"])
+def test_a_finished_tool_says_what_it_was_given(name: str) -> None:
+    payload: dict[str, object] = {"hook_event_name": name, "tool_name": "Bash", "tool_input": {"command": "ls"}}
+    (event,) = CLAUDE.hook_events(payload, NOON)
+    assert (event.payload["tool"], event.payload["input"]) == ("Bash", {"command": "ls"})
 
 
 def test_another_tools_answer_is_kept_as_json() -> None:

@@ -65,13 +65,12 @@ def test_a_terminals_noise_is_no_event() -> None:
     [
         ('{"type":"progress","done":3}', "progress", "telemetry"),
         ('{"event":"heartbeat","done":3}', "heartbeat", "telemetry"),
-        ('{"type":"approval_needed","done":3}', "approval_needed", "policy"),
         ('{"type":"tool_output","done":3}', "tool_output", "tool"),
         ('{"event":"my.own-kind","done":3}', "my.own-kind", "telemetry"),
     ],
 )
 def test_emitted_events(line: str, kind: str, phase: str) -> None:
-    for stream in ("stdout", "tty"):
+    for stream in ("stdout", "stderr", "tty"):
         (event,) = read("command", line, stream)
         assert (event.type, event.phase, event.source) == (kind, phase, "tool")
         assert event.payload == {"done": 3}
@@ -104,8 +103,32 @@ def test_other_json_is_output(line: str) -> None:
     assert event.payload == {"text": line, "stream": "stdout"}
 
 
-def test_events_are_not_read_from_stderr() -> None:
-    assert kinds(read("command", '{"type":"progress"}', "stderr")) == ["output"]
+def test_a_question_is_an_event_with_all_that_was_asked() -> None:
+    line = '{"type":"approval_needed","question":"Go?","options":["a",{"value":"b","label":"B"}],"default":"b","x":1}'
+    (event,) = read("command", line, "stderr")
+    assert (event.type, event.phase, event.source) == ("approval_needed", "policy", "tool")
+    assert event.payload == {
+        "question": "Go?",
+        "options": [
+            {"value": "a", "label": "a", "description": ""},
+            {"value": "b", "label": "B", "description": ""},
+        ],
+        "default": "b",
+    }
+
+
+def test_a_question_that_breaks_a_rule_is_kept_with_the_reason() -> None:
+    (event,) = read("command", '{"event":"approval_needed","protocol":2,"question":"Go?"}')
+    assert (event.type, event.severity) == ("malformed_event", "warning")
+    assert event.payload["of"] == "approval_needed"
+    assert event.payload["reason"] == "It speaks protocol 2; version 1 is understood."
+    assert "Go?" in event.payload["line"]
+
+
+@pytest.mark.parametrize("kind", ["approval_decided", "approval_registered", "permission_asked", "status_changed"])
+def test_a_tool_does_not_speak_for_the_supervisor(kind: str) -> None:
+    (event,) = read("command", f'{{"type":"{kind}","request_id":"r"}}')
+    assert (event.type, event.payload["of"]) == ("malformed_event", kind)
 
 
 def test_a_tool_takes_nothing_over_stdin() -> None:
@@ -119,8 +142,11 @@ def test_the_shipped_profiles_have_adapters(tmp_path: Path) -> None:
     profiles = load(Paths.below(tmp_path), environ={}).settings.agents
     assert {name: adapter_for(agent).name for name, agent in profiles.items()} == {
         "claude": "claude",
+        "claude-acp": "acp",
         "codex": "codex",
         "command": "command",
+        "gemini": "acp",
+        "opencode": "acp",
         "scripted": "claude",
     }
     assert program(profiles["scripted"], "")[:4] == [sys.executable, "-I", "-S", str(SCRIPTED)]

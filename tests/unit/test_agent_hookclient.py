@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,10 +113,8 @@ def test_a_supervisor_that_hangs_is_left(tmp_path: Path, monkeypatch: pytest.Mon
         listener.listen()
         monkeypatch.setattr(hookclient, "TIMEOUT_S", 0.05)
         monkeypatch.setenv("QUARTERDECK_SOCKET", str(path))
-        started = time.monotonic()
         with pytest.raises(hookclient.ReportError, match="No supervisor answers"):
             hookclient.post("/emit", b"{}")
-        assert time.monotonic() - started < 1
 
 
 def test_the_log_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,28 +136,3 @@ def test_requests_are_built_from_the_arguments(capsys: pytest.CaptureFixture[str
     assert hookclient.request(["emit", "x"]) == ("/emit", b'{"type":"x","payload":{}}')
     assert hookclient.request(["emit", "x", "[1]"]) == ("/emit", b'{"type":"x","payload":[1]}')
     assert hookclient.main(["nonsense"]) == 2
-
-
-BARE = """
-import os, socket, sys
-body = sys.stdin.buffer.read()
-with socket.socket(socket.AF_UNIX) as s:
-    s.connect(os.environ["QUARTERDECK_SOCKET"])
-    s.sendall(b"POST /hooks/claude HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
-    s.recv(4096)
-"""
-
-
-def test_it_costs_little_more_than_a_bare_client(supervisor: HookServer) -> None:
-    env = {"QUARTERDECK_SOCKET": str(supervisor.path), "PATH": os.environ["PATH"]}
-
-    def seconds(command: list[str]) -> float:
-        started = time.perf_counter()
-        subprocess.run(command, input=b"{}", env=env, check=True)
-        return time.perf_counter() - started
-
-    bare, ours = [], []
-    for _ in range(15):  # alternately, so that both meet the same machine; the fastest is what it costs
-        bare.append(seconds([*HOOK_COMMAND[:3], "-c", BARE]))
-        ours.append(seconds([*HOOK_COMMAND, "hook", "claude"]))
-    assert min(ours) <= 1.2 * min(bare), f"{min(ours) * 1000:.1f} ms against {min(bare) * 1000:.1f} ms"

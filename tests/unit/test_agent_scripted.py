@@ -22,6 +22,7 @@ from executors.agents.registry import adapter_for
 from supervisor.model.events import NewEvent
 from tests.support.agent_process import AgentProcess
 from tests.support.agents import kinds, profile, read_all, turn
+from tests.wait import wait_until
 
 AGENT = profile("claude", command=("{python}", "-I", "-S", "{scripted}", "--shape", "claude"))
 ENV = {"PATH": os.environ["PATH"]}
@@ -124,13 +125,41 @@ def test_a_question_waits_for_its_answer(started: Start, tmp_path: Path) -> None
     assert not (tmp_path / "asked").exists()
 
 
-def test_an_allowed_question_runs(started: Start, tmp_path: Path) -> None:
-    agent = started([{"ask": {"write": {"path": "asked", "content": "x"}}}])
-    request = agent.until("permission_asked").payload["request_id"]
-    response = {"subtype": "success", "request_id": request, "response": {"behavior": "allow"}}
-    agent.write(json.dumps({"type": "control_response", "response": response}).encode() + b"\n")
+def test_an_allowed_question_runs_once(started: Start, tmp_path: Path) -> None:
+    agent = started([{"ask": {"run": "echo ran >> asked"}}, {"ask": {"run": "touch never"}}])
+    asked = agent.until("permission_asked")
+    agent.allow(asked)
+    agent.allow(asked)  # again: it is no answer to the next question
+    agent.refuse(agent.until("permission_asked"))
     agent.until("turn_ended")
-    assert (tmp_path / "asked").read_text() == "x"
+    assert (tmp_path / "asked").read_text() == "ran\n"
+    assert not (tmp_path / "never").exists()
+
+
+def test_what_runs_is_the_input_that_the_answer_carries(started: Start, tmp_path: Path) -> None:
+    agent = started([{"ask": {"run": "touch asked"}}, {"ask": {"run": "touch bare"}}])
+    for given in ({"behavior": "allow", "updatedInput": {"command": "touch changed"}}, {"behavior": "allow"}):
+        request = agent.until("permission_asked").payload["request_id"]
+        response = {"subtype": "success", "request_id": request, "response": given}
+        agent.write(json.dumps({"type": "control_response", "response": response}).encode() + b"\n")
+    agent.until("turn_ended")
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".json"] == ["changed"]
+
+
+def test_a_question_of_its_own_is_answered_by_a_choice(started: Start) -> None:
+    agent = started([{"question": {"text": "Which colour?", "options": ["Red", "Blue"]}}])
+    asked = agent.until("permission_asked")
+    assert [option["value"] for option in asked.payload["options"]] == ["Red", "Blue"]
+    agent.allow(asked, "Blue")
+    assert agent.until("tool_result").payload["text"] == 'Your questions have been answered: "Which colour?"="Blue".'
+    assert agent.until("turn_ended").payload["text"] == "Blue"
+
+
+def test_an_interrupt_withdraws_a_question(started: Start) -> None:
+    agent = started([{"ask": {"run": "true"}}])
+    asked = agent.until("permission_asked")
+    agent.write(agent.adapter.interrupt())
+    assert agent.until("permission_withdrawn").payload["request_id"] == asked.payload["request_id"]
 
 
 def test_a_closed_stdin_denies(started: Start) -> None:
@@ -212,35 +241,10 @@ def test_the_plain_shape_prints_lines_and_exits(tmp_path: Path) -> None:
     assert kinds(read_all("command", done.stdout.encode().splitlines())) == ["output", "progress"]
 
 
-def test_the_codex_shape(tmp_path: Path) -> None:
-    agent = profile("codex", command=("{python}", "-I", "-S", "{scripted}", "--shape", "codex"))
-    steps = [*EDITS, {"retry": {"attempt": 1, "max": 2, "delay_ms": 1, "error": "busy"}}, {"ask": {"run": "true"}}]
-    argv = adapter_for(agent).invocation(turn(agent, prompt=json.dumps(steps))).argv
-    done = subprocess.run(argv, cwd=tmp_path, env=ENV, stdin=subprocess.DEVNULL, capture_output=True, check=True)
-    events = read_all("codex", done.stdout.splitlines())
-    assert "unknown" not in kinds(events)
-    assert [event.payload["tool"] for event in events if event.type == "tool_use"] == [
-        "apply_patch", "apply_patch", "shell", "shell",
-    ]  # fmt: skip
-    assert events[-1].payload["tokens"]["output"] > 0
-    assert (tmp_path / "src" / "a.txt").read_text() == "two\n"
-
-
-def test_the_codex_shape_resumes_and_reaches_its_limit(tmp_path: Path) -> None:
-    agent = profile("codex", command=("{python}", "-I", "-S", "{scripted}", "--shape", "codex"))
-    prompt = json.dumps([{"limit": {"status": "rejected", "resets_in": 60}}])
-    argv = adapter_for(agent).invocation(turn(agent, prompt=prompt, resume="th_1")).argv
-    done = subprocess.run(argv, cwd=tmp_path, env=ENV, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    events = read_all("codex", done.stdout.splitlines())
-    assert done.returncode == 1
-    assert events[0].payload["id"] == "th_1"
-    assert [event.payload["status"] for event in events if event.type == "usage_limit"] == ["rejected"]
-
-
 def test_in_a_terminal_it_runs_hooks_and_shows_a_screen(tmp_path: Path) -> None:
     log = tmp_path / "hooks"
     agent = AgentProfile.model_validate({**AGENT.model_dump(), "name": "scripted"})
-    hook = ("sh", "-c", f"cat >> {log}; echo >> {log}")
+    hook = ("sh", "-c", f'printf "%s\\n" "$(cat)" >> {log}')
     steps = [{"say": "hi"}, {"run": "echo x"}, {"ask": {"run": "touch asked"}}]
     given = turn(agent, prompt=json.dumps(steps), mode="dispatch", executor="tmux", folder=tmp_path, hook_command=hook)
     invocation = adapter_for(agent).invocation(given)
@@ -251,10 +255,14 @@ def test_in_a_terminal_it_runs_hooks_and_shows_a_screen(tmp_path: Path) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    inputs = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [given["hook_event_name"] for given in inputs] == [
-        "SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PreToolUse", "PermissionRequest",
-        "PostToolUse", "Stop", "UserPromptSubmit", "StopFailure",
+
+    def names() -> list[str]:
+        return [json.loads(line)["hook_event_name"] for line in log.read_text().splitlines() if line]
+
+    wait_until(lambda: "PermissionRequest" in names(), 10, "the hook that asks beside the dialog")
+    assert [name for name in names() if name != "PermissionRequest"] == [
+        "SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PreToolUse", "PostToolUse", "Stop",
+        "UserPromptSubmit", "StopFailure",
     ]  # fmt: skip
     assert (tmp_path / "asked").exists()
     assert "❯ 1. Yes" in done.stdout
@@ -262,10 +270,51 @@ def test_in_a_terminal_it_runs_hooks_and_shows_a_screen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("printed", "typed", "runs"),
+    [
+        ({"behavior": "allow"}, "", True),
+        ({"behavior": "deny", "message": "Not now."}, "", False),
+        (None, "1\n", True),
+        (None, "2\n", False),
+        (None, "", False),
+    ],
+)
+def test_in_a_terminal_a_hook_or_the_dialog_decides(
+    tmp_path: Path, printed: dict[str, Any] | None, typed: str, runs: bool
+) -> None:
+    answer = tmp_path / "answer.json"
+    if printed:
+        document = {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": printed}}
+        answer.write_text(json.dumps(document))
+    # The asking hook prints the answer, or waits; `$0` is the verb that the settings add.
+    hook = ("sh", "-c", f'[ "$0" = permission ] || exit 0; if [ -e {answer} ]; then cat {answer}; else sleep 2; fi')
+    steps = [{"ask": {"run": "touch asked"}}]
+    agent = turn(AGENT, prompt=json.dumps(steps), mode="dispatch", executor="tmux", folder=tmp_path, hook_command=hook)
+    invocation = adapter_for(AGENT).invocation(agent)
+    for path, text in invocation.files.items():
+        path.write_text(text)
+    with subprocess.Popen(
+        invocation.argv, cwd=tmp_path, env=ENV, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(typed)
+        process.stdin.flush()
+        if printed is None and not typed:
+            process.stdin.close()
+        for line in process.stdout:
+            if "✳" in line:
+                break
+        process.stdin.close()
+        shown = process.stdout.read()
+        assert process.wait(10) == 0, shown
+    assert (tmp_path / "asked").exists() == runs
+
+
+@pytest.mark.parametrize(
     ("arguments", "stdin", "agent"),
     [
         (["--shape", "plain", "--", "PROMPT"], "", "command"),
-        (["--shape", "codex", "exec", "--json", "--", "PROMPT"], "", "codex"),
         (["-p"], "MESSAGE\n", "claude"),
         (["--", "PROMPT"], "no\nmore\n", "command"),
     ],

@@ -7,10 +7,10 @@ import pytest
 
 from config.documents import Document
 from config.policy import rules_in
-from supervisor.engine.policy.acts import Act
 from supervisor.engine.policy.book import PROBLEM, Problem, RuleBook, judge
 from supervisor.engine.policy.library import book_of, compiled
 from supervisor.engine.policy.proposals import explained
+from supervisor.model.acts import Act
 
 HOME, WORKTREE = "/home/dev", "/home/dev/project"
 

@@ -7,17 +7,17 @@ import pytest
 from config.documents import parse_document
 from config.paths import Paths
 from config.policy import RuleDocument, rules_in
-from supervisor.engine.policy.acts import Act
 from supervisor.engine.policy.book import RuleBook, judge
 from supervisor.engine.policy.library import load_book, with_rule
 from supervisor.engine.policy.proposals import propose, suggestions, what_matches
 from supervisor.engine.policy.versions import as_text, differences, text_difference
+from supervisor.model.acts import Act
 
 W = "/home/dev/project"
 
 
 def act(command: str | None = None, kind: str = "execute", tool: str = "Bash", **more: str) -> Act:
-    return Act(kind, tool, {}, W, W, "claude", "autonomous", "shop", command=command, url=more.get("url"))
+    return Act(kind, tool, W, W, "claude", "autonomous", "shop", command=command, url=more.get("url"))
 
 
 @pytest.fixture

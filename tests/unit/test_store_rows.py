@@ -106,4 +106,7 @@ def test_the_tables_refuse_values_of_the_wrong_type(conn: sqlite3.Connection) ->
 
 
 def test_the_same_value_gives_the_same_json() -> None:
-    assert to_json({"b": 1, "a": [Work(argv=("x",))]}) == '{"a":[{"argv":["x"],"prompt":null}],"b":1}'
+    assert (
+        to_json({"b": 1, "a": [Work(argv=("x",))]})
+        == '{"a":[{"argv":["x"],"prompt":null,"answer":null,"answer_key":null}],"b":1}'
+    )

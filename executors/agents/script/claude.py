@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
-from executors.agents.script.inbox import Inbox
+from executors.agents.script.inbox import Inbox, Interrupted
 from executors.agents.script.voice import (
     COST_USD,
     INPUT_TOKENS,
@@ -44,14 +45,21 @@ class Claude(Plain):
         self._assistant({"type": "tool_use", "id": call, "name": tool, "input": given})
         return call
 
-    def allowed(self, call: str, tool: str, given: Step) -> tuple[bool, str]:
+    def allowed(self, call: str, tool: str, given: Step) -> tuple[Step | None, str]:
         if self.inbox is None:
             return super().allowed(call, tool, given)
         asked = {"subtype": "can_use_tool", "tool_name": tool, "input": given, "tool_use_id": call}
-        request = f"req_{call}"
+        # Unique over all processes of a session, or a late answer to an earlier question would answer this one.
+        request = str(uuid.uuid4())
         print_line({"type": "control_request", "request_id": request, "request": asked})
-        answer = self.inbox.answer(request)
-        return answer["behavior"] == "allow", answer.get("message", "")
+        try:
+            answer = self.inbox.answer(request)
+        except Interrupted:
+            print_line({"type": "control_cancel_request", "request_id": request})
+            raise
+        if answer.get("behavior") != "allow" or not isinstance(answer.get("updatedInput"), dict):
+            return None, answer.get("message", "Tool permission request failed")
+        return answer["updatedInput"] or given, ""
 
     def result(self, call: str, tool: str, given: Step, text: str, *, is_error: bool) -> None:
         block = {"type": "tool_result", "tool_use_id": call, "content": text, "is_error": is_error}

@@ -50,6 +50,8 @@ class Player:
             case "ask":
                 (inner, given), *_ = value.items()
                 self._tool(inner, given, ask=True)
+            case "question":
+                self._question(value)
             case "retry":
                 self._voice.retry(value)
                 self._sleep(value["delay_ms"] / 1000)
@@ -83,11 +85,26 @@ class Player:
             case _:
                 tool, given = "Bash", {"command": value}
         call = self._voice.call(tool, given)
-        allowed, text = self._voice.allowed(call, tool, given) if ask else (True, "")
-        failed = not allowed
-        if allowed:
-            text, failed = run(given["command"]) if tool == "Bash" else change(given)
+        allowed, text = self._voice.allowed(call, tool, given) if ask else (given, "")
+        failed = allowed is None
+        if allowed is not None:
+            text, failed = run(allowed["command"]) if tool == "Bash" else change(allowed)
         self._voice.result(call, tool, given, text, is_error=failed)
+
+    def _question(self, asked: Step) -> None:
+        options = [{"label": label, "description": ""} for label in asked["options"]]
+        question = {"question": asked["text"], "header": "Question", "multiSelect": False, "options": options}
+        given = {"questions": [question]}
+        call = self._voice.call("AskUserQuestion", given)
+        answered, text = self._voice.allowed(call, "AskUserQuestion", given)
+        answers = (answered or {}).get("answers", {})
+        if answered is not None:
+            told = ", ".join(f'"{name}"="{answer}"' for name, answer in answers.items())
+            text = f"Your questions have been answered: {told}." if told else "The user did not answer the questions."
+        self._voice.result(call, "AskUserQuestion", given, text, is_error=answered is None)
+        self._said = answers.get(asked["text"], "")
+        if self._said:
+            self._voice.say(self._said)
 
     def _sleep(self, seconds: float) -> None:
         if seconds and self._voice.inbox:

@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +34,41 @@ class Terminal(Plain):
         self.hook("PreToolUse", tool_name=tool, tool_input=given, tool_use_id=call)
         return call
 
-    def allowed(self, call: str, tool: str, given: Step) -> tuple[bool, str]:
-        self.hook("PermissionRequest", tool_name=tool, tool_input=given)
-        print_line(" Do you want to proceed?\n ❯ 1. Yes\n   2. No\n")
-        answer = self.inbox.message() if self.inbox else None
-        return answer == "1", "The user said no."
+    def allowed(self, call: str, tool: str, given: Step) -> tuple[Step | None, str]:
+        hooks = self._asking(tool, given)
+        if tool == "AskUserQuestion":
+            print_line("Enter to select · ↑/↓ to navigate · Esc to cancel")
+        else:
+            print_line(" Do you want to proceed?\n ❯ 1. Yes\n   2. No\n")
+        answer = self.inbox.choice() if self.inbox else None
+        if answer != "1":  # as with Claude, hooks are ended when the dialog is left, and not when it says yes
+            for hook in hooks:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(hook.pid, signal.SIGTERM)
+        if not isinstance(answer, dict):
+            return (given, "") if answer == "1" else (None, "The user said no.")
+        if answer["behavior"] != "allow":
+            return None, answer.get("message", "")
+        return answer.get("updatedInput", given), ""
+
+    def _asking(self, tool: str, given: Step) -> list[subprocess.Popen[bytes]]:
+        """Start the hooks that ask; what one prints decides, while the dialog can still be answered."""
+        facts = self._facts("PermissionRequest", tool_name=tool, tool_input=given)
+        started = []
+        for command in self._commands("PermissionRequest"):
+            hook = subprocess.Popen(
+                ["sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            )
+            started.append(hook)
+            threading.Thread(target=self._read, args=(hook, facts), daemon=True).start()
+        return started
+
+    def _read(self, hook: subprocess.Popen[bytes], facts: bytes) -> None:
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+            printed = json.loads(hook.communicate(facts)[0])
+            decision = printed["hookSpecificOutput"]["decision"]
+            if self.inbox and hook.returncode == 0 and decision["behavior"] in ("allow", "deny"):
+                self.inbox.decide(decision)
 
     def result(self, call: str, tool: str, given: Step, text: str, *, is_error: bool) -> None:
         super().result(call, tool, given, text, is_error=is_error)
@@ -53,7 +87,12 @@ class Terminal(Plain):
 
     def hook(self, name: str, **facts: Any) -> None:
         """Run the hooks of an event, as Claude does: through a shell, with JSON on stdin."""
+        for command in self._commands(name):
+            subprocess.run(["sh", "-c", command], input=self._facts(name, **facts), check=False)
+
+    def _commands(self, name: str) -> list[str]:
+        return [hook["command"] for group in self._hooks.get(name, ()) for hook in group["hooks"]]
+
+    def _facts(self, name: str, **facts: Any) -> bytes:
         given = {"session_id": self.session, "cwd": str(Path.cwd()), "hook_event_name": name, **facts}
-        for group in self._hooks.get(name, ()):
-            for hook in group["hooks"]:
-                subprocess.run(["sh", "-c", hook["command"]], input=json.dumps(given).encode(), check=False)
+        return json.dumps(given).encode()

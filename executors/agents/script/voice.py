@@ -51,9 +51,9 @@ class Plain:
         print_line(f"{tool}: {next(iter(given.values()))}")
         return f"toolu_scripted_{self.calls:04}"
 
-    def allowed(self, call: str, tool: str, given: Step) -> tuple[bool, str]:
-        """Ask whether a tool may run; returns the answer and its reason."""
-        return False, "Nobody can be asked here."
+    def allowed(self, call: str, tool: str, given: Step) -> tuple[Step | None, str]:
+        """Ask whether a tool may run; returns the input to run it with, or None and why not."""
+        return None, "Nobody can be asked here."
 
     def result(self, call: str, tool: str, given: Step, text: str, *, is_error: bool) -> None:
         """Show what a tool printed."""

@@ -28,6 +28,7 @@ from supervisor.model.times import to_rfc3339
 from supervisor.store import attempts, events, sessions
 
 router = APIRouter(prefix="/sessions", tags=["sessions"])
+own = APIRouter(tags=["sessions"])
 
 Operator = Annotated[Principal, Depends(may("operate"))]
 READ = [Depends(may("read"))]
@@ -51,6 +52,14 @@ async def list_sessions(
     statuses = {status} if status else None if archived else set(SessionStatus) - {SessionStatus.ARCHIVED}
     found = await store.read(sessions.find, statuses=statuses, project=await project_named(request, project))
     return {"sessions": [session_json(session) for session in found]}
+
+
+@own.get("/self")
+async def show_own(request: Request, principal: Annotated[Principal, Depends(may("report"))]) -> dict[str, Any]:
+    """The session that the token was made for."""
+    if principal.session is None:
+        raise NotFound("This token belongs to no session.", hint="`quarterdeck sessions` lists them.")
+    return {"session": session_json(await state_of(request).engine.store.read(sessions.get, principal.session))}
 
 
 @router.get("/{ref}", dependencies=READ)

@@ -15,7 +15,7 @@ from supervisor.api.state import ServerState, project_named, state_of
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.model.times import to_rfc3339
-from supervisor.store import pauses, queue, sessions
+from supervisor.store import approvals, pauses, queue, sessions
 
 router = APIRouter(tags=["supervisor"])
 
@@ -47,7 +47,7 @@ async def status(request: Request) -> dict[str, Any]:
             "waiting": counts.get(S.WAITING, 0),
             "paused": counts.get(S.PAUSED, 0),
         },
-        "approvals_pending": 0,
+        "approvals_pending": await store.read(approvals.count_pending),
         "health": health,
         "checks": checks,
     }

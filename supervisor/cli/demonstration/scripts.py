@@ -42,6 +42,8 @@ class Job:
 
 
 MERGED: Final = "fix-lamp"
+ASKS: Final = MERGED
+"""It may only go on when a person allows it, and asks before the supervisor dies."""
 REFUSED: Final = "fog-horn"
 FAILED: Final = "paint-tower"
 CANCELLED: Final = "count-stars"
@@ -52,10 +54,11 @@ JOBS: Final = (
         "completed",
         (
             {"think": "The tests say what is wrong."},
-            {"delay": 0.3, "run": "sh test.sh"},
+            {"delay": 0.3, "ask": {"run": "sh test.sh"}},
             {"delay": 0.5, "say": "In the evening the lamp stays off: only the morning is looked at."},
-            {"delay": 5.5, "edit": {"path": "lamp.sh", "old": "-gt 6 ]", "new": '-gt 6 ] && [ "$1" -lt 18 ]'}},
-            {"delay": 0.8, "run": "sh test.sh"},
+            {"delay": 0.5, "edit": {"path": "lamp.sh", "old": "-gt 6 ]", "new": '-gt 6 ] && [ "$1" -lt 18 ]'}},
+            {"delay": 0.5, "ask": {"run": "git diff --stat"}},
+            {"delay": 0.4, "run": "sh test.sh"},
             {"delay": 0.4, "say": "The lamp is on from six in the evening on; all tests pass."},
         ),
     ),
@@ -68,7 +71,7 @@ JOBS: Final = (
                 "write": {"path": "horn.sh", "content": "# Sounds for as long as there is fog.\necho TOOOT\n"},
             },
             {"delay": 0.8, "run": "sh horn.sh"},
-            {"delay": 5.8, "ask": {"run": "git push --force origin main"}},
+            {"delay": 4.8, "ask": {"run": "git push --force origin main"}},
             {"delay": 0.6, "say": "The horn works. I may not push it, so it stays on this branch."},
         ),
     ),

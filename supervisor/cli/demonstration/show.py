@@ -129,6 +129,19 @@ def _status(payload: Json) -> Text:
     return Text.assemble((f"{glyph} {payload['to']}", colour), "  ", (_one_line(payload["reason"]).plain, "dim"))
 
 
+def _ruled(verb: str, style: str, payload: Json) -> Text:
+    argument, rule = _one_line(payload["argument"]), f"  by rule {clean(payload.get('rule') or '')}"
+    return Text.assemble((f"{verb:9}", style), argument, (rule, "dim"))
+
+
+def _decided(payload: Json) -> Text:
+    style = "green" if payload["status"] == "approved" else "red"
+    by = f"by {clean(payload['decided_by'])}"
+    return Text.assemble(
+        (f"{clean(payload['status']):9}", style), by, (f"  {clean(payload['rationale'] or '')}", "dim")
+    )
+
+
 _SAY: Final[dict[str, Callable[[Json], Text]]] = {
     "status_changed": _status,
     "recovered": lambda payload: Text.assemble(("found again  ", "magenta"), payload["found"]),
@@ -137,5 +150,7 @@ _SAY: Final[dict[str, Callable[[Json], Text]]] = {
     "message": _plain("says", "dim", "text"),
     "retry": _plain("retries", "yellow", "error"),
     "permission_asked": _plain("asks", "yellow", "argument"),
-    "permission_refused": _plain("refused", "red", "argument"),
+    "permission_granted": lambda payload: _ruled("allowed", "green", payload),
+    "permission_refused": lambda payload: _ruled("refused", "red", payload),
+    "approval_decided": lambda payload: _decided(payload),
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from supervisor.api.client import Client
-from supervisor.cli.demonstration.scripts import CANCELLED, FAILED, JOBS, MERGED, REFUSED, Job
+from supervisor.cli.demonstration.scripts import ASKS, CANCELLED, FAILED, JOBS, MERGED, REFUSED, Job
 from supervisor.cli.demonstration.show import Show
 from supervisor.cli.demonstration.stage import Stage
 from supervisor.cli.demonstration.witness import Json, Seen, Witness
@@ -20,6 +20,7 @@ PATIENCE_S: Final = 15.0
 """How long each part of the story may take on a slow machine."""
 
 AT_ONCE: Final = 3
+WHY_NOT: Final = "Nobody pushes to main by force."
 _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR")
 
 
@@ -53,7 +54,7 @@ class Report:
 
 
 class Story:
-    """Five sessions, a dead supervisor, and what came of it."""
+    """Five sessions, a dead supervisor, two questions, and what came of it."""
 
     def __init__(self, stage: Stage, client: Client, witness: Witness, show: Show, report: Report) -> None:
         self._stage = stage
@@ -61,12 +62,15 @@ class Story:
         self._witness = witness
         self._show = show
         self._report = report
+        self._asked: Json = {}
+        self._outlived = False
 
     async def tell(self) -> None:
         """Play it from beginning to end; what goes wrong is a check that failed."""
         try:
             await self._begin()
             await self._kill()
+            await self._decide()
             await self._cancel()
             await self._harvest()
             await self._look_back()
@@ -80,8 +84,12 @@ class Story:
             await self._run(job)
         witness = self._witness
         await self._until(
-            lambda: len(witness.busy) >= AT_ONCE and witness.named(FAILED).status == "failed",
-            f"{AT_ONCE} sessions work at once and one has failed",
+            lambda: (
+                len(witness.busy) >= AT_ONCE
+                and witness.named(FAILED).status == "failed"
+                and witness.named(ASKS).status == "waiting"
+            ),
+            f"{AT_ONCE} sessions work at once, one has failed, and one asks",
         )
 
     async def _run(self, job: Job) -> None:
@@ -106,6 +114,7 @@ class Story:
         old = (await self._client.get("/status"))["pid"]
         await self._show.act(f"kill -9 {old}: the supervisor dies in the middle of it")
         before = await self._running()
+        self._asked = await self._question(ASKS)
         busy = self._witness.busy
         in_tmux = [f", {seen.name} in tmux" for seen in busy if seen.executor == "tmux"]
         text = f"{len(busy)} sessions at work at once{''.join(in_tmux)}"
@@ -123,6 +132,23 @@ class Story:
             len(before) >= AT_ONCE and old != new and not lost and not twice,
             f"{new} took over {len(before)} sessions of {old}: {lost} lost, {twice} started twice",
         )
+
+    async def _decide(self) -> None:
+        """Answer what waited while no supervisor ran, and what is asked now."""
+        asked = await self._question(ASKS)
+        await self._show.act(f"{ASKS} still asks, and still waits: {asked['subject']}. It is allowed, once")
+        await self._client.post(f"/approvals/{asked['id']}/approve", {})
+        await self._until(lambda: self._witness.named(REFUSED).status == "waiting", f"{REFUSED} asks")
+        push = await self._question(REFUSED)
+        await self._show.act(f"{REFUSED} wants more than it should: {push['subject']}. It is told why not")
+        await self._client.post(f"/approvals/{push['id']}/reject", {"reason": WHY_NOT})
+        self._outlived = asked["id"] == self._asked["id"] and asked["digest"] == self._asked["digest"]
+
+    async def _question(self, name: str) -> Json:
+        """Return what a session asks now."""
+        waiting = (await self._client.get("/approvals"))["approvals"]
+        session = self._witness.named(name).id
+        return next((approval for approval in waiting if approval["session"] == session), {"id": "", "subject": ""})
 
     async def _cancel(self) -> None:
         await self._until(lambda: self._witness.named(CANCELLED).tool == "Bash", f"{CANCELLED} runs its command")
@@ -150,11 +176,28 @@ class Story:
         attempt = (await self._attempts(cancelled["id"]))[-1]
         text = f"{CANCELLED}: {attempt['reason']} Its work stays: {report.stats[cancelled['id']]}."
         report.check("Cancelled", attempt["status"] == "cancelled" and report.stats[cancelled["id"]], text)
-        refused = self._witness.of("permission_refused", found[REFUSED]["id"])
-        text = "; ".join(f"{each['payload']['tool']} {each['payload']['argument']}" for each in refused)
-        once = len(refused) == 1 == found[REFUSED]["permissions_refused"]
-        report.check("Permission refused", once, f"{REFUSED}: {text or 'nothing was refused'}")
+        await self._check_decisions(found)
         await self._merge(found[MERGED])
+
+    async def _check_decisions(self, found: dict[str, Json]) -> None:
+        """Read back what was asked, and what became of it."""
+        decided = {each["session"]: each for each in (await self._client.get("/approvals", all=True))["approvals"]}
+        asked = decided.get(found[ASKS]["id"], {})
+        runs = [
+            each for each in self._witness.of("tool_result", found[ASKS]["id"]) if "o'clock" in str(each["payload"])
+        ]
+        self._report.check(
+            "Question outlived",
+            self._outlived and asked.get("status") == "consumed" and len(runs) == 1,
+            f"{ASKS}: {asked.get('subject')} asked before the kill, allowed after it, run {len(runs)} time",
+        )
+        granted = self._witness.of("permission_granted", found[ASKS]["id"])
+        text = "; ".join(f"{each['payload']['argument']} by {each['payload']['rule']}" for each in granted)
+        self._report.check("Allowed by a rule", len(granted) == 1, f"{ASKS}: {text or 'nothing was allowed'}")
+        refused = decided.get(found[REFUSED]["id"], {})
+        told = any(WHY_NOT in str(each["payload"]) for each in self._witness.of("tool_result", found[REFUSED]["id"]))
+        text = f"{REFUSED}: {refused.get('subject')}; it was told: {WHY_NOT if told else 'nothing'}"
+        self._report.check("Refused by a person", refused.get("status") == "rejected" and told, text)
 
     async def _merge(self, session: Json) -> None:
         path, report = f"/sessions/{session['id']}", self._report

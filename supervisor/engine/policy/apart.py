@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from supervisor.engine.policy import wrappers
-from supervisor.engine.policy.acts import Act
+from supervisor.engine.policy.acts import counts_as
 from supervisor.engine.policy.candidates import candidates
 from supervisor.engine.policy.facts import (
     Access,
@@ -23,6 +23,7 @@ from supervisor.engine.policy.facts import (
 from supervisor.engine.policy.grammar import doubt
 from supervisor.engine.policy.lines import DEEPEST, FOLDER, LONGEST, Simple, Unreadable, Word, read_line
 from supervisor.engine.policy.patterns import PathName, normalised, resolved
+from supervisor.model.acts import Act
 
 _READERS = """
 [ awk basename cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git grep head
@@ -54,7 +55,7 @@ _OPEN_KINDS = frozenset({"mcp", "question", "other"})
 def take_apart(act: Act, home: str) -> list[Fact]:
     """Return the facts of an act, in the order in which they are judged."""
     place = Place(home, act.worktree)
-    kind = act.counts_as
+    kind = counts_as(act.kind)
     facts: list[Fact] = []
     if kind == "execute":
         return _command_facts(act, place)

@@ -18,12 +18,12 @@ from config.policy import (
     shipped_rules,
     user_rules,
 )
-from supervisor.engine.policy.acts import Act
 from supervisor.engine.policy.apart import take_apart
 from supervisor.engine.policy.book import Problem, RuleBook
 from supervisor.engine.policy.facts import PathFact, VariableFact
 from supervisor.engine.policy.matching import matches
 from supervisor.engine.policy.rules import WITHIN, Layer, Rule
+from supervisor.model.acts import Act
 from supervisor.model.errors import ConfigError
 
 _HOME, _WORKTREE = "/home/dev", "/home/dev/project"
@@ -105,7 +105,7 @@ def failed_examples(document: RuleDocument) -> list[tuple[str, int, str]]:
 
 
 def _hits(rule: Rule, example: str) -> list[bool]:
-    act = Act("execute", "Bash", {}, _WORKTREE, _WORKTREE, "", "", "", command=example)
+    act = Act("execute", "Bash", _WORKTREE, _WORKTREE, "", "", "", command=example)
     if rule.sort == "path":
         name_of = [
             fact.name

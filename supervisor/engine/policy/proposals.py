@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from config.policy import RuleDocument
-from supervisor.engine.policy.acts import DEFAULT, Act, Effect, Judgement
+from supervisor.engine.policy.acts import DEFAULT
 from supervisor.engine.policy.apart import take_apart
 from supervisor.engine.policy.book import RuleBook, conditions_hold, described, judge
 from supervisor.engine.policy.facts import CommandFact, Fact, HostFact, PathFact, ToolFact
 from supervisor.engine.policy.library import compiled, failed_examples, with_rule
 from supervisor.engine.policy.matching import matches
+from supervisor.model.acts import Act, Effect, Judgement
 
 _PROGRAMS = """
 sudo doas su runuser env xargs ssh bash sh dash zsh ksh fish eval exec source . python python2 python3 node deno bun

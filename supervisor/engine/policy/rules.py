@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from supervisor.engine.policy.acts import Effect, Risk
+from supervisor.model.acts import Effect
+from supervisor.model.approvals import Risk
 
 Sort = Literal["command", "path", "host", "variable", "line", "any"]
 Expansions = Literal["none", "globs", "all"]

@@ -23,7 +23,7 @@ SELECT * FROM approvals WHERE id = :id;
 
 -- name: matching
 -- Approvals that a text may mean: an id or its beginning.
-SELECT * FROM approvals WHERE id >= :text AND id < :text || char(1114111) ORDER BY id;
+SELECT * FROM approvals WHERE id >= :text AND id < :text || char(1114111) ORDER BY rowid;
 
 -- name: by_key
 -- The approval that a request of a session (or of none) made, unless another took its place.
@@ -33,27 +33,31 @@ WHERE coalesce(session, '') = coalesce(:session, '') AND request_key = :request_
 
 -- name: open
 -- Everything that waits for a decision, or for what was decided to be used; oldest first.
-SELECT * FROM approvals WHERE status IN ('pending', 'approved') ORDER BY id;
+SELECT * FROM approvals WHERE status IN ('pending', 'approved') ORDER BY rowid;
 
 -- name: open_of_session
 -- The same for one session.
-SELECT * FROM approvals WHERE session = :session AND status IN ('pending', 'approved') ORDER BY id;
+SELECT * FROM approvals WHERE session = :session AND status IN ('pending', 'approved') ORDER BY rowid;
+
+-- name: latest_of_attempt
+-- The newest question by which an attempt exits to ask.
+SELECT * FROM approvals WHERE attempt = :attempt AND channel = 'rerun' ORDER BY rowid DESC LIMIT 1;
 
 -- name: pending
 -- Everything that waits for a decision, oldest first; optionally of one project.
 SELECT * FROM approvals
 WHERE status IN ('pending', 'approved') AND status = 'pending' AND (:project IS NULL OR project = :project)
-ORDER BY id;
+ORDER BY rowid;
 
 -- name: all
 -- Every approval, newest first; optionally of one project or session.
 SELECT * FROM approvals
 WHERE (:project IS NULL OR project = :project) AND (:session IS NULL OR session = :session)
-ORDER BY id DESC LIMIT :limit;
+ORDER BY rowid DESC LIMIT :limit;
 
 -- name: due
 -- Questions whose time is over.
-SELECT * FROM approvals WHERE status = 'pending' AND expires_at IS NOT NULL AND expires_at <= :now ORDER BY id;
+SELECT * FROM approvals WHERE status = 'pending' AND expires_at IS NOT NULL AND expires_at <= :now ORDER BY rowid;
 
 -- name: next_due
 -- When the next one's time is over.

@@ -3,6 +3,10 @@
 INSERT INTO outbox (id, session, attempt, kind, request_id, body, state, created_at)
 VALUES (:id, :session, :attempt, :kind, :request_id, :body, 'pending', :created_at);
 
+-- name: is_answered
+-- Whether there is an answer to a request.
+SELECT EXISTS (SELECT 1 FROM outbox WHERE attempt = :attempt AND request_id = :request_id);
+
 -- name: get
 -- One entry.
 SELECT * FROM outbox WHERE id = :id;

@@ -34,6 +34,7 @@ CREATE TABLE approvals (
 CREATE INDEX approvals_open ON approvals (id) WHERE status IN ('pending', 'approved');
 CREATE INDEX approvals_due ON approvals (expires_at) WHERE status = 'pending' AND expires_at IS NOT NULL;
 CREATE INDEX approvals_by_session ON approvals (session) WHERE session IS NOT NULL;
+CREATE INDEX approvals_by_attempt ON approvals (attempt) WHERE attempt IS NOT NULL;
 -- A request that is asked again is the same approval.
 CREATE UNIQUE INDEX approvals_asked_once ON approvals (coalesce(session, ''), request_key)
     WHERE request_key IS NOT NULL AND status != 'superseded';

@@ -1,0 +1,1 @@
+"""Checks that a tool keeps the approval protocol."""

@@ -1,0 +1,90 @@
+"""What follows outside the database when something was decided: clocks, queues and answers on their way.
+
+It all follows from committed events, and can be repeated; a start of the supervisor does the same from what is stored.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import msgspec
+
+from supervisor.engine.broker import Broker
+from supervisor.engine.bus import Bus
+from supervisor.engine.conducting import Conductor
+from supervisor.engine.ledger import Transaction
+from supervisor.engine.services import Services
+from supervisor.model.entities import Attempt, Session
+from supervisor.model.errors import QuarterdeckError
+from supervisor.model.events import Event, EventType
+from supervisor.model.statuses import AttemptStatus, SessionStatus
+from supervisor.store import attempts, sessions
+
+log = logging.getLogger(__name__)
+
+_APPROVALS = frozenset({EventType.APPROVAL_REGISTERED, EventType.APPROVAL_DECIDED, EventType.APPROVAL_ENDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Reactions:
+    """Listens to the bus."""
+
+    services: Services
+    bus: Bus
+    conductor: Conductor
+    broker: Broker
+
+    async def run(self) -> None:
+        """React until cancelled or until the bus closes."""
+        with self.bus.subscribe() as subscription:
+            while not subscription.closed:
+                for event in await subscription.take():
+                    if event.type in _APPROVALS:
+                        self.broker.react(event)
+                        if event.session is not None:
+                            self.conductor.delivery.kick(event.session)
+                    elif event.type == EventType.STATUS_CHANGED and event.session is not None:
+                        await self._moved(event, event.session)
+                if subscription.dropped:
+                    subscription.dropped = False
+                    await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """React to what is stored, after a flood in which events were missed."""
+        self.broker.ring_all()
+        self.conductor.scheduler.kick()
+        live = await self.services.ledger.commit(
+            lambda t: [(t.session(attempt.session), attempt) for attempt in attempts.live(t.conn) if attempt.session]
+        )
+        for session, attempt in live:
+            self.conductor.delivery.kick(session.id)
+            await self._set_clock(session, attempt)
+
+    async def _moved(self, event: Event, session_id: str) -> None:
+        payload = msgspec.json.decode(event.payload)
+        before, after = payload.get("from"), payload.get("to")
+        if SessionStatus.WAITING not in (before, after):
+            return
+        self.conductor.scheduler.kick()
+        session, attempt = await self.services.ledger.commit(lambda t: _found(t, session_id))
+        if before == SessionStatus.WAITING and session.status is SessionStatus.PREPARING:
+            self.conductor.begin(session)
+        elif attempt is not None:
+            await self._set_clock(session, attempt)
+        if after == SessionStatus.FAILED:
+            self.conductor.ended(session)
+
+    async def _set_clock(self, session: Session, attempt: Attempt) -> None:
+        """Let an attempt's timeouts rest while a person decides."""
+        if attempt.status is not AttemptStatus.RUNNING:
+            return
+        held = session.status is SessionStatus.WAITING
+        try:
+            await self.services.executor(session).hold(self.services.ref(attempt, session), held=held)
+        except QuarterdeckError as error:
+            log.info("%s: its timeouts were not %s: %s", session.name, "held" if held else "let go", error)
+
+
+def _found(transaction: Transaction, session_id: str) -> tuple[Session, Attempt | None]:
+    return sessions.get(transaction.conn, session_id), attempts.latest(transaction.conn, session_id)

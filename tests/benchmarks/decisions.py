@@ -1,0 +1,162 @@
+"""What policy takes to answer a tool call while the supervisor is flooded with output.
+
+Two channels: an agent that asks on its stdout and reads the answer on its stdin (the whole way, measured by the
+agent), and a hook's request over the socket (the supervisor's own time, which it reports with each answer).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from supervisor.api.client import Client
+from tests.benchmarks.figures import Figure, ms, p99, sized
+from tests.benchmarks.stage import Stage, stage, wait_for
+
+CALLS_PER_S = 200
+LINES_PER_S = 10_000
+FLOODERS = 10
+AGENTS = 10
+SECONDS = 20.0
+BAR_S = 0.015
+
+FLOODER = """
+import sys, time
+line = b"x" * 120 + b"\\n"
+due = time.monotonic()
+while True:
+    sys.stdout.buffer.write(line * 50)
+    sys.stdout.buffer.flush()
+    due += 50 / RATE
+    time.sleep(max(0.0, due - time.monotonic()))
+"""
+
+AGENT = """
+import json, sys, time
+def say(value):
+    sys.stdout.write(json.dumps(value) + chr(10)); sys.stdout.flush()
+sys.stdin.readline()
+say({"type": "system", "subtype": "init", "session_id": "s", "model": "m"})
+due, times = time.monotonic(), []
+for number in range(COUNT):
+    due += EVERY
+    time.sleep(max(0.0, due - time.monotonic()))
+    began = time.perf_counter()
+    given = {"command": "git status"}
+    asked = {"subtype": "can_use_tool", "tool_name": "Bash", "input": given, "tool_use_id": str(number)}
+    say({"type": "control_request", "request_id": f"r{number}", "request": asked})
+    answer = json.loads(sys.stdin.readline())
+    assert answer["response"]["response"]["behavior"] == "allow", answer
+    times.append(time.perf_counter() - began)
+open("times.json", "w").write(json.dumps(times))
+say({"type": "result", "subtype": "success", "is_error": False, "result": "", "session_id": "s"})
+sys.stdin.read()
+"""
+
+
+async def measure(scale: float) -> list[Figure]:
+    """Flood, then ask: first agents on their stdin, then a hook over the socket."""
+    seconds = max(2.0, SECONDS * scale)
+    count = sized(int(CALLS_PER_S * seconds), 1) // AGENTS
+    agent = AGENT.replace("COUNT", str(count)).replace("EVERY", str(AGENTS / CALLS_PER_S))
+    profile = {
+        "name": "asker",
+        "adapter": "claude",
+        "command": [sys.executable, "-I", "-S", "-c", agent],
+    }
+    async with stage(agents={"asker": profile}) as place, place.client() as client:
+        quiet = await _agents(place, client)
+        flood = FLOODER.replace("RATE", str(LINES_PER_S / FLOODERS))
+        command = place.request(sys.executable, "-I", "-S", "-c", flood)
+        flooders = {(await client.post("/sessions", command))["session"]["id"] for _ in range(FLOODERS)}
+        await wait_for(client, flooders, "running")
+        before, began = await _newest(client), time.monotonic()
+        flooded = await _agents(place, client)
+        by_socket = await _by_socket(place, client, int(CALLS_PER_S * seconds))
+        per_s = (await _newest(client) - before) / (time.monotonic() - began)
+    beside = f"beside {per_s:,.0f} events/s"
+    return [
+        Figure("decisions", "a call judged by policy, asked on stdin, the whole way, quiet", _shown(quiet)),
+        _figure(f"the same, {CALLS_PER_S}/s {beside}", flooded),
+        _figure(f"the same over the socket, the supervisor's side, {CALLS_PER_S}/s {beside}", by_socket),
+    ]
+
+
+def _figure(what: str, times: list[float]) -> Figure:
+    return Figure("decisions", what, _shown(times), "", "p99 < 15 ms", p99(times) < BAR_S)
+
+
+def _shown(times: list[float]) -> str:
+    return f"p99 {p99(times) * 1000:.1f} ms; {ms(times)}"
+
+
+async def _agents(place: Stage, client: Client) -> list[float]:
+    """Let agents ask, and return how long each answer took."""
+    request = {**place.request(), "argv": [], "agent": "asker", "prompt": "Ask."}
+    asked = [(await client.post("/sessions", request))["session"]["id"] for _ in range(AGENTS)]
+    await wait_for(client, set(asked), "completed")
+    times: list[float] = []
+    for session in asked:
+        worktree = (await client.get(f"/sessions/{session}"))["session"]["worktree"]
+        times += json.loads(await asyncio.to_thread(Path(worktree, "times.json").read_text))
+    return times
+
+
+async def _by_socket(place: Stage, client: Client, count: int) -> list[float]:
+    """Ask as a hook does, at a steady rate, and return what the supervisor says that each took."""
+    steps = json.dumps([{"run": 'printf %s "$QUARTERDECK_TOKEN" > token'}, {"say": "ready"}, {"sleep": 600}])
+    request = {**place.request(), "argv": [], "agent": "scripted", "prompt": steps}
+    session = (await client.post("/sessions", request))["session"]["id"]
+    await wait_for(client, {session}, "running")
+    token = ""
+    while not token:
+        worktree = (await client.get(f"/sessions/{session}"))["session"]["worktree"]
+        file = Path(worktree, "token")
+        token = await asyncio.to_thread(_text, file)
+    connections = [await asyncio.open_unix_connection(place.paths.socket) for _ in range(AGENTS)]
+    due, took = time.monotonic(), list[float]()
+    free: asyncio.Queue[Any] = asyncio.Queue()
+    for connection in connections:
+        free.put_nowait(connection)
+
+    async def one(number: int) -> None:
+        reader, writer = await free.get()
+        took.append(await _ask(reader, writer, token, number))
+        free.put_nowait((reader, writer))
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(count):
+            due += 1 / CALLS_PER_S
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            group.create_task(one(number))
+    for _, writer in connections:
+        writer.close()
+    return took
+
+
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str, number: int) -> float:
+    asked = {"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "git status"}}
+    body = json.dumps({"key": f"k{number}", "wait_s": 0, "request": asked}).encode()
+    head = (
+        f"POST /permissions/claude HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    writer.write(head.encode() + body)
+    answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+    length = int(re.search(r"content-length: (\d+)", answer)[1])  # type: ignore[index]
+    content = await reader.readexactly(length)
+    assert b'"allow"' in content, content
+    return float(re.search(r"server-timing: app;dur=([\d.]+)", answer)[1]) / 1000  # type: ignore[index]
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+async def _newest(client: Client) -> int:
+    return int((await client.get("/events", limit=1))["events"][-1]["seq"])

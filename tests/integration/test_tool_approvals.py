@@ -1,0 +1,70 @@
+"""The examples of the approval protocol on a real supervisor: asked, answered, started again with the answer."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from supervisor.engine.deciding import Decision
+from supervisor.model.approvals import Approval
+from supervisor.model.events import EventType
+from supervisor.model.statuses import SessionStatus
+from supervisor.store import approvals
+from tests.support.supervised import PERSON, Supervised, eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = {"approval.sh": "sh", "approval.mjs": "node", "approval.py": sys.executable}
+
+
+async def asked(supervised: Supervised) -> Approval:
+    found: list[Approval] = []
+
+    async def look() -> bool:
+        found[:] = await supervised.engine.store.read(approvals.pending)
+        return len(found) == 1
+
+    await eventually(look, what=lambda: f"one question waits, not {found}")
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "choice", "risk", "preview", "events"),
+    [
+        ("approval.sh", "newest", "high", "rm -r releases/1.0\nrm -r releases/1.1", ["progress"]),
+        pytest.param(
+            "approval.mjs", "all", "medium", "DROP TABLE orders_old;", ["progress", "progress"], marks=pytest.mark.node
+        ),
+        ("approval.py", "test", "high", "upload dist/core-1.0.tar.gz", ["uploaded", "uploaded"]),
+        ("approval.sh", "none", "high", "rm -r", []),
+    ],
+)
+async def test_an_example_is_asked_and_runs_again_with_the_answer(
+    supervised: Supervised, tmp_path: Path, name: str, choice: str, risk: str, preview: str, events: list[str]
+) -> None:
+    for source in (ROOT / "docs" / "examples" / name, ROOT / "deploy" / "helpers" / "quarterdeck_tool.py"):
+        shutil.copy(source, tmp_path)
+    session = await supervised.run(PROGRAMS[name], str(tmp_path / name))
+    await supervised.reaches(session, SessionStatus.WAITING)
+    approval = await asked(supervised)
+    assert approval.risk == risk
+    assert preview in str(approval.preview["details"])
+    assert len(approval.options) == 3
+    assert approval.default in {option.value for option in approval.options}
+    await supervised.engine.broker.decide([Decision(approval.id, approve=True, choice=choice)], PERSON)
+    session = await supervised.ended(session)
+    assert (session.status, session.attempts) == (SessionStatus.COMPLETED, 2)
+    for kind in set(events):
+        assert len(await supervised.payloads(session, kind)) == events.count(kind)
+    assert len(await supervised.payloads(session, EventType.APPROVAL_NEEDED)) == 1
+
+
+async def test_a_question_that_breaks_a_rule_is_reported_and_never_asked(supervised: Supervised) -> None:
+    script = """echo '{"type": "approval_needed", "protocol": 2, "question": "Go?"}' >&2; exit 90"""
+    session = await supervised.ended(await supervised.run("sh", "-c", script))
+    assert (session.status, session.attempts) == (SessionStatus.FAILED, 1)
+    (payload,) = await supervised.payloads(session, EventType.MALFORMED_EVENT)
+    assert payload["reason"] == "It speaks protocol 2; version 1 is understood."
+    assert await supervised.engine.store.read(approvals.pending) == []
