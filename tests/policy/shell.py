@@ -678,10 +678,10 @@ class _Reader:
         follows = self.peek()
         if self.text.startswith("\\\n", self.at):
             raise Unreadable
-        if follows and follows in "?#$!":
+        if follows and follows in "?#$":
             self.take()
             return Text("0", quoted=True)
-        if follows and follows in "@*-0123456789":
+        if follows and follows in "@*-!0123456789":
             self.take()
             return Hidden()
         if follows == "(":
