@@ -39,8 +39,8 @@ _ARITHMETIC = re.compile(r"\(\([0-9 \t+\-*/%]+\)\)")
 _SECRETS = ("KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL")
 """A variable with one of these in its name is taken to hold a secret."""
 
-_NUMBERS = frozenset("?#$!")
-_UNKNOWNS = frozenset("@*-0123456789")
+_NUMBERS = frozenset("?#$")
+_UNKNOWNS = frozenset("@*-!0123456789")
 _QUOTED = "\1"
 """In a word's shape: a character that was quoted or came from an expansion."""
 
