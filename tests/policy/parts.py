@@ -358,7 +358,7 @@ class Taken:
             self.plain(programs, words)
             at = next((i for i, word in enumerate(words) if i and word is not None and word.text == "-c"), None)
             if at is not None and at + 1 < len(words) and (line := words[at + 1]) is not None:
-                self.inner(line.text, depth)
+                self.inner(None if line.glob else line.text, depth)
         elif name in ("sudo", "doas"):
             self.plain(programs, words)
             if rest := _behind_sudo(words):
