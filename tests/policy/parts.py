@@ -438,12 +438,13 @@ class Taken:
             self.line(line, depth + 1)
 
     def xargs(self, programs: tuple[str, ...], words: list[Term], depth: int, wrapped: int) -> None:
-        at, replaced = 1, None
+        at, replaced, counted = 1, None, False
         while at < len(words):
             word = words[at]
             if word is None or not word.text.startswith("-"):
                 break
             text = word.text
+            counted = counted or text[:2] in ("-n", "-L") or text.startswith(("--max-args", "--max-lines"))
             if text in ("-0", "-r", "-t", "--null", "--no-run-if-empty", "--verbose"):
                 at += 1
             elif text in ("-n", "-P", "-L", "-d", "-I"):
@@ -466,10 +467,10 @@ class Taken:
             self.plain(programs, words)
             return
         self.plain(programs, words[:at])
-        if replaced is None:
-            rest = [*rest, None]
-        else:
+        if replaced is not None:
             rest = [None if word is not None and replaced in word.text else word for word in rest]
+        if replaced is None or counted:
+            rest = [*rest, None]
         self.run(rest, depth, wrapped + 1)
 
     def find(self, programs: tuple[str, ...], words: list[Term], depth: int, wrapped: int) -> None:
@@ -480,9 +481,10 @@ class Taken:
             word = words[at]
             if at and word is not None and word.text in ("-exec", "-execdir", "-ok", "-okdir"):
                 end = at + 1
-                while end < len(words) and not ((stop := words[end]) is not None and stop.text in (";", "+")):
+                while end < len(words) and _text(words[end]) not in (";", "+"):
                     end += 1
-                if end == len(words) or end == at + 1:
+                ends = end < len(words) and (_text(words[end]) == ";" or _text(words[end - 1]) == "{}")
+                if not ends or end == at + 1:
                     self.plain(programs, words, locked=True)
                     return
                 inner.append([None if w is None or "{}" in w.text else w for w in words[at + 1 : end]])
@@ -498,6 +500,10 @@ class Taken:
 def take_apart(act: Act, home: str) -> list[Part]:
     """All parts of an act, mentions and the line included, in their order."""
     return Taken(act, Place(home, act.worktree)).whole()
+
+
+def _text(word: Term) -> str | None:
+    return None if word is None else word.text
 
 
 def _texts(word: str) -> list[str]:
