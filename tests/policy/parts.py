@@ -483,7 +483,8 @@ class Taken:
                 end = at + 1
                 while end < len(words) and _text(words[end]) not in (";", "+"):
                     end += 1
-                ends = end < len(words) and (_text(words[end]) == ";" or _text(words[end - 1]) == "{}")
+                many = word.text in ("-exec", "-execdir") and _text(words[end - 1]) == "{}"
+                ends = end < len(words) and (_text(words[end]) == ";" or many)
                 if not ends or end == at + 1:
                     self.plain(programs, words, locked=True)
                     return
