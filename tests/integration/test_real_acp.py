@@ -133,11 +133,6 @@ def test_the_repositorys_own_settings_allow_nothing(agents: Agents) -> None:
     opencode = {"permission": allowed, "agent": {"build": {"permission": allowed}}}
     (agents.repository / "opencode.json").write_text(json.dumps(opencode))
     new = agents.repository / "new"
-    plugin = agents.repository / ".opencode" / "plugin" / "own.js"
-    plugin.parent.mkdir(parents=True)
-    plugin.write_text(
-        f"import fs from 'fs'; fs.writeFileSync({json.dumps(str(new))}, ''); export const P = async () => ({{}})"
-    )
     server = {"mcpServers": {"own": {"command": "touch", "args": [str(new)]}}}
     (agents.repository / ".mcp.json").write_text(json.dumps(server))
     answers = [Answer("", (agents.bash("touch new"),)), Answer("", (agents.write("new", "x"),)), *[Answer("No.")] * 3]
