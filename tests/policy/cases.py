@@ -71,7 +71,7 @@ _GLOBS = _words(
 _UNKNOWN = _words(
     """
     $X ${X} $@ $1 ${X:-y} ${X%%.*} $((1+2)) $((1*3)) $_ ${X:+a/b} {a,b} {1..3} x{a,b}y ~other $X/y $* $- a$X
-    --x=$X $X*
+    --x=$X $X* $TOKEN ${api_key} ${PASSWD:-x} $(nproc) -j$(nproc) $(nproc;) $( nproc)
     """
 )
 _ODD = _words(
@@ -110,6 +110,10 @@ class Cases:
     def __init__(self, seed: int, books: int) -> None:
         self.random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
         self.books = [self.book() for _ in range(books)]
+
+    @cached_property
+    def everyday(self) -> list[str]:
+        return corpus("everyday")
 
     @cached_property
     def lines(self) -> list[str]:
@@ -187,6 +191,9 @@ class Cases:
     # --- lines
 
     def line(self) -> str:
+        if self.chance(0.15):
+            line = self.one(self.everyday).replace(self.one(["src", "a", ".py"]), self.one(_PATHS))
+            return line if self.chance(0.8) else f"{line} {self.word(4)}"
         if self.chance(0.15):
             line = self.one(self.lines)
             if self.chance(0.5):

@@ -24,7 +24,7 @@ _READERS = frozenset(
     [ awk basename cat cmp column cut date df diff dir dirname du echo egrep env fd fgrep file find fold git
     grep head hexdump jq ls md5sum nl od paste pgrep printf ps pwd readlink realpath rev rg seq
     sha1sum sha256sum shasum stat strings tac tail test tr tree true type uname wc which whereis cd
-    pushd
+    pushd source .
     """)
 )
 _SHELLS = frozenset({"bash", "sh", "dash", "zsh", "ksh"})
@@ -166,8 +166,7 @@ class Taken:
             if not act.paths:
                 self.add(ToolPart(act.tool))
             for path in act.paths:
-                for access in accesses:
-                    self.path(path, access)
+                self.path(path, *accesses)
         elif act.kind == "fetch":
             if act.url is None:
                 self.add(ToolPart(act.tool))
@@ -183,9 +182,13 @@ class Taken:
                 self.command(act.command)
         return self.parts
 
-    def path(self, path: str, access: str) -> None:
+    def path(self, path: str, *accesses: str) -> None:
         absolute = self.place.resolve(path, self.folders[0])
-        self.add(Unclear(path) if absolute is None else PathPart(self.place.name(absolute), access))
+        if absolute is None:
+            self.add(Unclear(path))
+            return
+        for access in accesses:
+            self.add(PathPart(self.place.name(absolute), access))
 
     def url(self, url: str) -> None:
         found = host(url)
@@ -195,7 +198,7 @@ class Taken:
         if command is None:
             self.add(Unclear("no command"))
         elif isinstance(command, str):
-            self.parts.insert(0, LinePart(re.sub("[ \t\n]", "", command)))
+            self.add(LinePart(re.sub("[ \t\n]", "", command)))
             self.line(command, 0)
         elif not command or not command[0]:
             self.add(Unclear("no program"))
@@ -239,8 +242,12 @@ class Taken:
             self.run(words, command.depth, 0, command.redirections)
 
     def substitutions(self, word: shell.Word) -> None:
-        for command in word.commands:
-            self.judge(command)
+        for piece in word.pieces:
+            if isinstance(piece, shell.Hidden):
+                for command in piece.commands:
+                    self.judge(command)
+                if piece.secret:
+                    self.add(Unclear("secret"))
 
     def term(self, word: shell.Word) -> Term:
         """What the shell would make of a word, as far as that is known."""
@@ -250,7 +257,11 @@ class Taken:
         live = ""  # the same length as the text: where a glob character counts
         for piece in word.pieces:
             if isinstance(piece, shell.Hidden):
-                return None
+                if piece.known is None:
+                    return None
+                text += piece.known
+                live += "-" * len(piece.known)
+                continue
             if isinstance(piece, shell.Text):
                 text += piece.text
                 live += ("-" if piece.quoted else "+") * len(piece.text)
@@ -261,8 +272,10 @@ class Taken:
             text += more
             live += "-" * len(more)
         globs = [c in "*?[" and flag == "+" for c, flag in zip(text, live, strict=True)]
-        if text == "[" or not any(globs):
+        if word.value or text == "[" or not any(globs):
             return Known(text)
+        if text.count("/") > 64:
+            return None
         seen = False
         at = 0
         for segment in text.split("/"):
@@ -345,7 +358,7 @@ class Taken:
             self.plain(programs, words)
             at = next((i for i, word in enumerate(words) if i and word is not None and word.text == "-c"), None)
             if at is not None and at + 1 < len(words) and (line := words[at + 1]) is not None:
-                self.inner(line.text, depth)
+                self.inner(None if line.glob else line.text, depth)
         elif name in ("sudo", "doas"):
             self.plain(programs, words)
             if rest := _behind_sudo(words):
@@ -355,8 +368,8 @@ class Taken:
         elif name == "find":
             self.find(programs, words, depth, wrapped)
         elif name == "export" and (set_ := _exported(words)) is not None:
-            for variable, value in set_:
-                self.variable(variable, value)
+            for exported, given in set_:
+                self.variable(exported, given)
         else:
             self.plain(programs, words)
             if name in ("cd", "pushd", "popd"):
@@ -493,7 +506,7 @@ def _texts(word: str) -> list[str]:
     if not word.startswith("-"):
         first.append(word)
     elif not word.startswith("--"):
-        if word[2:3] == ".":
+        if word[2:3] in (".", "@"):
             first.append(word[2:])
         if found := re.search("[/~]", word):
             first.append(word[found.start() :])
@@ -563,8 +576,6 @@ def _taken(name: str, words: list[Term]) -> _Taken | None:
         while at < len(rest) and (word := rest[at]) is not None and (found := _ASSIGNED.fullmatch(word.text)):
             variables.append((found[1], found[2]))
             at += 1
-        if at < len(rest) and rest[at] is None:
-            return _LOCKED
     if name == "timeout" and at < len(rest):
         if rest[at] is None:
             return _LOCKED

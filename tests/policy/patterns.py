@@ -81,10 +81,14 @@ def _segment_fits(pattern: str, segment: str, globs: bool) -> bool:
         return _segment(pattern).fullmatch(segment) is not None
     if not segment.strip("*?"):
         return not pattern.strip("*")
+    if has_glob(segment[0]) and pattern.startswith("."):
+        return False
     begin, pattern_begin = _GLOB.split(segment, maxsplit=1)[0], pattern.split("*", 1)[0]
     end, pattern_end = re.split(r"[*?\[\]]", segment)[-1], pattern.rsplit("*", 1)[-1]
-    return (begin.startswith(pattern_begin) or pattern_begin.startswith(begin)) and (
-        end.endswith(pattern_end) or pattern_end.endswith(end)
+    return (
+        (begin.startswith(pattern_begin) or pattern_begin.startswith(begin))
+        and (end.endswith(pattern_end) or pattern_end.endswith(end))
+        and bool((begin and pattern_begin) or (end and pattern_end))
     )
 
 

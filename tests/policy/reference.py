@@ -86,6 +86,7 @@ class Rule:
     within: list[str] | None
     text: int
     expansions: str
+    instead_of: list[str]
 
     @staticmethod
     def of(document: Document) -> Rule:
@@ -110,6 +111,7 @@ class Rule:
             within=None if within == "any" else _listed(within),
             text=document.get("text", 0),
             expansions=document.get("expansions", "globs" if allows else "all"),
+            instead_of=_listed(document.get("instead_of", [])),
         )
 
 
@@ -148,6 +150,8 @@ class Reference:
             for rule in self._concerned(part)
             if not (seldom and rule.effect == "allow") and _matches(rule, part, place) and _holds(rule, act)
         ]
+        silenced = {name for rule in matching for name in rule.instead_of}
+        matching = [rule for rule in matching if not (rule.effect == "ask" and rule.name in silenced)]
         if not matching:
             return None if seldom else ("ask", "default", "medium")
         rule = max(matching, key=lambda one: STRICTNESS[one.effect])
@@ -187,7 +191,9 @@ def _names(rule: Rule, part: PathPart) -> bool:
 def _matches(rule: Rule, part: Part, place: Place) -> bool:
     match rule.sort:
         case "":
-            return isinstance(part, ToolPart) if rule.effect == "allow" else not isinstance(part, LinePart)
+            if rule.effect == "allow":
+                return isinstance(part, ToolPart)
+            return not isinstance(part, LinePart) and not (isinstance(part, PathPart) and part.mention)
         case "line":
             return isinstance(part, LinePart) and any_fits(rule.patterns, part.text)
         case "host":

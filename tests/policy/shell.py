@@ -7,7 +7,6 @@ the supervisor uses, so that a mistake would have to be made twice to go unnotic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 DEEPEST = 20
@@ -57,9 +56,14 @@ class Folder:
 
 @dataclass(frozen=True)
 class Hidden:
-    """A piece whose text only the running shell knows, with the commands that it runs."""
+    """A piece whose text only the running shell knows, with the commands that it runs.
+
+    `known` is what stands for it where that does not matter. `secret`: the value of a variable that seems to be one.
+    """
 
     commands: tuple[Command, ...] = ()
+    known: str | None = None
+    secret: bool = False
 
 
 Piece = Text | Home | Folder | Hidden
@@ -71,13 +75,6 @@ class Word:
 
     pieces: tuple[Piece, ...]
     value: bool = False  # the value of an assignment: `~` and braces are text there
-
-    @property
-    def commands(self) -> Iterator[Command]:
-        """What runs while the word is expanded, in the order of the text."""
-        for piece in self.pieces:
-            if isinstance(piece, Hidden):
-                yield from piece.commands
 
     @property
     def braced(self) -> bool:
@@ -149,6 +146,11 @@ def read(line: str, depth: int = 0) -> tuple[Command, ...]:
     if len(line) > LONGEST or depth > DEEPEST or _CONTROL.search(line):
         raise Unreadable
     return _Reader(line, depth, depth).whole()
+
+
+def _secret(name: str) -> bool:
+    """Whether a variable seems to hold a secret."""
+    return any(word in name.upper() for word in ("KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL"))
 
 
 def _check_here_documents(redirections: list[Redirection]) -> None:
@@ -289,6 +291,8 @@ class _Reader:
                 continue
             elif char in (";", "&") and char:
                 self.take()
+                if self.peek() == "&":
+                    raise Unreadable
                 self.newlines()
             else:
                 if char == "" and not ends:
@@ -432,7 +436,7 @@ class _Reader:
                 continue
             words.append(self.one_word())
             order.append(words[-1])
-        if not order and not redirections:
+        if not order and all(redirection.operator != "<<" for redirection in redirections):
             raise Unreadable
         _check_here_documents(redirections)
         return Simple(self.begin, tuple(assignments), tuple(redirections), tuple(words), tuple(order))
@@ -499,16 +503,17 @@ class _Reader:
         word = self.target()
         if operator in (">&", "<&"):
             text = "".join(p.text for p in word.pieces if isinstance(p, Text))
-            known = all(isinstance(p, Text) for p in word.pieces)
+            known = all(isinstance(p, Text) and not p.quoted for p in word.pieces)
             if known and re.fullmatch(r"[0-9]+-?|-", text):
                 return Redirection(operator, number, None)
-            if operator == "<&":
+            if operator == "<&" or text.startswith("-"):
                 raise Unreadable
         return Redirection(operator, number, word)
 
     def target(self) -> Word:
+        here = self.at
         self.gap()
-        if self.peek() == "#":
+        if self.peek() == "#" or (self.at == here and self.peek() in ("<", ">")):
             raise Unreadable
         return self.one_word()
 
@@ -542,7 +547,7 @@ class _Reader:
         if char in ("<", ">") and self.after() == "(":
             self.take()
             self.take()
-            piece = Hidden(self.substitution())
+            piece = Hidden(self.substitution(), known="/dev/fd/63")
             end = self.peek()
             if end and (end not in _ENDS_WORD or end == "(" or (end in ("<", ">") and self.after() == "(")):
                 raise Unreadable
@@ -570,6 +575,7 @@ class _Reader:
         pieces: list[Piece] = []
         plain = ""
         begin = True
+        tilde = False
         while (c := self.peek()) and c not in _ENDS_WORD:
             if c not in "\\'\"$`~":
                 run = _PLAIN.match(self.text, self.at)
@@ -587,8 +593,8 @@ class _Reader:
                 if not begin or value:
                     plain = "~"
                 else:
-                    follows = self.peek()
-                    pieces.append(Home() if not follows or follows in _ENDS_WORD or follows == "/" else Hidden())
+                    tilde = True
+                    pieces.append(Home())
             elif c == "\\":
                 self.at += 1
                 char = self.text[self.at : self.at + 1]
@@ -610,6 +616,10 @@ class _Reader:
             begin = False
         if plain:
             pieces.append(Text(plain, quoted=False))
+        if tilde:
+            goes_on = next((piece for piece in pieces[1:] if piece != Text("", quoted=True)), Text("/", quoted=False))
+            known = isinstance(goes_on, Text) and not goes_on.quoted and goes_on.text.startswith("/")
+            pieces[0] = Home() if known else Hidden()
         return tuple(pieces)
 
     def quoted(self, text: str) -> Text:
@@ -668,10 +678,10 @@ class _Reader:
         follows = self.peek()
         if self.text.startswith("\\\n", self.at):
             raise Unreadable
-        if follows and follows in "?#$!":
+        if follows and follows in "?#$":
             self.take()
             return Text("0", quoted=True)
-        if follows and follows in "@*-0123456789":
+        if follows and follows in "@*-!0123456789":
             self.take()
             return Hidden()
         if follows == "(":
@@ -682,7 +692,8 @@ class _Reader:
                     raise Unreadable
                 self.at = rest.end()
                 return Hidden()
-            return Hidden(self.substitution())
+            known = "0" if self.text.startswith("nproc)", self.at) else None
+            return Hidden(self.substitution(), known=known)
         if follows == "{":
             self.take()
             return self.braces()
@@ -704,9 +715,9 @@ class _Reader:
         match = _BRACED.fullmatch(found + self.take())
         if match is None:
             raise Unreadable
-        return Hidden() if found != match[1] else self.variable(match[1])
+        return Hidden(secret=_secret(match[1])) if found != match[1] else self.variable(match[1])
 
     def variable(self, name: str) -> Piece:
         if name == "HOME":
             return Home()
-        return Folder() if name == "PWD" else Hidden()
+        return Folder() if name == "PWD" else Hidden(secret=_secret(name))

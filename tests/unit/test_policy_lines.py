@@ -95,6 +95,7 @@ def test_a_variable_with_the_name_of_a_secret_is_noted() -> None:
         "[[ -f x ]]",
         "((x = 1))",
         "echo $((x))",
+        "echo $[x]",
         "echo ${x@P}",
         "echo ${!x}",
         "echo ${x:$(ls)}",

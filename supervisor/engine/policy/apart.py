@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from supervisor.engine.policy import wrappers
+from supervisor.engine.policy.acts import counts_as
 from supervisor.engine.policy.candidates import candidates
 from supervisor.engine.policy.facts import (
     Access,
@@ -54,13 +55,13 @@ _OPEN_KINDS = frozenset({"mcp", "question", "other"})
 def take_apart(act: Act, home: str) -> list[Fact]:
     """Return the facts of an act, in the order in which they are judged."""
     place = Place(home, act.worktree)
-    kind = act.kind if act.kind in _OPERATIONS or act.kind in ("execute", "fetch") else "other"
+    kind = counts_as(act.kind)
     facts: list[Fact] = []
     if kind == "execute":
         return _command_facts(act, place)
-    if kind in _OPEN_KINDS or not (act.url if kind == "fetch" else act.paths):
+    if kind in _OPEN_KINDS or (act.url is None if kind == "fetch" else not act.paths):
         facts.append(ToolFact(act.tool))
-    if act.url and (kind == "fetch" or kind in _OPEN_KINDS):
+    if act.url is not None and (kind == "fetch" or kind in _OPEN_KINDS):
         facts.append(_host_fact(act.url))
     for path in act.paths if kind != "fetch" else ():
         name = place.name(path, act.cwd)
@@ -143,15 +144,12 @@ class _Taking:
         if not target.known or target.glob:
             self.unclear(target.text, "the file of a redirection is not known")
             return
-        seen: set[tuple[PathName, str]] = set()
-        for access in accesses:
-            for folder in self.folders:
-                name = self.place.name(target.text, folder)
-                if name is None:
-                    self.unclear(target.text, "the file of a redirection is not known")
-                elif (name, access) not in seen:
-                    seen.add((name, access))
-                    self.facts.append(PathFact(name, access))
+        found = [self.place.name(target.text, folder) for folder in self.folders]
+        if None in found:
+            self.unclear(target.text, "the file of a redirection is not known")
+            return
+        names = dict.fromkeys(name for name in found if name is not None)
+        self.facts += [PathFact(name, access) for access in accesses for name in names]
 
     def variable(self, name: str, value: str | None) -> None:
         if name != name.lower() or name.endswith("proxy"):
@@ -171,24 +169,27 @@ class _Taking:
             return
         programs = self.programs(head.text, folders)
         program = programs[0] if len(programs) == 1 else ""
-        if program == "git":
-            towards, rest = wrappers.of_git(rest)
-            for folder in towards:
-                ways = [resolved(folder, before, self.place.home) for before in folders]
-                if None in ways:
-                    self.unclear(folder, "the folder is not known")
-                folders = tuple(dict.fromkeys(way for way in ways if way is not None)) or folders
-        elif (inner := wrappers.unwrapped(program, rest)) is not None:
-            self.command(inner, command, depth, folders, wrapped + 1)
-            return
-        elif program == "env" and (started := wrappers.without_environment(rest)) is not None:
-            for name, value in started[0]:
-                self.variable(name, value)
-            self.command(started[1], command, depth, folders, wrapped + 1)
-            return
-        elif self.script(program, rest, command, depth):
-            return
-        self.outer(programs, head, rest, command, depth, folders, wrapped)
+        try:
+            if program == "git":
+                towards, rest = wrappers.of_git(rest)
+                for folder in towards:
+                    ways = [resolved(folder, before, self.place.home) for before in folders]
+                    if None in ways:
+                        raise wrappers.Locked
+                    folders = tuple(dict.fromkeys(way for way in ways if way is not None))
+            elif (inner := wrappers.unwrapped(program, rest)) is not None:
+                self.command(inner, command, depth, folders, wrapped + 1)
+                return
+            elif program == "env" and (started := wrappers.without_environment(rest)) is not None:
+                for name, value in started[0]:
+                    self.variable(name, value)
+                self.command(started[1], command, depth, folders, wrapped + 1)
+                return
+            elif self.script(program, rest, command, depth):
+                return
+            self.outer(programs, head, rest, command, depth, folders, wrapped)
+        except wrappers.Locked:
+            self.fact(programs, head, words[1:], folders, locked=True)
 
     def script(self, program: str, rest: tuple[Word, ...], command: Simple, depth: int) -> bool:
         """Take what a shell runs apart, and what only sets variables. False when the command is neither."""
@@ -196,7 +197,7 @@ class _Taking:
             if (script := wrappers.shell_script(rest)) is not None:
                 self.inner_line([script], command, depth)
                 return True
-            if not rest and command.document is not None:
+            if not rest and command.document is not None and command.inputs == 1:
                 if command.document_is_text:
                     self.line(command.document, depth + 1, loop=command.loop)
                 else:
@@ -238,8 +239,8 @@ class _Taking:
         elif program == "xargs":
             rest, started = wrappers.of_xargs(rest)
             inner = [started]
-        elif program == "find" and (parted := wrappers.of_find(rest)) is not None:
-            rest, inner = parted
+        elif program == "find":
+            rest, inner = wrappers.of_find(rest)
         self.fact(programs, head, rest, folders)
         for words in inner:
             if words:
@@ -249,8 +250,16 @@ class _Taking:
         if program in ("cd", "pushd", "popd"):
             self.change(program, rest, loop=command.loop)
 
-    def fact(self, programs: tuple[str, ...], head: Word, rest: tuple[Word, ...], folders: tuple[str, ...]) -> None:
-        self.facts.append(CommandFact(programs, rest, folders, self.place, _written((head, *rest))))
+    def fact(
+        self,
+        programs: tuple[str, ...],
+        head: Word,
+        rest: tuple[Word, ...],
+        folders: tuple[str, ...],
+        *,
+        locked: bool = False,
+    ) -> None:
+        self.facts.append(CommandFact(programs, rest, folders, self.place, _written((head, *rest)), locked))
         access: Access = "read" if len(programs) == 1 and programs[0] in READERS else "write"
         seen: set[PathName] = set()
         for word in rest:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from supervisor.engine.policy.acts import DEFAULT, STRICTNESS, UNCLEAR
+from supervisor.engine.policy.acts import DEFAULT, STRICTNESS, UNCLEAR, counts_as
 from supervisor.engine.policy.apart import take_apart
 from supervisor.engine.policy.facts import (
     CommandFact,
@@ -144,7 +144,7 @@ def _decide(book: RuleBook, act: Act, fact: Fact) -> tuple[Part, Risk] | None:
 def conditions_hold(rule: Rule, act: Act) -> bool:
     """Say whether the conditions of a rule on tool, kind, agent, mode, project and plan hold for an act."""
     for key, patterns in rule.conditions.items():
-        value = getattr(act, key)
+        value = counts_as(act.kind) if key == "kind" else getattr(act, key)
         if value is None or not any(matches_text(pattern, value) for pattern in patterns):
             return False
     return True

@@ -20,7 +20,7 @@ def candidates(word: Word) -> list[tuple[str, bool]]:
     if not text.startswith("-"):
         found.append(text)
     elif not text.startswith("--"):
-        if text[2:3] == ".":
+        if text[2:3] in (".", "@"):
             found.append(text[2:])
         if outside := _OUTSIDE.search(text):
             found.append(text[outside.start() :])

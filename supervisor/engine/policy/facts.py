@@ -34,13 +34,17 @@ class Unclear:
 
 @dataclass(frozen=True, slots=True)
 class CommandFact:
-    """A simple command: the names its program may go by, and its words behind the program."""
+    """A simple command: the names its program may go by, and its words behind the program.
+
+    A ``locked`` one runs something that is not understood: no rule allows it.
+    """
 
     programs: tuple[str, ...]
     words: tuple[Word, ...]
     folders: tuple[str, ...]
     place: Place
     text: str
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?=|\[)")
 _REDIRECTION = re.compile(r"(&>|([0-9]*)(<<-|<<|<>|<&|>>|>\||>&|<|>))")
 _DELIMITER = re.compile(r"""(\\?[A-Za-z0-9_]+|'[A-Za-z0-9_]+'|"[A-Za-z0-9_]+")(?=[ \t\n;&|<>()]|\Z)""")
-_DESCRIPTOR = re.compile(r"([0-9]+-?|-)(?=[ \t\n;&|<>()]|\Z)")
+_DESCRIPTOR = re.compile(r"[0-9]+-?|-")
+_QUOTES = re.compile(r"[$`'\"\\]")
 _SPECIAL = re.compile(
     r"(if|then|elif|else|fi|while|until|for|do|done|\{|\}|!|case|esac|select|function|coproc|\[\[|\]\])"
     r"(?=[ \t\n;&|<>()]|\Z)"
@@ -38,8 +39,8 @@ _ARITHMETIC = re.compile(r"\(\([0-9 \t+\-*/%]+\)\)")
 _SECRETS = ("KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL")
 """A variable with one of these in its name is taken to hold a secret."""
 
-_NUMBERS = frozenset("?#$!")
-_UNKNOWNS = frozenset("@*-0123456789")
+_NUMBERS = frozenset("?#$")
+_UNKNOWNS = frozenset("@*-!0123456789")
 _QUOTED = "\1"
 """In a word's shape: a character that was quoted or came from an expansion."""
 
@@ -83,7 +84,8 @@ class Assignment:
 class Simple:
     """A simple command. Without words it is only assignments or redirections (also those of a compound).
 
-    One with ``secret`` has nothing else: a variable of that name is looked at here.
+    One with ``secret`` has nothing else: a variable of that name is looked at here. ``document`` is what a
+    here-document holds, ``inputs`` the number of redirections that have to do with its standard input.
     """
 
     words: list[Word] = field(default_factory=list)
@@ -91,6 +93,7 @@ class Simple:
     redirections: list[Redirection] = field(default_factory=list)
     document: str | None = None
     document_is_text: bool = True
+    inputs: int = 0
     loop: bool = False
     secret: str = ""
 
@@ -251,9 +254,9 @@ class _Reader:
         self.at = name.end()
         if self.peek() not in (" ", "\t", "\n", ";"):
             raise Unreadable("`for` has no name")
-        before = self.at
+        self.blanks()
+        ended = self.peek() == "\n"
         self.newlines()
-        ended = "\n" in self.text[before : self.at]
         if self.text.startswith("in", self.at) and self.text[self.at + 2 : self.at + 3] in (" ", "\t", ";", "\n"):
             self.at += 2
             self.blanks()
@@ -322,22 +325,28 @@ class _Reader:
 
     def redirection(self, simple: Simple, found: re.Match[str]) -> None:
         operator = found[3] or "&>"
+        number = int(found[2]) if found[2] else None
         self.at = found.end()
-        if self.peek() in (">", "(") or (operator in ("<<", "<") and self.peek() == "<"):
+        if operator.startswith("<") or number == 0:
+            simple.inputs += 1
+        if self.peek() in (">", "(") or self.substitutes() or (operator in ("<<", "<") and self.peek() == "<"):
             raise Unreadable("this redirection is not read")
         if operator in ("<<", "<<-"):
             self.here_document(simple, operator)
+            simple.inputs += 1 if number else 0  # of another descriptor: no standard input
             return
         self.blanks()
-        if operator in (">&", "<&"):
-            if descriptor := _DESCRIPTOR.match(self.text, self.at):
-                self.at = descriptor.end()
-                return
-            if operator == "<&":
-                raise Unreadable("`<&` has no number")
         if self.at >= len(self.text) or (self.text[self.at] in _END and not self.substitutes()):
             raise Unreadable("a redirection has no file")
-        simple.redirections.append(Redirection(operator, self.word()))
+        began = self.at
+        word = self.word()
+        if operator in (">&", "<&"):
+            plain = word.known and not _QUOTES.search(self.text, began, self.at)
+            if plain and _DESCRIPTOR.fullmatch(word.text):
+                return
+            if operator == "<&" or word.text.lstrip("…").startswith("-"):
+                raise Unreadable(f"`{operator}` has no number")  # bash ends `>&-x` behind the dash
+        simple.redirections.append(Redirection(operator, word))
 
     def here_document(self, simple: Simple, operator: str) -> None:
         self.blanks()
@@ -383,6 +392,7 @@ class _Reader:
             if self.at < len(self.text) and (self.text[self.at] not in _END or self.substitutes()):
                 raise Unreadable("something is joined to a process substitution")
             return Word(PIPE)
+        tilde = self.peek() == "~"
         texts: list[str] = []
         shape: list[str] = []
         known = True
@@ -424,7 +434,7 @@ class _Reader:
                 shape.append(_QUOTED * len(piece))
         if self.peek() == "(" or self.substitutes():
             raise Unreadable("a bracket is joined to a word")
-        return _finished("".join(texts), "".join(shape), known, plain, self.home)
+        return _finished("".join(texts), "".join(shape), known, None if plain else tilde, self.home)
 
     def single(self) -> str:
         end = self.text.find("'", self.at + 1)
@@ -509,6 +519,8 @@ class _Reader:
         if found := _NAME.match(text, at):
             self.at = found.end()
             return self.variable(found[0])
+        if following == "[":
+            raise Unreadable("this arithmetic is not read")
         if following == "\\" and text[at + 1 : at + 2] == "\n":
             raise Unreadable("a line ends inside of an expansion")
         if following in _NUMBERS and following:
@@ -609,11 +621,11 @@ def _check_quoted(text: str) -> None:
         raise Unreadable("it holds a character that cannot be seen")
 
 
-def _finished(text: str, shape: str, known: bool, plain: bool, home: str) -> Word:
-    """Return the word, with what its shape tells: globs, braces, a leading tilde."""
-    if plain:
+def _finished(text: str, shape: str, known: bool, tilde: bool | None, home: str) -> Word:
+    """Return the word, with what its shape tells: globs, braces, a leading tilde (None: the value of an assignment)."""
+    if tilde is None:
         return Word(text, known)
-    if shape.startswith("~"):
+    if tilde:
         if len(shape) > 1 and shape[1] != "/":
             known = False
         else:

@@ -41,7 +41,7 @@ def matches(rule: Rule, fact: Fact) -> bool:
         unseen = isinstance(fact, LineFact) or (isinstance(fact, PathFact) and fact.mention)
         return isinstance(fact, ToolFact) or (rule.effect != "allow" and not unseen)
     if isinstance(fact, CommandFact):
-        return rule.sort == "command" and _matches_command(rule, fact)
+        return rule.sort == "command" and not (fact.locked and rule.effect == "allow") and _matches_command(rule, fact)
     if isinstance(fact, PathFact):
         return (
             rule.sort == "path"

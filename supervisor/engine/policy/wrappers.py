@@ -19,6 +19,10 @@ _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _EXECUTIONS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 
 
+class Locked(Exception):
+    """What a wrapper starts cannot be seen, so no rule may allow it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Options:
     """Options of a wrapper: alone, with a value in the next word, and beginnings that hold their value."""
@@ -28,30 +32,29 @@ class _Options:
     joined: tuple[str, ...] = ()
     numbers: bool = False
 
-    def skip(self, words: tuple[Word, ...]) -> tuple[Word, ...] | None:
-        """Return what follows the leading options; None when one is unknown here."""
-        at = 0
-        while at < len(words):
-            word = words[at]
-            if not word.known:
-                break
-            if word.text in self.alone or (self.numbers and _NUMBER_OPTIONS.fullmatch(word.text)):
+    def taken(self, words: tuple[Word, ...]) -> tuple[list[tuple[str, str]], tuple[Word, ...]]:
+        """Return the leading options with their values, and what follows them. Raises Locked for an unknown option."""
+        at, found = 0, list[tuple[str, str]]()
+        while at < len(words) and words[at].known and words[at].text.startswith("-"):
+            text = words[at].text
+            joined = next((begin for begin in self.joined if text.startswith(begin) and text != begin), None)
+            if text in self.alone or (self.numbers and _NUMBER_OPTIONS.fullmatch(text)):
+                found.append((text, ""))
+            elif text in self.valued:
                 at += 1
-            elif word.text in self.valued:
-                if at + 1 >= len(words) or not words[at + 1].known:
-                    return None
-                at += 2
-            elif any(word.text.startswith(begin) and len(word.text) > len(begin) for begin in self.joined):
-                at += 1
-            elif word.text.startswith("-"):
-                return None
+                if at >= len(words) or not words[at].known:
+                    raise Locked
+                found.append((text, words[at].text))
+            elif joined is not None:
+                found.append((joined, text[len(joined) :]))
             else:
-                break
-        return words[at:]
+                raise Locked
+            at += 1
+        return found, words[at:]
 
 
+_DIRECT = frozenset({"nohup", "builtin", "exec", "command"})
 _PLAIN: Mapping[str, _Options] = {
-    **dict.fromkeys(("nohup", "builtin", "exec", "command"), _Options()),
     "time": _Options(frozenset({"-p"})),
     "setsid": _Options(frozenset({"-f", "-w", "-c"})),
     "nice": _Options(valued=frozenset({"-n"}), joined=("-n", "--adjustment="), numbers=True),
@@ -75,19 +78,26 @@ _XARGS = _Options(
 
 
 def unwrapped(program: str, words: tuple[Word, ...]) -> tuple[Word, ...] | None:
-    """Return the command inside of a wrapper that only starts it, or None when there is none to be seen."""
+    """Return the command inside of a wrapper that only starts it; None when it is none, or starts nothing.
+
+    Raises Locked.
+    """
+    if program in _DIRECT:
+        return None if not words or (words[0].known and words[0].text.startswith("-")) else words
     options = _PLAIN.get(program)
-    rest = options.skip(words) if options else None
+    if options is None:
+        return None
+    rest = options.taken(words)[1]
     if program == "timeout" and rest:
-        rest = rest[1:] if rest[0].known else None
+        if not rest[0].known:
+            raise Locked
+        rest = rest[1:]
     return rest or None
 
 
 def without_environment(words: tuple[Word, ...]) -> tuple[list[tuple[str, str]], tuple[Word, ...]] | None:
-    """Return what ``env`` sets and the command that it starts, or None when there is none to be seen."""
-    rest = _ENV.skip(words)
-    if rest is None:
-        return None
+    """Return what ``env`` sets and the command that it starts, or None when it starts none. Raises Locked."""
+    rest = _ENV.taken(words)[1]
     variables: list[tuple[str, str]] = []
     while rest and rest[0].known and (found := _VARIABLE.fullmatch(rest[0].text)):
         variables.append((found[1], found[2]))
@@ -96,13 +106,18 @@ def without_environment(words: tuple[Word, ...]) -> tuple[list[tuple[str, str]],
 
 
 def of_git(words: tuple[Word, ...]) -> tuple[list[str], tuple[Word, ...]]:
-    """Return the folders of leading ``-C`` options of git, in order, and the words behind what is harmless."""
+    """Return the folders of leading ``-C`` options of git, in order, and the words behind what is harmless.
+
+    Raises Locked.
+    """
     folders: list[str] = []
     at = 0
     while at < len(words) and words[at].known:
         if words[at].text in ("--no-pager", "-P"):
             at += 1
-        elif words[at].text == "-C" and at + 1 < len(words) and words[at + 1].known and not words[at + 1].glob:
+        elif words[at].text == "-C":
+            if at + 1 >= len(words) or not words[at + 1].known or words[at + 1].glob:
+                raise Locked
             folders.append(words[at + 1].text)
             at += 2
         else:
@@ -136,27 +151,26 @@ def user_script(words: tuple[Word, ...]) -> Word | None:
 
 def elevated(words: tuple[Word, ...]) -> tuple[Word, ...]:
     """Return the command that ``sudo`` starts, or nothing when there is none to be seen."""
-    return _ELEVATION.skip(words) or ()
+    try:
+        return _ELEVATION.taken(words)[1]
+    except Locked:
+        return ()
 
 
 def of_xargs(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
-    """Return the words of ``xargs`` itself and the command that it starts, which may be empty."""
-    rest = _XARGS.skip(words)
+    """Return the words of ``xargs`` itself and the command that it starts, which may be empty. Raises Locked."""
+    options, rest = _XARGS.taken(words)
     if not rest:
         return words, ()
     own = words[: len(words) - len(rest)]
-    replaced = [
-        own[at + 1].text if word.text == "-I" else word.text[2:]
-        for at, word in enumerate(own)
-        if word.text.startswith("-I") and (at == 0 or own[at - 1].text not in _XARGS.valued)
-    ]
+    replaced = [value for option, value in options if option == "-I"]
     if not replaced:
         return own, (*rest, UNKNOWN)
     return own, tuple(UNKNOWN if word.known and replaced[-1] in word.text else word for word in rest)
 
 
-def of_find(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], list[tuple[Word, ...]]] | None:
-    """Return the words of ``find`` itself and the commands that it starts; None when one has no end."""
+def of_find(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], list[tuple[Word, ...]]]:
+    """Return the words of ``find`` itself and the commands that it starts. Raises Locked when one has no end."""
     own: list[Word] = []
     inner: list[tuple[Word, ...]] = []
     at = 0
@@ -169,7 +183,7 @@ def of_find(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], list[tuple[Word,
         while end < len(words) and not (words[end].known and words[end].text in (";", "+")):
             end += 1
         if end >= len(words) or end == at + 1:
-            return None
+            raise Locked
         inner.append(tuple(UNKNOWN if "{}" in word.text else word for word in words[at + 1 : end]))
         at = end + 1
     return tuple(own), inner
