@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -22,6 +22,7 @@ import uvicorn
 from config.live import LiveConfig
 from config.paths import Paths
 from config.profiles import AgentProfile
+from executors.agents.claude_probe import probe
 from executors.agents.program import HOOK_COMMAND, program
 from executors.agents.registry import adapter_for
 from executors.agents.screen import read_screen
@@ -121,6 +122,7 @@ class Daemon:
             workspaces=GitWorkspaces(lambda root: config.current(root).settings.worktrees),
             adapter_for=adapter_for,
             read_screen=lambda profile, title, text: read_screen(profile.screen, title, text),
+            probe=self._probe,
             config_for=config.current,
             policy=self._policy or policies,
             secrets=SecretVault(paths.run, os.environ),
@@ -128,6 +130,10 @@ class Daemon:
             boot_id=boot_id(),
         )
         return Engine(services, bus, HOOK_COMMAND, policies)
+
+    async def _probe(self, profile: AgentProfile, environment: Mapping[str, str]) -> None:
+        if profile.adapter == "claude":
+            await probe(program(profile, "claude"), environment, self._paths.state / "probes")
 
     async def _listen(self, store: Store) -> None:
         paths = self._paths

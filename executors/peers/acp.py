@@ -57,6 +57,12 @@ class AcpPeer(Peer):
         self._connection: Connection
         self._listening: asyncio.Task[None]
 
+    async def converse(self) -> int:
+        """Do not even start an agent that would run code of the repository's own."""
+        if "opencode" in self.name.lower() and (plugin := opencode_plugin(self._cwd)):
+            raise AgentFailed(f"opencode would run {plugin} as soon as it starts, unasked. Move it away first.")
+        return await super().converse()
+
     async def connect(self) -> None:
         """Open a session, or load one; what its history repeats is not said again."""
         from acp.connection import Connection  # a second of imports, while the agent starts
@@ -270,6 +276,16 @@ class AcpPeer(Peer):
         await self._explain(answer, question)
         content = filled(schema, answer.words) if answer.allow else None
         return {"action": "decline"} if content is None else {"action": "accept", "content": content}
+
+
+def opencode_plugin(cwd: Path) -> Path | None:
+    """Return a plugin that a repository brings for opencode. No setting of opencode 1.18 keeps those out (measured)."""
+    for folder in (cwd, *cwd.parents):
+        if folder != Path.home():  # there they are the user's own
+            found = (one for name in ("plugin", "plugins") for one in (folder / ".opencode" / name).glob("*"))
+            if (plugin := next(found, None)) is not None:
+                return plugin
+    return None
 
 
 class _Refused(Exception):

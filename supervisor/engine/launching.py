@@ -178,6 +178,9 @@ class Launcher:
         invocation = self.services.adapter_for(profile).invocation(turn)
         await asyncio.to_thread(_write_files, session, attempt, invocation)
         secrets = self.services.secrets.of(session.id, loaded.settings.secrets)
+        environment = await self._environment(session, attempt, workspace, invocation, profile, container, secrets)
+        if container is None:
+            await self.services.probe(profile, environment)
         timeouts = profile.timeouts
         return Launch(
             attempt=attempt.id,
@@ -187,7 +190,7 @@ class Launcher:
             run=self.services.paths.run,
             folder=Path(session.folder),
             argv=_with_answer(invocation.argv, attempt, profile),
-            env=await self._environment(session, attempt, workspace, invocation, profile, container, secrets),
+            env=environment,
             cwd=cwd,
             secrets=tuple(secrets.values()),
             stdin=invocation.stdin,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,8 @@ class Services:
     """The engine's surroundings. ``boot_id`` names this boot of the machine.
 
     ``read_screen`` returns what a terminal's title and last screenful mean to a profile: the state and the name
-    of the pattern that says so.
+    of the pattern that says so. ``probe`` checks, with the environment of a session, that an agent's program does not
+    run what it was denied; it raises Refused when it does.
     """
 
     ledger: Ledger
@@ -31,6 +32,7 @@ class Services:
     workspaces: Workspaces
     adapter_for: Callable[[AgentProfile], AgentAdapter]
     read_screen: Callable[[AgentProfile, str, str], tuple[str, str] | None]
+    probe: Callable[[AgentProfile, Mapping[str, str]], Awaitable[None]]
     config_for: Callable[[Path | None], Loaded]
     policy: PolicyPort
     secrets: SecretVault

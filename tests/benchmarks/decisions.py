@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from executors.agents.program import SCRIPTED
 from supervisor.api.client import Client
 from tests.benchmarks.figures import Figure, ms, p99, sized
 from tests.benchmarks.stage import Stage, stage, wait_for
@@ -67,7 +68,8 @@ async def measure(scale: float) -> list[Figure]:
     profile = {
         "name": "asker",
         "adapter": "claude",
-        "command": [sys.executable, "-I", "-S", "-c", agent],
+        # Naming the shipped scripted agent says that there is no real one to be probed.
+        "command": [sys.executable, "-I", "-S", "-c", agent, str(SCRIPTED)],
     }
     async with stage(agents={"asker": profile}) as place, place.client() as client:
         quiet = await _agents(place, client)

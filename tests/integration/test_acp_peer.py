@@ -228,3 +228,17 @@ def test_nothing_is_imported_from_the_sessions_folder(start: Start, work: Path) 
     agent = start({"say": "well"})
     agent.until("turn_ended")
     assert agent.end() == 0
+
+
+@pytest.mark.parametrize("name", ["plugin", "plugins"])
+def test_opencode_is_not_started_where_a_repository_brings_plugins(start: Start, work: Path, name: str) -> None:
+    (work / ".opencode" / name).mkdir(parents=True)
+    (work / ".opencode" / name / "own.js").touch()
+    program = work.parent / "opencode"
+    program.write_text(f"#!/bin/sh\ntouch {work}/started\n")
+    program.chmod(0o755)
+    agent = start(command=(str(program), "acp"))
+    assert agent.process.wait(30) == 1
+    agent.close()
+    assert any("own.js" in printed["text"] for printed in agent.all("output"))
+    assert not (work / "started").exists()

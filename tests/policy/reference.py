@@ -246,7 +246,7 @@ def _runs(rule: Rule, pattern: Pattern, part: CommandPart, place: Place) -> bool
 
 
 def _is_text(word: Term) -> bool:
-    return word is not None and not word.text.startswith("-")
+    return word is None or not word.text.startswith("-")
 
 
 def _word_fits(pattern: str, text: str) -> bool:
