@@ -151,7 +151,7 @@ def has_option(option: str, words: list[str], strict: bool) -> bool:
     if option.startswith("--"):
         if strict:
             return any(word == option or word.startswith(f"{option}=") for word in words)
-        names = [word.split("=", 1)[0] for word in words if word.startswith("--")]
+        names = [word.split("=", 1)[0] for word in words if word.startswith("--") and word != "--"]
         if "*" in option:
             begin = option.split("*", 1)[0]
             return any(fits(option, name) or (len(name) > 2 and begin.startswith(name)) for name in names)

@@ -502,7 +502,7 @@ class _Reader:
             return self.here_document(number)
         word = self.target()
         if operator in (">&", "<&"):
-            text = "".join(p.text for p in word.pieces if isinstance(p, Text))
+            text = "".join(p.text if isinstance(p, Text) else "\0" for p in word.pieces)
             known = all(isinstance(p, Text) and not p.quoted for p in word.pieces)
             if known and re.fullmatch(r"[0-9]+-?|-", text):
                 return Redirection(operator, number, None)
