@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -54,6 +55,7 @@ log = logging.getLogger(__name__)
 
 VERSION = importlib.metadata.version("quarterdeck")
 SHUTDOWN_S = 2
+SWITCH_S = 0.0005
 LOCK_TRIES, LOCK_PAUSE_S = 20, 0.01
 
 
@@ -239,6 +241,8 @@ async def serve(paths: Paths) -> None:
         # What is loaded now stays: a full collection that looks at it again holds up every request for 30 ms.
         gc.collect()
         gc.freeze()
+        # The loop answers while the writer's thread parses: it must not wait 5 ms for each turn.
+        sys.setswitchinterval(SWITCH_S)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, daemon.stop)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +21,7 @@ from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.events import EventType
 from supervisor.model.statuses import NO_PROCESS, ApprovalStatus
-from supervisor.store import approvals, attempts, outbox
+from supervisor.store import approvals, attempts, outbox, sessions
 
 log = logging.getLogger(__name__)
 
@@ -52,19 +53,20 @@ class Delivery:
                 return
 
     async def _deliver(self, session_id: str) -> None:
-        def look(transaction: Transaction) -> tuple[Session, Attempt | None, list[outbox.Entry]]:
-            session = transaction.session(session_id)
-            attempt = attempts.latest(transaction.conn, session_id)
+        def look(conn: sqlite3.Connection) -> tuple[Session, Attempt | None, list[outbox.Entry]]:
+            session = sessions.get(conn, session_id)
+            attempt = attempts.latest(conn, session_id)
             if attempt is None or attempt.status in NO_PROCESS:
                 return session, None, []
-            return session, attempt, outbox.pending(transaction.conn, session_id)
+            return session, attempt, outbox.pending(conn, session_id)
 
-        session, attempt, items = await self.services.ledger.commit(look)
+        session, attempt, items = await self.services.ledger.store.read(look)
         if attempt is None:
             return
         for item in items:
             await self._send(session, attempt, item)
-        await self._close_when_done(session_id, attempt)
+        if session.activity.state == "idle":
+            await self._close_when_done(session_id, attempt)
 
     async def _send(self, session: Session, attempt: Attempt, item: outbox.Entry) -> None:
         executor = self.services.executor(session)

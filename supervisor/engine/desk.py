@@ -20,7 +20,7 @@ from supervisor.engine.ledger import Transaction
 from supervisor.engine.ports import AgentAdapter, PolicyPort, Verdict
 from supervisor.model.acts import Act, Judgement
 from supervisor.model.approvals import Approval, Channel, Option, SubjectType
-from supervisor.model.entities import Activity, Attempt, Reason, Session
+from supervisor.model.entities import Activity, Attempt, Project, Reason, Session
 from supervisor.model.events import EventType, NewEvent, Severity
 from supervisor.model.ids import new_id
 from supervisor.model.statuses import ApprovalStatus, SessionStatus
@@ -62,10 +62,10 @@ class Desk:
         if size := asked.get("too_large"):
             reason = f"Its input has {size} bytes, which nobody could be shown."
             return Judgement("deny", "too large to be shown", reason, "high")
-        if asked.get("options"):
+        if asked.get("options") or (asked.get("act") or {}).get("kind") == "question":
             return Judgement("ask", "questions are a person's", "It is a question, not an act.", "low")
         project = projects.get(transaction.conn, session.project)
-        return self.policy.judge(act_of(session, project.root, asked), Path(project.root))
+        return self.policy.judge(act_of(session, project, asked), Path(project.root))
 
     def note(
         self,
@@ -216,13 +216,13 @@ def verdict_of(judgement: Judgement) -> Verdict:
     return Verdict(allow=False, message=f"Policy does not allow this ({judgement.rule}): {judgement.reason}")
 
 
-def act_of(session: Session, root: str, asked: Mapping[str, Any]) -> Act:
+def act_of(session: Session, project: Project, asked: Mapping[str, Any]) -> Act:
     """Return the act that a question is about, in the words that policy judges.
 
     In a container the worktree is at the place that its commands see.
     """
     act = asked.get("act") or {}
-    worktree = "/workspace" if session.executor == "docker" else session.worktree or root
+    worktree = "/workspace" if session.executor == "docker" else session.worktree or project.root
     command = act.get("command")
     return Act(
         kind=str(act.get("kind") or "other"),
@@ -232,7 +232,7 @@ def act_of(session: Session, root: str, asked: Mapping[str, Any]) -> Act:
         worktree=worktree,
         agent=session.agent,
         mode=session.mode,
-        project=session.project,
+        project=project.name,
         command=tuple(command) if isinstance(command, list) else command,
         paths=tuple(act.get("paths") or ()),
         url=act.get("url"),

@@ -43,6 +43,7 @@ class Engine:
         self.services.tasks.start("reactions", self._reactions.run())
         adopted = await self.conductor.recover()
         self.services.tasks.start("scheduler", self.conductor.scheduler.run())
+        self.services.tasks.start("rules", self.policies.warm())
         self.services.tasks.start("approvals", self.broker.run())
         self.services.tasks.start("watchdog", self.conductor.watchdog.run())
         return adopted

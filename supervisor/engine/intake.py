@@ -157,7 +157,7 @@ class Intake:
             worktree=folder,
             agent=profile.name,
             mode=mode,
-            project=project.id,
+            project=project.name,
             command=argv,
         )
         judgement = await asyncio.to_thread(self.services.policy.judge, act, Path(project.root))

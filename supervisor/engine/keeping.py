@@ -185,6 +185,8 @@ class Keeper:
     async def _follow(self, session_id: str, adapter: AgentAdapter, ref: AttemptRef, bell: asyncio.Event) -> None:
         """Take rounds of ingest for as long as the bell rings."""
         desk = self.services.desk
+        # What an agent says may be a question, which must not wait behind the output of others.
+        urgent = adapter.message("") is not None
         while True:
             await bell.wait()
             bell.clear()
@@ -192,7 +194,7 @@ class Keeper:
             while more:
                 try:
                     done = await self.services.ledger.commit(
-                        lambda t: ingest(t, session_id, adapter, desk), urgent=False
+                        lambda t: ingest(t, session_id, adapter, desk), urgent=urgent
                     )
                 except QuarterdeckError as error:
                     # The spool keeps what could not be stored; the next ring or the end takes it.

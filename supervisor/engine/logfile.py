@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 CHUNK: Final = 256 * 1024
+RECORDS: Final = 64
+"""Records of one slice, some 2 ms of work: so long a decision may have to wait for the ingest that runs."""
+
 """Bytes that one slice holds at most; bounds how long a decision waits for one round of ingest."""
 
 
@@ -66,7 +69,18 @@ def _read(path: Path, inode: int, offset: int, notice: Literal["", "rotated", "l
     if end == 0 and len(chunk) == CHUNK:
         # No runner writes such a record; cut here, it is reported as malformed.
         chunk, end = chunk[:-1] + b"\n", CHUNK
-    return Slice(inode, offset, chunk[:end], more=len(chunk) == CHUNK, notice=notice)
+    cut = _after(chunk, RECORDS, end)
+    return Slice(inode, offset, chunk[:cut], more=len(chunk) == CHUNK or cut < end, notice=notice)
+
+
+def _after(chunk: bytes, records: int, end: int) -> int:
+    """Return where so many records end in a chunk, at most ``end``."""
+    place = 0
+    for _ in range(records):
+        place = chunk.find(b"\n", place, end) + 1
+        if place == 0:
+            return end
+    return place
 
 
 def _renamed(path: Path, inode: int) -> Path | None:

@@ -62,6 +62,10 @@ class Policies:
         """Take the rules that people applied before."""
         self._take(await self._ledger.store.read(policies.latest))
 
+    async def warm(self) -> None:
+        """Read the shipped rules before they are needed: checking their examples takes some tenths of a second."""
+        await asyncio.to_thread(self.book_now, None)
+
     def judge(self, act: Act, root: Path) -> Judgement:
         """Judge an act by the rules for the project at ``root``. Never raises: what goes wrong is asked about."""
         try:

@@ -131,6 +131,6 @@ def _past(conn: sqlite3.Connection, found: Iterable[Approval]) -> list[_Past]:
         if approval.subject_type != "tool_call" or not approval.session or approval.options:
             continue
         session = sessions.get(conn, approval.session)
-        root = projects.get(conn, session.project).root
-        past.append(_Past(approval, act_of(session, root, approval.asked), Path(root)))
+        project = projects.get(conn, session.project)
+        past.append(_Past(approval, act_of(session, project, approval.asked), Path(project.root)))
     return past

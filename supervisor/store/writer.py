@@ -28,7 +28,8 @@ INGEST_WAITING: Final = 64
 """Ingest submissions that may wait; further callers are held back."""
 
 INGEST_BESIDE_DECISIONS: Final = 1
-"""Ingest submissions in a round that has decisions: the decisions wait for them, and ingest never starves."""
+"""Ingest submissions in a round that has decisions: the decisions wait for them, and ingest never starves, also when
+there are more decisions than a round has time for."""
 
 ROUND_S: Final = 0.01
 """Seconds after which a round takes nothing more, so that much work cannot put off the commit of any."""
@@ -154,9 +155,10 @@ class Writer:
 
     def _next(self, taken: list[_Submission]) -> _Submission | None:
         self._collect()
-        if taken and monotonic() - self._began > ROUND_S:
+        late = bool(taken) and monotonic() - self._began > ROUND_S
+        if late and (self._ingest_taken or not self._decisions):
             return None
-        if self._decisions:
+        if self._decisions and not late:
             return self._decisions.popleft()
         decided = self._ingest_taken < len(taken)
         if self._ingest and not (decided and self._ingest_taken >= INGEST_BESIDE_DECISIONS):

@@ -109,8 +109,8 @@ async def _agents(place: Stage, client: Client) -> list[float]:
     return times
 
 
-async def _by_socket(place: Stage, client: Client, count: int) -> list[float]:
-    """Ask as a hook does, at a steady rate, and return what the supervisor says that each took."""
+async def token_of_agent(place: Stage, client: Client) -> str:
+    """Start an agent that does nothing more, and return the token by which its hooks ask."""
     steps = json.dumps([{"run": 'printf %s "$QUARTERDECK_TOKEN" > token'}, {"say": "ready"}, {"sleep": 600}])
     request = {**place.request(), "argv": [], "agent": "scripted", "prompt": steps}
     session = (await client.post("/sessions", request))["session"]["id"]
@@ -118,8 +118,13 @@ async def _by_socket(place: Stage, client: Client, count: int) -> list[float]:
     token = ""
     while not token:
         worktree = (await client.get(f"/sessions/{session}"))["session"]["worktree"]
-        file = Path(worktree, "token")
-        token = await asyncio.to_thread(_text, file)
+        token = await asyncio.to_thread(_text, Path(worktree, "token"))
+    return token
+
+
+async def _by_socket(place: Stage, client: Client, count: int) -> list[float]:
+    """Ask as a hook does, at a steady rate, and return what the supervisor says that each took."""
+    token = await token_of_agent(place, client)
     connections = [await asyncio.open_unix_connection(place.paths.socket) for _ in range(AGENTS)]
     due, took = time.monotonic(), list[float]()
     free: asyncio.Queue[Any] = asyncio.Queue()

@@ -56,7 +56,7 @@ async def test(request: Request, body: PolicyTestBody) -> dict[str, Any]:
         worktree=str(root),
         agent=body.agent or engine.services.config_for(None).settings.default_agent,
         mode=body.mode,
-        project=project.id if project else "",
+        project=project.name if project else "",
         command=body.command if isinstance(body.command, str) else tuple(body.command),
     )
     return judgement_json(await engine.broker.judge(root, act))
