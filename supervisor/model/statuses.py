@@ -60,7 +60,7 @@ NO_PROCESS = ATTEMPT_ENDED | {A.WAITING_APPROVAL}
 
 SESSION_MOVES: dict[SessionStatus, frozenset[SessionStatus]] = {
     S.QUEUED: frozenset({S.PREPARING, S.PAUSED, S.FAILED, S.CANCELLED}),
-    S.PREPARING: frozenset({S.RUNNING, S.QUEUED, S.FAILED, S.CANCELLED, S.COMPLETED, S.PAUSED}),
+    S.PREPARING: frozenset({S.RUNNING, S.WAITING, S.QUEUED, S.FAILED, S.CANCELLED, S.COMPLETED, S.PAUSED}),
     S.RUNNING: frozenset({S.WAITING, S.PAUSED, S.COMPLETED, S.FAILED, S.CANCELLED}),
     # A tool that exited to ask (code 90) is started again with the answer.
     S.WAITING: frozenset({S.RUNNING, S.PAUSED, S.QUEUED, S.PREPARING, S.COMPLETED, S.FAILED, S.CANCELLED}),
@@ -74,7 +74,8 @@ SESSION_MOVES: dict[SessionStatus, frozenset[SessionStatus]] = {
 
 ATTEMPT_MOVES: dict[AttemptStatus, frozenset[AttemptStatus]] = {
     A.QUEUED: frozenset({A.STARTING, A.CANCELLED}),
-    A.STARTING: frozenset({A.RUNNING, *ATTEMPT_ENDED}),
+    # After a crash an end may be heard of before the start was stored.
+    A.STARTING: frozenset({A.RUNNING, A.WAITING_APPROVAL, *ATTEMPT_ENDED}),
     A.RUNNING: frozenset({A.WAITING_APPROVAL, A.STALLED, *ATTEMPT_ENDED}),
     A.WAITING_APPROVAL: frozenset({A.RUNNING, A.STALLED, *ATTEMPT_ENDED}),
     A.STALLED: frozenset({A.RUNNING, A.WAITING_APPROVAL, *ATTEMPT_ENDED}),

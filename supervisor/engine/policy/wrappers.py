@@ -17,6 +17,7 @@ _SHELL_LETTERS = re.compile(r"-[ceux]+")
 _SHELL_PIPEFAIL = re.compile(r"-[eux]*o")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _EXECUTIONS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
+_XARGS_COUNTING = frozenset({"-n", "-L", "--max-args=", "--max-lines="})
 
 
 class Locked(Exception):
@@ -164,9 +165,11 @@ def of_xargs(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Word, ...
         return words, ()
     own = words[: len(words) - len(rest)]
     replaced = [value for option, value in options if option == "-I"]
-    if not replaced:
-        return own, (*rest, UNKNOWN)
-    return own, tuple(UNKNOWN if word.known and replaced[-1] in word.text else word for word in rest)
+    counted = any(option in _XARGS_COUNTING for option, _ in options)
+    if replaced:
+        rest = tuple(UNKNOWN if word.known and replaced[-1] in word.text else word for word in rest)
+    # Counting and replacing cancel each other, the later one wins: both are taken to hold.
+    return own, (*rest, UNKNOWN) if counted or not replaced else rest
 
 
 def of_find(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], list[tuple[Word, ...]]]:
@@ -183,6 +186,10 @@ def of_find(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], list[tuple[Word,
         while end < len(words) and not (words[end].known and words[end].text in (";", "+")):
             end += 1
         if end >= len(words) or end == at + 1:
+            raise Locked
+        # A plus ends a command only directly behind {}; elsewhere, and for -ok, it is one of its words.
+        many = words[at].text in ("-exec", "-execdir") and words[end - 1].known and words[end - 1].text == "{}"
+        if words[end].text == "+" and not many:
             raise Locked
         inner.append(tuple(UNKNOWN if "{}" in word.text else word for word in words[at + 1 : end]))
         at = end + 1
