@@ -41,7 +41,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20, help="rounds; at least one per failpoint to be complete")
+    parser.add_argument("--rounds", type=int, default=25, help="rounds; at least one per failpoint to be complete")
     parser.add_argument("--each", type=int, default=10, help="sessions per executor")
     parser.add_argument("--kills", type=int, default=2, help="kills at random moments in each round")
     parser.add_argument("--executors", default=",".join(EXECUTORS), help="comma-separated")

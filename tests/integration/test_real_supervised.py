@@ -27,7 +27,9 @@ pytestmark = pytest.mark.timeout(120)
 
 __all__ = ["docker_address"]
 
-TOUCH = Answer("I will make a file.", (Call("Bash", {"command": "touch made.txt"}),))
+MAKE = "./make-it; touch made.txt"
+"""No rule speaks of this program, so a person is asked."""
+TOUCH = Answer("I will make a file.", (Call("Bash", {"command": MAKE}),))
 READ = Answer("Then I read.", (Call("Read", {"file_path": "README.md"}),))
 DONE = Answer("All done.")
 IMAGE = "quarterdeck-claude-test:latest"
@@ -64,6 +66,14 @@ class Place:
         return session
 
 
+async def reject(client: Client) -> None:
+    """Answer the question that comes."""
+    found: list[dict[str, Any]] = []
+    while not found:
+        found = (await client.get("/approvals"))["approvals"]
+    await client.post(f"/approvals/{found[0]['id']}/reject", {"reason": "Nobody wants it."})
+
+
 async def kinds(client: Client, session: str) -> list[str]:
     return [event["type"] for event in (await client.get("/events", session=session))["events"]]
 
@@ -74,12 +84,14 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.mark.claude
-async def test_headless_claude_is_refused_what_nobody_can_approve_and_completes(place: Place) -> None:
+async def test_headless_claude_is_told_why_not_and_completes(place: Place) -> None:
     with ModelServer([TOUCH, READ, DONE]) as model:
         env = claude_environment(place.home, model.url)
         async with place.supervised() as client:
             started = await place.run(client, env, agent="claude", prompt="Make a file")
+            await reject(client)
             session = await client.wait_until_ended(started["id"])
+        assert "Nobody wants it." in str(model.requests[-2]["messages"])
     assert (session["status"], session["exit_code"]) == ("completed", 0)
     assert session["tools_used"] == {"Bash": 1, "Read": 1}
     assert session["permissions_refused"] == 1
@@ -183,7 +195,7 @@ async def test_claude_in_a_terminal_waits_for_a_person_and_is_not_typed_over(pla
             command = (await client.get(f"/sessions/{started['id']}/attach"))["command"]
             await client.post(f"/sessions/{started['id']}/cancel")
             session = await client.wait_until_ended(started["id"])
-    assert explained["session"]["status_reason"]["signal"] == "hook"
+    assert explained["session"]["status_reason"]["signal"] in ("hook", "policy")
     assert "touch made.txt" in explained["session"]["status_reason"]["text"]
     assert "tmux" in command
     assert session["status"] == "cancelled"
@@ -245,6 +257,7 @@ async def test_claude_in_a_container(tmp_path: Path, docker_address: str, claude
         env = claude_environment(place.home, model.url)
         async with place.supervised() as client:
             started = await place.run(client, env, agent="claude", executor="docker", image=IMAGE, prompt="Make a file")
+            await reject(client)
             session = await client.wait_until_ended(started["id"])
     assert (session["status"], session["exit_code"]) == ("completed", 0), session["status_reason"]
     assert session["isolation"] == "enforced"
