@@ -8,19 +8,16 @@ import shutil
 import subprocess
 import tarfile
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from config.paths import Paths
 from supervisor.api.client import Client
-from supervisor.daemon import Daemon
 from tests.support.dockerd import busybox_tree, connected, docker_address
 from tests.support.model_server import Answer, Call, ModelServer
-from tests.support.real_agents import claude_environment, codex_environment, make_repository
+from tests.support.real_agents import Place, claude_environment, codex_environment
 from tests.wait import until
 
 pytestmark = pytest.mark.timeout(120)
@@ -40,30 +37,6 @@ def program(name: str) -> str:
     found = shutil.which(os.environ.get(f"QUARTERDECK_TEST_{name.upper()}", name))
     assert found is not None
     return os.path.realpath(found)
-
-
-class Place:
-    """A repository, a state folder with its configuration, and the environment of the person who runs agents."""
-
-    def __init__(self, folder: Path, configuration: str) -> None:
-        self.repository = make_repository(folder)
-        identity = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
-        subprocess.run(["git", "add", "-A"], cwd=self.repository, check=True)
-        subprocess.run(["git", *identity, "commit", "-qm", "First"], cwd=self.repository, check=True)
-        self.home = folder / "home"
-        self.paths = Paths.below(folder / "state")
-        self.paths.create()
-        self.paths.config_file.write_text(configuration)
-
-    @asynccontextmanager
-    async def supervised(self) -> AsyncIterator[Client]:
-        async with Daemon(self.paths), Client(self.paths.socket, self.paths.token_file) as client:
-            yield client
-
-    async def run(self, client: Client, env: dict[str, str], **options: Any) -> dict[str, Any]:
-        body = {"cwd": str(self.repository), "environment": env, **options}
-        session: dict[str, Any] = (await client.post("/sessions", body))["session"]
-        return session
 
 
 async def reject(client: Client) -> None:

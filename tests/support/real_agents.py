@@ -6,11 +6,16 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from config.loading import load
 from config.paths import Paths
 from config.profiles import AgentProfile
+from supervisor.api.client import Client
+from supervisor.daemon import Daemon
 
 
 def real(name: str) -> AgentProfile:
@@ -90,3 +95,27 @@ def make_repository(tmp_path: Path) -> Path:
     seed["customApiKeyResponses"] = {"approved": ["dummy"]}
     (home / ".claude.json").write_text(json.dumps(seed))
     return repository
+
+
+class Place:
+    """A repository, a state folder with its configuration, and the environment of the person who runs agents."""
+
+    def __init__(self, folder: Path, configuration: str) -> None:
+        self.repository = make_repository(folder)
+        identity = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+        subprocess.run(["git", "add", "-A"], cwd=self.repository, check=True)
+        subprocess.run(["git", *identity, "commit", "-qm", "First"], cwd=self.repository, check=True)
+        self.home = folder / "home"
+        self.paths = Paths.below(folder / "state")
+        self.paths.create()
+        self.paths.config_file.write_text(configuration)
+
+    @asynccontextmanager
+    async def supervised(self) -> AsyncIterator[Client]:
+        async with Daemon(self.paths), Client(self.paths.socket, self.paths.token_file) as client:
+            yield client
+
+    async def run(self, client: Client, env: dict[str, str], **options: Any) -> dict[str, Any]:
+        body = {"cwd": str(self.repository), "environment": env, **options}
+        session: dict[str, Any] = (await client.post("/sessions", body))["session"]
+        return session
