@@ -52,8 +52,12 @@ async def first(events: AsyncIterator[dict[str, Any]], count: int) -> list[int]:
     return seen
 
 
+OWN = 1
+"""The supervisor listens itself."""
+
+
 async def subscribed(bus: Bus, count: int = 1) -> None:
-    await until(lambda: len(bus._subscriptions) == count, what=f"{count} subscribers")
+    await until(lambda: len(bus._subscriptions) == count + OWN, what=f"{count} subscribers")
 
 
 async def test_a_replay_goes_over_into_what_happens_now(daemon: Daemon, client: Client) -> None:

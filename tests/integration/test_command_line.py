@@ -141,7 +141,7 @@ def test_a_command_runs_in_its_own_worktree_and_says_how_it_ended(quarterdeck: C
     assert [json.loads(line)["text"] for line in followed] == ["hi", session["worktree"]]
 
 
-@pytest.mark.parametrize(("exit_code", "code"), [(3, 1), (90, 90)])
+@pytest.mark.parametrize(("exit_code", "code"), [(3, 1), (90, 1)])
 def test_the_session_is_printed_whatever_the_exit_code(quarterdeck: CommandLine, exit_code: int, code: int) -> None:
     done = quarterdeck("run", "--wait", "--json", "--", "sh", "-c", f"exit {exit_code}")
     assert done.code == code
