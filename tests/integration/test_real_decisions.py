@@ -82,7 +82,9 @@ async def test_a_question_outlives_the_supervisor_is_decided_once_and_runs_once(
             assert (await question(client))["id"] == asked["id"]
             path = f"/approvals/{asked['id']}"
             decided = await asyncio.gather(
-                client.post(f"{path}/approve", {}), client.post(f"{path}/reject", {}), return_exceptions=True
+                client.post(f"{path}/approve", {}),
+                client.post(f"{path}/reject", {"reason": "Do the other."}),  # else opencode ends its turn
+                return_exceptions=True,
             )
             late = [each for each in decided if isinstance(each, Refused)]
             assert len(late) == 1
