@@ -12,16 +12,20 @@ from typing import Any
 
 import pytest
 
+from supervisor.engine import conducting
 from supervisor.engine.broker import Question
 from supervisor.engine.deciding import Decision
+from supervisor.engine.launching import Launcher
+from supervisor.engine.ports import Started
 from supervisor.model.approvals import Approval, Option
-from supervisor.model.entities import Session
-from supervisor.model.errors import InvalidInput, NotFound, Refused
+from supervisor.model.entities import Attempt, Session
+from supervisor.model.errors import InvalidInput, NotFound, Refused, StoreError
 from supervisor.model.events import EventType
 from supervisor.model.statuses import ApprovalStatus, AttemptStatus, SessionStatus
 from supervisor.store import approvals
 from tests.support.desks import OneEffect
 from tests.support.supervised import PERSON, Home, Supervised, eventually
+from tests.wait import until
 
 S = SessionStatus
 Q = ApprovalStatus
@@ -271,6 +275,28 @@ class TestAToolThatExitsToAsk:
             await approve(supervised, approval)
             session = await supervised.ended(session)
             assert (session.status, session.attempts) == (S.COMPLETED, 2)
+
+    async def test_may_have_exited_before_its_start_was_stored(
+        self, supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As after a crash in between; chaos found that such a session could never end."""
+        record, failed = Launcher.record_start, list[str]()
+
+        async def full(self: Launcher, session: Session, attempt: Attempt, started: Started) -> Attempt:
+            if not failed:
+                failed.append(attempt.id)
+                exited = Path(session.folder) / f"exit-{attempt.number}.json"
+                await until(exited.exists, what="the tool has exited")
+                raise StoreError("The disk is full.")
+            return await record(self, session, attempt, started)
+
+        monkeypatch.setattr(Launcher, "record_start", full)
+        monkeypatch.setattr(conducting, "TRY_AGAIN_S", 0.05)
+        session = await supervised.run("sh", "-c", f'[ "$AUTO_APPROVAL" ] && exit 0; {ASKING % "[]"}')
+        await supervised.reaches(session, S.WAITING)
+        await approve(supervised, *await pending(supervised))
+        session = await supervised.ended(session)
+        assert (session.status, session.attempts, len(failed)) == (S.COMPLETED, 2, 1)
 
     @pytest.mark.parametrize("how", ["rejected", "expired"])
     async def test_fails_without_running_again(self, home: Home, how: str) -> None:
