@@ -29,6 +29,11 @@ DECIDERS = 2
 FAILPOINT_S = 3.0
 """How long a round waits for its failpoint before it kills at random."""
 
+ONCE = frozenset({"approval.expired", "approval.before_consume", "approval.after_consume"})
+"""Failpoints that a round reaches once, and late: one question expires, one process stands and waits."""
+
+ONCE_S = 15.0
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -63,7 +68,8 @@ async def play(plan: Plan, failpoint_log: Path) -> Result:
     repository = _repository(folder / "repository")
     victim = Victim(paths, plan.docker_host, failpoint_log)
     chance = random.Random(plan.seed)  # noqa: S311 - chaos that can be repeated, not cryptography
-    victim.armed = "" if plan.failpoint.startswith("recovery.") else f"{plan.failpoint}@{chance.randint(1, 3)}"
+    count = 1 if plan.failpoint in ONCE else chance.randint(1, 3)
+    victim.armed = "" if plan.failpoint.startswith("recovery.") else f"{plan.failpoint}@{count}"
     try:
         await _play(plan, victim, repository, chance)
         await victim.stop()
@@ -172,7 +178,7 @@ async def _decide(client: Client, approval: dict[str, Any]) -> None:
 async def _kill(plan: Plan, victim: Victim, chance: random.Random) -> None:
     """Let the failpoint have its chance, then kill at random moments."""
     recovery = plan.failpoint.startswith("recovery.")
-    patience = 0.0 if recovery else FAILPOINT_S
+    patience = 0.0 if recovery else ONCE_S if plan.failpoint in ONCE else FAILPOINT_S
     while patience > 0 and not victim.died_at_failpoint:
         await asyncio.sleep(KILL_PAUSE_S)
         patience -= KILL_PAUSE_S
