@@ -27,7 +27,7 @@ T = TypeVar("T")
 INGEST_WAITING: Final = 64
 """Ingest submissions that may wait; further callers are held back."""
 
-INGEST_BESIDE_DECISIONS: Final = 1
+INGEST_BESIDE_DECISIONS: Final = 3
 """Ingest submissions in a round that has decisions: the decisions wait for them, and ingest never starves, also when
 there are more decisions than a round has time for."""
 
