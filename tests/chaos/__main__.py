@@ -22,7 +22,7 @@ from tests.chaos.work import Executor, jobs
 from tests.support.dockerd import IMAGE, docker_engine
 
 EXECUTORS = ("local", "tmux", "docker")
-EXTRA_TRIES = 2
+EXTRA_TRIES = 4
 
 Results = list[tuple[str, Result]]
 
