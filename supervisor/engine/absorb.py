@@ -41,10 +41,8 @@ def absorb(
     stored = transaction.record(events, session, attempt_id, positions=positions)
     after = session
     for new in events:
-        was_waiting = after.status is SessionStatus.WAITING
-        after = fold(after, (new,))
-        if was_waiting and after.status is SessionStatus.RUNNING:
-            after = _still_waiting(transaction, session, after, new)
+        before, after = after, fold(after, (new,))
+        after = _still_waiting(transaction, before, after, new)
         if new.type == EventType.PERMISSION_ASKED and attempt is not None:
             after = desk.asked(transaction, after, attempt, adapter, new)
         elif new.type == EventType.PERMISSION_WITHDRAWN:
@@ -69,7 +67,7 @@ def absorb(
 def observe(transaction: Transaction, session: Session, event: NewEvent, attempt_id: str) -> None:
     """Store one event that the supervisor has seen itself, and what it means for the session."""
     transaction.record([event], session, attempt_id)
-    transaction.keep(session, fold(session, (event,)))
+    transaction.keep(session, _still_waiting(transaction, session, fold(session, (event,)), event))
 
 
 def _still_waiting(transaction: Transaction, before: Session, after: Session, new: NewEvent) -> Session:
@@ -77,9 +75,12 @@ def _still_waiting(transaction: Transaction, before: Session, after: Session, ne
 
     There a result, or the end of a turn, means that its dialog was answered.
     """
+    if not (before.status is SessionStatus.WAITING and after.status is SessionStatus.RUNNING):
+        return after
     if after.mode == "dispatch" and new.type in _MOVED_ON:
         for approval in approvals.open_of_session(transaction.conn, after.id):
-            if approval.channel == "wait" and approval.status is ApprovalStatus.PENDING and approval.attempt:
+            dialog = approval.channel == "wait" and approval.subject_type == "tool_call"
+            if dialog and approval.status is ApprovalStatus.PENDING:
                 close(transaction, approval, ApprovalStatus.CANCELLED, "It was answered in the terminal.")
     if not approvals.has_pending(transaction.conn, after.id):
         return after

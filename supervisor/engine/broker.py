@@ -30,7 +30,7 @@ from supervisor.model.approvals import Approval, Option, Risk, SubjectType
 from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event, EventType
-from supervisor.model.statuses import NO_PROCESS, ApprovalStatus
+from supervisor.model.statuses import NO_PROCESS, ApprovalStatus, SessionStatus
 from supervisor.store import approvals, attempts
 
 log = logging.getLogger(__name__)
@@ -299,10 +299,18 @@ class Broker:
     async def _drop_deserted(self, started: float) -> None:
         now = asyncio.get_running_loop().time()
 
-        def look(transaction: Transaction) -> list[str]:
-            return [one.id for one in approvals.open_ones(transaction.conn) if one.channel == "wait"]
+        def look(transaction: Transaction) -> tuple[list[str], set[str]]:
+            found = [one for one in approvals.open_ones(transaction.conn) if one.channel == "wait"]
+            paused = {
+                one.id
+                for one in found
+                if one.session and transaction.session(one.session).status is SessionStatus.PAUSED
+            }
+            return [one.id for one in found], paused
 
-        waited_for = await self._services.ledger.commit(look)
+        waited_for, paused = await self._services.ledger.commit(look)
+        # Who is frozen cannot ask again; their time begins anew when they go on.
+        self._heard |= dict.fromkeys(paused, now)
         deserted = [
             one for one in waited_for if now - self._heard.get(one, started) > GONE_S and one not in self._bells
         ]

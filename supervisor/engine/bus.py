@@ -36,6 +36,11 @@ class Subscription:
             self._buffer.extend(events)
         self._ready.set()
 
+    def miss(self) -> None:
+        """Count as dropped: the subscriber could not use what it took, and must re-read."""
+        self.dropped = True
+        self._ready.set()
+
     def close(self) -> None:
         """Wake the subscriber: nothing more will come."""
         self.closed = True

@@ -245,7 +245,8 @@ def _unpause(transaction: Transaction, session_id: str) -> None:
     """Take back a pause that could not be carried out, unless something else has happened since."""
     session = transaction.session(session_id)
     if session.status is S.PAUSED:
-        transaction.move(session, S.RUNNING, "runner", "It could not be paused.")
+        asks = approvals.has_pending(transaction.conn, session_id)
+        transaction.move(session, S.WAITING if asks else S.RUNNING, "runner", "It could not be paused.")
 
 
 def _repause(transaction: Transaction, session_id: str) -> None:

@@ -142,9 +142,9 @@ def end_attempt(transaction: Transaction, session: str, attempt: str) -> None:
 
 
 def end_session(transaction: Transaction, session: str) -> None:
-    """Void everything that a session asked, because it was cancelled."""
+    """Void everything that a session asked, because it has ended."""
     for approval in approvals.open_of_session(transaction.conn, session):
-        close(transaction, approval, Q.CANCELLED, "The session that asked was cancelled.")
+        close(transaction, approval, Q.CANCELLED, "The session that asked has ended.")
 
 
 def _refuse_decided(approval: Approval) -> None:

@@ -18,13 +18,14 @@ from supervisor.engine.ledger import Transaction
 from supervisor.engine.ports import AgentAdapter
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Session
-from supervisor.model.errors import QuarterdeckError
+from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.events import EventType
 from supervisor.model.statuses import NO_PROCESS, ApprovalStatus
 from supervisor.store import approvals, attempts, outbox, sessions
 
 log = logging.getLogger(__name__)
 
+TRY_AGAIN_S = 1.0
 CONFIRM_S = 30.0
 """How long an idle agent's input stays open for a message that it has not confirmed."""
 
@@ -64,7 +65,8 @@ class Delivery:
         if attempt is None:
             return
         for item in items:
-            await self._send(session, attempt, item)
+            if item.kind == "message" or item.attempt == attempt.id:
+                await self._send(session, attempt, item)
         if session.activity.state == "idle":
             await self._close_when_done(session_id, attempt)
 
@@ -86,6 +88,10 @@ class Delivery:
         except QuarterdeckError as error:
             problem = str(error)
             log.warning("%s: %s", session.id, problem)
+            if item.kind == "reply" and not isinstance(error, Refused):
+                # An answer is not lost because its runner did not listen for a moment.
+                self.services.tasks.ensure(f"again {session.id}", lambda: self._kick_later(session.id, TRY_AGAIN_S))
+                return
             await self.services.ledger.commit(lambda t: self._failed(t, session, attempt, item, problem))
             return
         hit("message.after_write")

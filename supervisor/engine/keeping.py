@@ -14,7 +14,7 @@ from supervisor.engine import deciding, reruns
 from supervisor.engine.delivery import Delivery
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.outcome import WAITS_FOR_APPROVAL, Outcome, outcome, over_budget
+from supervisor.engine.outcome import Outcome, outcome, over_budget
 from supervisor.engine.ports import AgentAdapter, AttemptRef, ExitRecord, Signal
 from supervisor.engine.screens import Screens
 from supervisor.engine.services import Services
@@ -23,8 +23,8 @@ from supervisor.engine.watchdog import SILENT, Watchdog
 from supervisor.model.entities import Activity, Attempt, Session
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.events import EventType
-from supervisor.model.statuses import NO_PROCESS, SESSION_ENDED, SessionStatus
-from supervisor.store import attempts, outbox, tokens
+from supervisor.model.statuses import NO_PROCESS, SESSION_ENDED, ApprovalStatus, AttemptStatus, SessionStatus
+from supervisor.store import approvals, attempts, outbox, tokens
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +92,11 @@ class Keeper:
             await executor.pause(ref)
         elif session.status is SessionStatus.RUNNING and session.reason.signal == "person":
             await executor.resume(ref)
-        if session.status is SessionStatus.WAITING:
-            await executor.hold(ref, held=True)
+        waits = session.status is SessionStatus.WAITING
+        # One that was answered while no supervisor ran may still be held.
+        if waits or (session.status is SessionStatus.RUNNING and session.reason.signal != "runner"):
+            with contextlib.suppress(QuarterdeckError):  # It has ended meanwhile.
+                await executor.hold(ref, held=waits)
 
     def _heartbeat_s(self, session: Session) -> float:
         profile = self.services.config_for(None).settings.agents.get(session.agent)
@@ -142,8 +145,13 @@ class Keeper:
         if attempt.status in NO_PROCESS:
             return session
         deciding.end_attempt(transaction, session_id, attempt_id)
-        question = reruns.exited(transaction, session, to_ask=bool(record and record.exit_code == WAITS_FOR_APPROVAL))
+        outbox.void_replies(transaction.conn, attempt_id)
+        question = approvals.latest_of_attempt(transaction.conn, attempt_id)
+        if question is not None and question.status in (ApprovalStatus.CANCELLED, ApprovalStatus.SUPERSEDED):
+            question = None
         end: Outcome = outcome(session, attempt, record, question)
+        if end.attempt is not AttemptStatus.WAITING_APPROVAL:
+            reruns.dismiss(transaction, session)
         ended_at = record.ended_at if record else transaction.now
         code = record.exit_code if record else None
         transaction.move_attempt(attempt, end.attempt, exit_code=code, ended_at=ended_at, reason=end.text)

@@ -13,6 +13,7 @@ from pathlib import Path
 from config.loading import Loaded
 from config.profiles import AgentProfile, ContainerProfile
 from supervisor.engine import reruns
+from supervisor.engine.desk import waiting
 from supervisor.engine.failpoints import hit
 from supervisor.engine.figures import new_process
 from supervisor.engine.ledger import Transaction
@@ -30,8 +31,8 @@ from supervisor.model.entities import Attempt, Project, Session
 from supervisor.model.errors import Refused
 from supervisor.model.events import EventType
 from supervisor.model.protocol import ANSWER_VARIABLE, KEY_VARIABLE, answer_environment
-from supervisor.model.statuses import AttemptStatus, SessionStatus
-from supervisor.store import attempts, tokens
+from supervisor.model.statuses import ApprovalStatus, AttemptStatus, SessionStatus
+from supervisor.store import approvals, attempts, tokens
 
 ANSWERS = frozenset({ANSWER_VARIABLE, KEY_VARIABLE})
 CONTAINER_WORKSPACE = Path("/workspace")
@@ -152,7 +153,12 @@ class Launcher:
                 pid=started.pid,
                 handle=started.handle,
             )
-            transaction.move(current, SessionStatus.RUNNING, "runner", f"Attempt {attempt.number} was started.")
+            text = f"Attempt {attempt.number} was started."
+            moved = transaction.move(current, SessionStatus.RUNNING, "runner", text)
+            # A program may ask before it is stored that it runs.
+            for approval in approvals.open_of_session(transaction.conn, session.id):
+                if approval.status is ApprovalStatus.PENDING and approval.channel != "rerun":
+                    moved = transaction.keep(moved, waiting(transaction, moved, approval))
             return running
 
         running = await self.services.ledger.commit(store)

@@ -5,6 +5,7 @@ It all follows from committed events, and can be repeated; a start of the superv
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from supervisor.store import attempts, sessions
 
 log = logging.getLogger(__name__)
 
+TRY_AGAIN_S = 1.0
 _APPROVALS = frozenset({EventType.APPROVAL_REGISTERED, EventType.APPROVAL_DECIDED, EventType.APPROVAL_ENDED})
 
 
@@ -39,16 +41,26 @@ class Reactions:
         """React until cancelled or until the bus closes."""
         with self.bus.subscribe() as subscription:
             while not subscription.closed:
-                for event in await subscription.take():
-                    if event.type in _APPROVALS:
-                        self.broker.react(event)
-                        if event.session is not None:
-                            self.conductor.delivery.kick(event.session)
-                    elif event.type == EventType.STATUS_CHANGED and event.session is not None:
-                        await self._moved(event, event.session)
-                if subscription.dropped:
-                    subscription.dropped = False
-                    await self.catch_up()
+                events = await subscription.take()
+                try:
+                    for event in events:
+                        await self._react(event)
+                    if subscription.dropped:
+                        subscription.dropped = False
+                        await self.catch_up()
+                except (QuarterdeckError, OSError) as error:
+                    # A full disk, say. What was missed follows from what is stored.
+                    log.warning("What follows from decisions cannot be done now: %s", error)
+                    await asyncio.sleep(TRY_AGAIN_S)
+                    subscription.miss()
+
+    async def _react(self, event: Event) -> None:
+        if event.type in _APPROVALS:
+            self.broker.react(event)
+            if event.session is not None:
+                self.conductor.delivery.kick(event.session)
+        elif event.type == EventType.STATUS_CHANGED and event.session is not None:
+            await self._moved(event, event.session)
 
     async def catch_up(self) -> None:
         """React to what is stored, after a flood in which events were missed."""
@@ -60,6 +72,9 @@ class Reactions:
         for session, attempt in live:
             self.conductor.delivery.kick(session.id)
             await self._set_clock(session, attempt)
+            answered = attempt.status is AttemptStatus.WAITING_APPROVAL and session.status is SessionStatus.PREPARING
+            if answered and not self.services.tasks.running(f"run {session.id}"):
+                self.conductor.begin(session)
 
     async def _moved(self, event: Event, session_id: str) -> None:
         payload = msgspec.json.decode(event.payload)
@@ -82,7 +97,7 @@ class Reactions:
         held = session.status is SessionStatus.WAITING
         try:
             await self.services.executor(session).hold(self.services.ref(attempt, session), held=held)
-        except QuarterdeckError as error:
+        except (QuarterdeckError, OSError) as error:
             log.info("%s: its timeouts were not %s: %s", session.name, "held" if held else "let go", error)
 
 

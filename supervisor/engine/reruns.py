@@ -36,14 +36,10 @@ def needed(transaction: Transaction, desk: Desk, session: Session, attempt: Atte
     desk.open(transaction, session, attempt, "rerun", None, asked, ASKED, subject_type="tool_run", at=new.time)
 
 
-def exited(transaction: Transaction, session: Session, *, to_ask: bool) -> Approval | None:
-    """Return the question that a tool exited to ask; when it exited otherwise, its question is void."""
-    found = _open(transaction, session) or _ended(transaction, session)
-    if to_ask:
-        return found[-1] if found else None
+def dismiss(transaction: Transaction, session: Session) -> None:
+    """Void what a tool asked that has ended otherwise than to wait for the answer."""
     for approval in _open(transaction, session):
-        close(transaction, approval, Q.CANCELLED, "The tool went on, and ended, without the answer.")
-    return None
+        close(transaction, approval, Q.CANCELLED, "The tool ended without waiting for the answer.")
 
 
 def settle(transaction: Transaction, session: Session) -> Session:
@@ -99,13 +95,6 @@ def void(transaction: Transaction, session: Session) -> None:
 
 def _open(transaction: Transaction, session: Session) -> list[Approval]:
     return [one for one in approvals.open_of_session(transaction.conn, session.id) if one.channel == "rerun"]
-
-
-def _ended(transaction: Transaction, session: Session) -> list[Approval]:
-    """Return the question of the newest attempt, if it was decided before the tool had exited."""
-    attempt = attempts.latest(transaction.conn, session.id)
-    latest = approvals.latest_of_attempt(transaction.conn, attempt.id) if attempt else None
-    return [latest] if latest is not None else []
 
 
 def _shown(new: NewEvent) -> dict[str, object]:

@@ -12,14 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from config.settings import Settings
+from supervisor.engine.deciding import end_session
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.services import Services
 from supervisor.model.entities import Session, Work
 from supervisor.model.errors import QuarterdeckError, QueueFull
 from supervisor.model.events import EventType
-from supervisor.model.statuses import SessionStatus
-from supervisor.store import pauses, queue
+from supervisor.model.statuses import AttemptStatus, SessionStatus
+from supervisor.store import attempts, pauses, queue
 
 log = logging.getLogger(__name__)
 
@@ -123,17 +124,17 @@ class Scheduler:
         settings = self.services.config_for(None).settings
 
         def drop(transaction: Transaction) -> list[Session]:
-            return [
-                transaction.move(
-                    session,
-                    SessionStatus.FAILED,
-                    "queue",
-                    "It waited longer than its schedule_to_start timeout and was not started.",
-                    ended_at=transaction.now,
-                )
-                for session, deadline in _deadlines(transaction, settings)
-                if deadline <= transaction.now
-            ]
+            text = "It waited longer than its schedule_to_start timeout and was not started."
+            dropped = []
+            for session, deadline in _deadlines(transaction, settings):
+                if deadline > transaction.now:
+                    continue
+                end_session(transaction, session.id)
+                exited = attempts.latest(transaction.conn, session.id)
+                if exited is not None and exited.status is AttemptStatus.WAITING_APPROVAL:
+                    transaction.move_attempt(exited, AttemptStatus.FAILED, reason=text)
+                dropped.append(transaction.move(session, SessionStatus.FAILED, "queue", text, ended_at=transaction.now))
+            return dropped
 
         for session in await self.services.ledger.commit(drop):
             self.ended(session)

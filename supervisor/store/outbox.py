@@ -102,6 +102,11 @@ def failed(conn: sqlite3.Connection, entry_id: str, detail: str) -> None:
         raise IllegalMove(f"{entry_id} is {get(conn, entry_id).state}; it cannot fail any more.")
 
 
+def void_replies(conn: sqlite3.Connection, attempt: str) -> None:
+    """Give up the answers that an attempt was not given before it ended."""
+    conn.execute(SQL["void_replies"], {"attempt": attempt})
+
+
 def _add(conn: sqlite3.Connection, entry: Entry) -> Entry:
     try:
         conn.execute(SQL["insert"], SHAPE.row(entry))

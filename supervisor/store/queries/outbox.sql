@@ -46,3 +46,8 @@ WHERE id = (
 -- Notes that the agent took every message that is a part of this text.
 UPDATE outbox SET state = 'delivered'
 WHERE attempt = :attempt AND kind = 'message' AND state IN ('pending', 'sent') AND instr(:body, body) > 0;
+
+-- name: void_replies
+-- Gives up the answers that an attempt was not given before it ended.
+UPDATE outbox SET state = 'failed', detail = 'The attempt had ended.'
+WHERE attempt = :attempt AND kind = 'reply' AND state = 'pending';

@@ -5,7 +5,7 @@ WHERE mode = 'autonomous' AND (
     status IN ('preparing', 'running')
     OR status = 'paused' AND EXISTS (
         SELECT 1 FROM attempts WHERE attempts.session = sessions.id
-        AND attempts.status IN ('queued', 'starting', 'running', 'waiting_approval', 'stalled')
+        AND attempts.status IN ('queued', 'starting', 'running', 'stalled')
     )
 );
 
