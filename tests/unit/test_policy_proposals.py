@@ -36,7 +36,7 @@ def proposed(book: RuleBook, one: Act) -> RuleDocument:
     [
         ("npm ci", "npm ci $"),
         ("terraform plan -out x", "terraform plan -out x $"),
-        ("./scripts/test.sh unit", "./scripts/test.sh unit $"),
+        ("./scripts/seed.sh unit", "./scripts/seed.sh unit $"),
         ("gh pr view 12", "gh pr view"),
         ("ls && npm ci", "npm ci $"),
     ],
