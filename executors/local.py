@@ -146,6 +146,12 @@ class LocalExecutor:
                 stderr=log,
                 start_new_session=True,
             )
-        if await starter.wait() == 0:
-            return
+        ending = asyncio.ensure_future(starter.wait())
+        try:
+            if await asyncio.shield(ending) == 0:
+                return
+        except asyncio.CancelledError:
+            # It goes to the background in a moment; left alone it would be nobody's child process.
+            await ending
+            raise
         await asyncio.sleep(link.LOOK_AGAIN_S)

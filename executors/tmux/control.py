@@ -10,6 +10,7 @@ import asyncio
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 LONGEST_LINE = 1 << 20
 # tmux tells answers to this connection's own commands from others by this flag.
@@ -84,7 +85,8 @@ class Connection:
         """Hang up; the server and its windows stay."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        await self._reader
+        # Shielded: also who is told to hurry leaves no process behind.
+        await asyncio.shield(self._reader)
 
     def _expect(self) -> asyncio.Future[list[str]]:
         answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
@@ -132,6 +134,9 @@ async def connect(argv: Sequence[str], env: Mapping[str, str]) -> Connection:
     try:
         await connection.attached
     except BaseException:
+        # A client that is not attached yet may not read that it should go.
+        with suppress(ProcessLookupError):
+            process.kill()
         await connection.close()
         raise
     return connection

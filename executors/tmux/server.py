@@ -32,6 +32,7 @@ class TmuxServer:
         self.socket = run / "tmux.sock"
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
+        self._closed = False
 
     async def check(self) -> None:
         """Raise Unavailable when tmux is missing or too old."""
@@ -73,8 +74,10 @@ class TmuxServer:
         raise Unavailable(f"tmux could not open a window: {problem}.", hint="See `quarterdeck doctor`.")
 
     async def close(self) -> None:
-        """Hang up. The server stays while it has windows."""
-        connection, self._connection = self._connection, None
+        """Hang up for good. The server stays while it has windows."""
+        self._closed = True
+        async with self._connecting:
+            connection, self._connection = self._connection, None
         if connection is None:
             return
         with suppress(TmuxError, TmuxGoneError):
@@ -86,6 +89,8 @@ class TmuxServer:
         async with self._connecting:
             if self._connection is not None and not self._connection.closed:
                 return self._connection
+            if self._closed:
+                raise TmuxGoneError("the connection to tmux was closed")
             running = await self._answers()
             if not running and not start:
                 raise TmuxGoneError("no tmux server runs")

@@ -19,13 +19,18 @@ class Tasks:
         self._closing = False
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start work under a name; a second start of a name that still runs is refused."""
+        """Start work under a name; a second start of a name that still runs is refused.
+
+        After `close` nothing starts any more: the work is cancelled before its first step.
+        """
         if self.running(name):
             work.close()
             raise RuntimeError(f"The task {name} runs already.")
         task = asyncio.create_task(work, name=name)
         self._tasks[name] = task
         task.add_done_callback(self._done)
+        if self._closing:
+            task.cancel()
         return task
 
     def ensure(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

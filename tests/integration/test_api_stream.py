@@ -60,6 +60,13 @@ async def subscribed(bus: Bus, count: int = 1) -> None:
     await until(lambda: len(bus._subscriptions) == count + OWN, what=f"{count} subscribers")
 
 
+async def all_waiting(bus: Bus) -> None:
+    """A reader that is still at its replay would find in the store what it is to miss on the bus."""
+    await until(
+        lambda: all(subscription._ready._waiters for subscription in bus._subscriptions), what="readers that wait"
+    )
+
+
 async def test_a_replay_goes_over_into_what_happens_now(daemon: Daemon, client: Client) -> None:
     old = await emit(daemon, 2_500)
     reading = asyncio.create_task(first(client.follow(old[0]), 2_509))
@@ -115,7 +122,7 @@ async def test_a_reader_that_is_too_slow_is_told_where_to_read_on(
     async with aclosing(frames):
         assert await anext(frames) == b": connected\n\n"
         reading = asyncio.ensure_future(anext(frames))
-        await subscribed(bus)
+        await all_waiting(bus)
         missed = await daemon.engine.services.ledger.commit(lambda t: t.record(list(some_events(20))))
         notice = await reading
         assert notice.startswith(b"event: gap")
@@ -138,6 +145,7 @@ async def test_the_client_fills_a_gap_by_itself(
     start = (await emit(daemon, 1))[0]
     reading = asyncio.create_task(first(client.follow(start), 24))
     await subscribed(daemon.engine.bus)
+    await all_waiting(daemon.engine.bus)
     missed = await daemon.engine.services.ledger.commit(lambda t: t.record(some_events(20)))
     await emit(daemon, 4)
     assert await asyncio.wait_for(reading, 10) == list(range(missed[0].seq, missed[0].seq + 24))

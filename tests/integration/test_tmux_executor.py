@@ -434,6 +434,40 @@ async def test_release_closes_the_window_and_the_server_goes_with_the_last(execu
     assert not list(place.run.glob("att_*"))
 
 
+async def test_what_was_hung_up_is_not_connected_again(place: Home) -> None:
+    server = tmux_server.TmuxServer(place.run)
+    connecting = [asyncio.ensure_future(server.command("list-sessions", start=True)) for _ in range(3)]
+    await until(lambda: server._connecting.locked(), what="a connection under way")
+    await server.close()
+    ended = await asyncio.gather(*connecting, return_exceptions=True)
+    assert all(isinstance(each, TmuxGoneError | TmuxError | list) for each in ended)
+    with pytest.raises(TmuxGoneError):
+        await server.command("list-sessions", start=True)
+
+
+async def test_a_connection_that_is_given_up_leaves_no_process(place: Home) -> None:
+    server = tmux_server.TmuxServer(place.run)
+    connecting = asyncio.ensure_future(server.command("list-sessions", start=True))
+    await until(lambda: clients(place), what="a client")
+    connecting.cancel()
+    await asyncio.gather(connecting, return_exceptions=True)
+    await until(lambda: not clients(place), what="no client")
+    await server.close()
+
+
+def clients(place: Home) -> list[int]:
+    """The processes of ours that speak to the tmux server of a folder, not the server itself."""
+    mine = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [int(pid) for pid in mine if str(place.run / "tmux.sock") in command_line(int(pid))]
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 async def release(executor: TmuxExecutor, ref: object) -> None:
     """Release once the runner, whose record is there already, has gone."""
     for _ in range(1000):

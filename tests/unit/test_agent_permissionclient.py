@@ -171,6 +171,14 @@ def test_it_ends_when_nobody_reads_its_answer_any_more(supervisor: HookServer, a
     assert bodies(supervisor)[-1]["withdrawn"] is True
 
 
+def ended(pid: int) -> bool:
+    """Whoever inherits orphans here may leave them as zombies."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def test_it_ends_when_its_parent_is_gone(ask: Ask, tmp_path: Path) -> None:
     """Its output may still be open in somebody else's hands."""
     shell = ask("sh", "-c", '"$@" & echo $! >&2; wait', "sh")
@@ -180,7 +188,7 @@ def test_it_ends_when_its_parent_is_gone(ask: Ask, tmp_path: Path) -> None:
     wait_until(lambda: "No supervisor answers" in said(tmp_path), 10, "a word in the log")
     shell.send_signal(signal.SIGKILL)
     shell.wait(10)
-    wait_until(lambda: not Path(f"/proc/{child}").exists(), 10, "the end of the client")
+    wait_until(lambda: ended(child), 10, "the end of the client")
 
 
 @pytest.mark.parametrize("agent", ["../x", "a b", ""])

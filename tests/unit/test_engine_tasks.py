@@ -135,3 +135,19 @@ async def test_nothing_follows_when_everything_is_closed() -> None:
     await tasks.close()
     await asyncio.sleep(0)
     assert order == []
+
+
+async def test_nothing_starts_after_the_end() -> None:
+    tasks = Tasks()
+    await tasks.close()
+    begun: list[str] = []
+
+    async def work() -> None:
+        begun.append("work")
+
+    late = tasks.start("late", work())
+    tasks.ensure("later", work)
+    await asyncio.gather(late, return_exceptions=True)
+    await tasks.close()
+    assert late.cancelled()
+    assert not begun
