@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from supervisor.api.client import Client
-from supervisor.cli.output import exact, one_line
+from supervisor.model.plain import exact, one_line
 
 SHOWN = 8
 """Acts of the history that are listed; the others are counted."""

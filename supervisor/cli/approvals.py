@@ -11,8 +11,9 @@ from supervisor.api.client import Client, at
 from supervisor.cli.always import offer
 from supervisor.cli.connection import connected, no_start_option, refuse_in_session, with_client
 from supervisor.cli.exact import headline, render
-from supervisor.cli.output import age, exact, facts, json_option, mark, mark_risk, one_line, print_json, table, until
+from supervisor.cli.output import age, facts, json_option, mark, mark_risk, print_json, table, until
 from supervisor.model.errors import InvalidInput
+from supervisor.model.plain import exact, one_line
 
 NOTHING = (
     "Nothing waits for you. What agents and tools want to do, and rules leave to you, will be listed here;\n"

@@ -12,8 +12,9 @@ import click
 from supervisor.api.client import Client
 from supervisor.cli.connection import SUPERVISOR_AWAY, connected, no_start_option, own_session
 from supervisor.cli.options import SECONDS
-from supervisor.cli.output import clean, exact, json_option, print_json
+from supervisor.cli.output import json_option, print_json
 from supervisor.model.errors import InvalidInput, Refused
+from supervisor.model.plain import clean, exact
 
 ANSWERED = ("approved", "consumed")
 

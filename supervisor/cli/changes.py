@@ -8,7 +8,8 @@ import click
 
 from supervisor.api.client import Client, at
 from supervisor.cli.connection import with_client
-from supervisor.cli.output import clean, json_option, print_json
+from supervisor.cli.output import json_option, print_json
+from supervisor.model.plain import clean
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 

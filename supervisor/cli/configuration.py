@@ -9,7 +9,8 @@ import click
 
 from config.loading import PROJECT_FILE, Loaded, load
 from config.paths import Paths
-from supervisor.cli.output import clean, json_option, print_json, table
+from supervisor.cli.output import json_option, print_json, table
+from supervisor.model.plain import clean
 
 
 @click.group("config")

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from supervisor.cli.output import exact
+from supervisor.model.plain import exact
 
 _DIFF = {"+": "green", "-": "red", "@": "cyan"}
 _WHOLE = 1_000_000

@@ -6,7 +6,6 @@ Text that came from agents or tools is printed as text: control sequences are ta
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,8 @@ from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
 import click
+
+from supervisor.model.plain import clean
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,14 +38,6 @@ GLYPHS = {
 }
 """A glyph per status, readable without its colour."""
 
-# C0 and C1 controls but tab and newline, escape sequences, and bidirectional overrides.
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x1b\\|\x07|$)|\x1b.?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-    r"|[\u202a-\u202e\u2066-\u2069\u200e\u200f]",
-    re.DOTALL,
-)
-
-
 RISKS = {"low": "green", "medium": "yellow", "high": "red"}
 
 
@@ -57,21 +50,6 @@ def print_json(document: object) -> None:
     """Print one document, complete with its newline, at once."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     sys.stdout.flush()
-
-
-def clean(text: object) -> str:
-    """Return text without anything that a terminal would act on."""
-    return _CONTROL.sub("", str(text))
-
-
-def exact(text: object) -> str:
-    """Return text with everything that cannot be seen written out, so that nothing hides; newlines and tabs stay."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else ascii(letter)[1:-1] for letter in str(text))
-
-
-def one_line(text: object) -> str:
-    """Return text as a single line, runs of blanks as one."""
-    return " ".join(clean(text).split())
 
 
 def until(moment: str | None) -> str:

@@ -11,8 +11,9 @@ import click
 from supervisor.api.client import Client
 from supervisor.cli.always import apply, show
 from supervisor.cli.connection import refuse_in_session, with_client
-from supervisor.cli.output import age, clean, exact, json_option, one_line, print_json, table
+from supervisor.cli.output import age, json_option, print_json, table
 from supervisor.model.errors import InvalidInput, NotFound
+from supervisor.model.plain import clean, exact, one_line
 
 _EFFECTS = {"allow": "green", "ask": "yellow", "deny": "red"}
 _DIFF = {"+": "green", "-": "red", "@": "cyan"}

@@ -10,8 +10,9 @@ import click
 from supervisor.api.client import Client
 from supervisor.cli.connection import with_client
 from supervisor.cli.options import SECONDS
-from supervisor.cli.output import clean, json_option, print_json
+from supervisor.cli.output import json_option, print_json
 from supervisor.model.errors import SupervisorUnreachable
+from supervisor.model.plain import clean
 
 _COLOURS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bright_black"}
 

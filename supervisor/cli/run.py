@@ -11,9 +11,10 @@ import click
 from supervisor.api.client import Client
 from supervisor.cli.connection import SESSION_VARIABLES, with_client
 from supervisor.cli.options import DOLLARS, SECONDS
-from supervisor.cli.output import clean, json_option, mark, print_json
+from supervisor.cli.output import json_option, mark, print_json
 from supervisor.cli.prompts import read_prompt
 from supervisor.model.errors import InvalidInput
+from supervisor.model.plain import clean
 
 WAITS_FOR_APPROVAL = 90
 

@@ -10,8 +10,9 @@ import click
 
 from supervisor.api.client import ENDED, Client, at
 from supervisor.cli.connection import connected, no_start_option, with_client
-from supervisor.cli.output import age, clean, doing, facts, json_option, mark, print_json, table
+from supervisor.cli.output import age, doing, facts, json_option, mark, print_json, table
 from supervisor.cli.transcript import render
+from supervisor.model.plain import clean
 
 POLL_S = 0.5
 

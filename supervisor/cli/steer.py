@@ -11,9 +11,10 @@ import click
 
 from supervisor.api.client import Client, at
 from supervisor.cli.connection import connected, no_start_option, with_client
-from supervisor.cli.output import clean, json_option, mark, print_json
+from supervisor.cli.output import json_option, mark, print_json
 from supervisor.cli.prompts import read_prompt
 from supervisor.model.errors import QuarterdeckError, Refused
+from supervisor.model.plain import clean
 
 
 def _say(found: dict[str, Any], as_json: bool, text: str = "") -> None:

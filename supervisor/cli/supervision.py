@@ -12,8 +12,9 @@ import click
 from config.paths import Paths
 from supervisor.api.client import Client
 from supervisor.cli.connection import POLL_S, connected, is_alive, is_running, with_client
-from supervisor.cli.output import age, clean, doing, facts, json_option, mark, print_json, table
+from supervisor.cli.output import age, doing, facts, json_option, mark, print_json, table
 from supervisor.model.errors import SupervisorUnreachable
+from supervisor.model.plain import clean
 
 STOP_TIMEOUT_S = 30.0
 STATUS_TIMEOUT_S = 2.5

@@ -17,7 +17,8 @@ from supervisor.cli.conformance.examination import Examination
 from supervisor.cli.conformance.requirements import TOOLS, Finding, Result
 from supervisor.cli.conformance.trial import Trial
 from supervisor.cli.options import SECONDS
-from supervisor.cli.output import clean, json_option, print_json
+from supervisor.cli.output import json_option, print_json
+from supervisor.model.plain import clean
 
 _MARKS: Final[dict[Result, tuple[str, str]]] = {
     "pass": ("✓", "green"),

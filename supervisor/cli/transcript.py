@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from supervisor.cli.output import clean
+from supervisor.model.plain import clean
 
 RESULT_LINES = 8
 """Lines of a tool's result that are shown; `--raw` has all of them."""

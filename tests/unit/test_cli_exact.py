@@ -9,7 +9,8 @@ import pytest
 
 from supervisor.cli.approvals import _id_size
 from supervisor.cli.exact import headline, render
-from supervisor.cli.output import exact, one_line, until
+from supervisor.cli.output import until
+from supervisor.model.plain import exact, one_line
 
 
 def shown(**preview: Any) -> list[str]:

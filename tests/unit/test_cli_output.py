@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from supervisor.cli import output
-from supervisor.cli.output import age, clean, doing, facts, table
+from supervisor.cli.output import age, doing, facts, table
+from supervisor.model.plain import clean
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from supervisor.cli.demonstration.witness import Json, Seen
-from supervisor.cli.output import GLYPHS, clean
+from supervisor.cli.output import GLYPHS
+from supervisor.model.plain import clean
 
 FRAMES_PER_S: Final = 12
 FEED_LINES: Final = 9

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from supervisor.cli.demonstration.show import NAME_WIDTH, status_text
 from supervisor.cli.demonstration.story import Report
-from supervisor.cli.output import clean
+from supervisor.model.plain import clean
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 CHECK_WIDTH = 20
