@@ -73,6 +73,9 @@ class Client:
         )
 
     async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        if loop.get_exception_handler() is None:
+            loop.set_exception_handler(_without_late_results)
         return self
 
     async def __aexit__(
@@ -231,6 +234,13 @@ class Client:
         if response.is_error:
             raise _error(response)
         return response
+
+
+def _without_late_results(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what went wrong in the loop, but not what anyio (4.16) does when a reader is cancelled: a socket that became
+    readable in that very moment still sets the result of the reader's future."""
+    if not isinstance(context.get("exception"), asyncio.InvalidStateError):
+        loop.default_exception_handler(context)
 
 
 def _unreachable() -> SupervisorUnreachable:

@@ -384,7 +384,7 @@ class TestAToolThatExitsToAsk:
             assert approval.question == question
             await approve(supervised, approval)
         session = await supervised.ended(session)
-        assert (session.status, session.attempts) == (S.COMPLETED, 3)
+        assert (session.status, session.attempts) == (S.COMPLETED, 3), session.reason
 
 
 class TestAProcessThatStandsAndWaits:
