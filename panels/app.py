@@ -1,0 +1,228 @@
+"""The app: a client of the supervisor with a screen.
+
+It paints its shell first and connects after. It can crash, be closed, be opened twice: nothing depends on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.signal import Signal
+from textual.worker import Worker, WorkerState
+
+from panels import themes
+from panels.keys import bindings
+from panels.screens.main import MainScreen
+from panels.view.model import Topic, ViewModel
+from supervisor.model.errors import QuarterdeckError, SupervisorUnreachable
+from supervisor.model.plain import clean
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+    from textual.screen import Screen
+
+    from config.paths import Paths
+    from panels.feed import Feed
+    from supervisor.api.client import Client
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+
+def _commands() -> type[Provider]:
+    from panels.commands import Actions
+
+    return Actions
+
+
+class QuarterdeckApp(App[None]):
+    """Shows what needs the person, what every agent does now and what it costs, and lets them act.
+
+    ``paths`` say where the supervisor listens; ``revive`` is called while none answers: it may start one.
+    """
+
+    TITLE = "Quarterdeck"
+    CSS_PATH = "app.tcss"
+    COMMANDS: ClassVar[set[Any]] = {_commands}
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+        (0, "-narrow"),
+        (50, "-stacked"),
+        (80, "-wide"),
+        (120, "-roomy"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("help", "quit_app", "theme", "app.command_palette", "app.focus_next", "app.focus_previous", "back")
+    ]
+
+    def __init__(
+        self,
+        paths: Paths,
+        revive: Callable[[], Awaitable[None]],
+        *,
+        theme: str = themes.DARK.name,
+    ) -> None:
+        super().__init__()
+        self.view = ViewModel()
+        self.changes: Signal[frozenset[Topic]] = Signal(self, "changes")
+        self.paths, self._revive = paths, revive
+        self._client: Client | None = None
+        self._feed: Feed | None = None
+        self._listeners: list[Callable[[Json], None]] = []
+        for each in (themes.DARK, themes.LIGHT):
+            self.register_theme(each)
+        self.theme = theme
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Give every theme the colours of statuses."""
+        return themes.status_variables(dark=self.current_theme.dark)
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Start with the main screen."""
+        return MainScreen()
+
+    def on_mount(self) -> None:
+        """Connect as soon as the first frame is there."""
+        self.call_after_refresh(self._connect)
+
+    def _connect(self) -> None:
+        self.run_worker(self._follow(), name="feed", exit_on_error=False)
+
+    async def _follow(self) -> None:
+        # What speaks HTTP takes longer to load than the first frame to paint.
+        module = await asyncio.to_thread(import_module, "panels.feed")
+        async with module.open_client(self.paths) as self._client:
+            feed: Feed = module.Feed(self._client, self.view, self._changed, self._revive)
+            for listener in self._listeners:
+                feed.listen(listener)
+            self._feed = feed
+            await feed.run()
+
+    def _changed(self, topics: frozenset[Topic]) -> None:
+        self.changes.publish(topics)
+
+    # What panels ask for (`panels.shell.Shell`).
+
+    @property
+    def client(self) -> Client:
+        """The client of the API."""
+        if self._client is None:
+            raise SupervisorUnreachable("The app has not connected yet.", hint="Try again in a moment.")
+        return self._client
+
+    def listen(self, listener: Callable[[Json], None]) -> Callable[[], None]:
+        """Call ``listener`` with each event of the stream; returns what ends that."""
+        if self._feed is not None:
+            return self._feed.listen(listener)
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def perform(
+        self, work: Callable[[], Awaitable[T]], done: Callable[[T], object] | None = None, *, group: str = "perform"
+    ) -> None:
+        """Do work in the background, then ``done`` with its result. What goes wrong is shown as a sentence."""
+
+        async def doing() -> None:
+            try:
+                result = await work()
+            except QuarterdeckError as error:
+                self.say(str(error), severity="error")
+            else:
+                if done is not None:
+                    done(result)
+
+        self.run_worker(doing(), group=group, exclusive=group != "perform", exit_on_error=False)
+
+    def say(self, message: str, *, severity: str = "information", title: str = "") -> None:
+        """Show a short message; markup in it means nothing."""
+        level = cast("Literal['information', 'warning', 'error']", severity)
+        self.notify(clean(message), title=clean(title), severity=level, markup=False)
+
+    def open_session(self, session: str, tab: str = "log") -> None:
+        """Open a session's own screen."""
+        from panels.screens.session import SessionScreen
+
+        self.push_screen(SessionScreen(session, tab))
+
+    def show_panel(self, name: str) -> None:
+        """Show a panel of the main screen."""
+        while not isinstance(self.screen, MainScreen) and len(self.screen_stack) > 1:
+            self.pop_screen()
+        if isinstance(self.screen, MainScreen):
+            self.screen.show(name)
+
+    def show_approval(self, approval: str) -> None:
+        """Show an approval where it can be decided."""
+        self.show_panel("approvals")
+        if isinstance(self.screen, MainScreen):
+            self.screen.show_approval(approval)
+
+    async def refresh_view(self) -> None:
+        """Read again what the view model calls stale, now."""
+        if self._feed is not None:
+            await self._feed.refresh()
+
+    def suspend_for(self, command: list[str]) -> None:
+        """Leave the terminal to a program until it ends, then draw everything anew."""
+        with self.suspend():
+            subprocess.run(command, check=False)
+        self.refresh(layout=True)
+
+    def edit(self, text: str, suffix: str = ".md") -> str | None:
+        """Let the person edit a text in $EDITOR; None when they gave up or there is no editor."""
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        with tempfile.TemporaryDirectory(prefix="quarterdeck-") as folder:
+            file = Path(folder, f"prompt{suffix}")
+            file.write_text(text)
+            try:
+                with self.suspend():
+                    code = subprocess.run([*shlex.split(editor), str(file)], check=False).returncode
+            except (OSError, ValueError) as error:
+                self.say(f"The editor {editor!r} cannot be started: {error}. Set EDITOR.", severity="error")
+                return None
+            finally:
+                self.refresh(layout=True)
+            return file.read_text() if code == 0 else None
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Show what went wrong where nothing should have: the app goes on."""
+        if event.state is WorkerState.ERROR:
+            self.log.error(event.worker.error)
+            self.say(f"Something went wrong in the app: {event.worker.error!r}.", severity="error")
+
+    # Actions.
+
+    def action_panel(self, name: str) -> None:
+        """Show a panel."""
+        self.show_panel(name)
+
+    def action_quit_app(self) -> None:
+        """Leave; the supervisor and all sessions go on."""
+        self.exit()
+
+    async def action_back(self) -> None:
+        """Close the screen on top; at the main screen do nothing."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_theme(self) -> None:
+        """Take the next theme: ours first, then Textual's."""
+        ours = [themes.DARK.name, themes.LIGHT.name]
+        names = [*ours, *sorted(set(self.available_themes) - {*ours, "textual-ansi"})]
+        self.theme = names[(names.index(self.theme) + 1) % len(names) if self.theme in names else 0]
+        self.say(f"Theme: {self.theme}")
+
+    def action_help(self) -> None:
+        """Show what every key does."""
+        from panels.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.screen))

@@ -1,0 +1,1 @@
+"""The panels of the main screen, and the screens that open over it."""

@@ -1,0 +1,302 @@
+"""The fleet: every session in one list, those that need the person first, and what the chosen one is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from panels.acting import Acting
+from panels.keys import bindings
+from panels.panel import Panel
+from panels.shell import Json
+from panels.view.fleet import Heading, Row, line, rows
+from panels.view.model import Topic
+from panels.view.sessions import GROUPS, SessionView
+from panels.widgets.lines import Line, LineView
+from panels.widgets.peek import Peek
+from supervisor.model.times import now_ms
+
+EMPTY: Final = """\
+No sessions yet.
+
+A session is one agent or command at work in a git worktree of its own: it cannot disturb your files or the others.
+
+  n   start one here
+  N   write the prompt in your editor first
+  ?   all keys
+
+Or from a shell:  quarterdeck run --agent claude --prompt "Fix the failing test"
+To see it all with scripted agents and no key:  quarterdeck demo --keep"""
+
+NOT_FOUND: Final = "No session matches. Empty the search with esc."
+
+AWAY: Final = "The supervisor does not answer."
+
+TICK_S: Final = 1.0
+"""Ages are counted on this often."""
+
+
+class FleetList(LineView):
+    """The sessions, grouped."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("mark")]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self.rows: list[Row] = []
+        self.marked: set[str] = set()
+
+    def show(self, found: list[Row]) -> None:
+        """Take the lines; the cursor stays on its session, wherever that is now."""
+        held = self.session
+        self.rows = found
+        self.marked &= {row.id for row in found if isinstance(row, SessionView)}
+        at = None
+        if held is not None:
+            at = next((i for i, row in enumerate(found) if isinstance(row, SessionView) and row.id == held.id), None)
+        self.lines_changed(at)
+
+    @property
+    def session(self) -> SessionView | None:
+        """The session under the cursor."""
+        row = self.rows[self.cursor] if self.cursor < len(self.rows) else None
+        return row if isinstance(row, SessionView) else None
+
+    def count(self) -> int:
+        """Return the number of lines."""
+        return len(self.rows)
+
+    def can_choose(self, index: int) -> bool:
+        """Headings are passed over."""
+        return isinstance(self.rows[index], SessionView)
+
+    def is_marked(self, index: int) -> bool:
+        """Whether a session is marked."""
+        row = self.rows[index]
+        return isinstance(row, SessionView) and row.id in self.marked
+
+    def line(self, index: int, width: int) -> Line:
+        """Return a heading or a session."""
+        row = self.rows[index]
+        if isinstance(row, Heading):
+            style = "waiting-bold" if row.group == "needs" else "title"
+            return [(f"{GROUPS[row.group]} ", style), (f"{row.count} ", "dim"), ("─" * width, "dim")]
+        spans = line(row, width, now_ms())
+        return [("✔ ", "accent-bold"), *spans[1:]] if row.id in self.marked else spans
+
+    def action_mark(self) -> None:
+        """Mark the session under the cursor, or take the mark off, and go to the next."""
+        if (session := self.session) is not None:
+            self.marked ^= {session.id}
+            self.move(1)
+            self.refresh()
+
+
+class FleetPanel(Panel, Acting):
+    """The list with a preview beside it, below it, or none where there is no room."""
+
+    TOPICS: ClassVar[frozenset[Topic]] = frozenset({"fleet", "approvals", "connection"})
+    DEFAULT_CSS = """
+    FleetPanel { layout: horizontal; }
+    FleetPanel #left { width: 55%; height: 1fr; }
+    FleetPanel #search { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
+    FleetPanel #search.-open { display: block; }
+    FleetPanel #empty { display: none; }
+    FleetPanel.-empty #empty { display: block; }
+    FleetPanel.-empty FleetList { display: none; }
+    FleetPanel.-empty Peek { display: none; }
+    FleetPanel.-empty #left { width: 100%; }
+    .-stacked FleetPanel { layout: vertical; }
+    .-stacked FleetPanel #left { width: 1fr; height: 50%; }
+    .-narrow FleetPanel Peek { display: none; }
+    .-narrow FleetPanel #left { width: 1fr; }
+    .-roomy FleetPanel #left { width: 58%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("new", "new_prompt", "diff", "view", "search", "approve", "reject", "back", "refresh")
+    ]
+
+    def compose(self) -> ComposeResult:
+        """Put in the search, the list and the preview."""
+        with Vertical(id="left"):
+            yield Input(placeholder="Search names, agents, branches, prompts", id="search", select_on_focus=False)
+            yield FleetList(id="sessions")
+            yield Static(AWAY, id="empty", classes="note", markup=False)
+        yield Peek(id="peek", classes="pane")
+
+    def on_mount(self) -> None:
+        """Count ages on."""
+        self.set_interval(TICK_S, self._tick)
+        self.add_class("-empty")
+        self.query_one("#empty", Static).update("")
+
+    @property
+    def sessions(self) -> FleetList:
+        """The list."""
+        return self.query_one("#sessions", FleetList)
+
+    def view_changed(self, topics: frozenset[Topic]) -> None:
+        """Put the sessions in order and draw them."""
+        view = self.shell.view
+        wanted = self.query_one("#search", Input).value
+        had_session = self.sessions.session
+        self.sessions.show(rows(view.sessions.values(), wanted))
+        self._say_why_empty(wanted)
+        shown = self.sessions.session
+        if shown is not None and (had_session is None or had_session.id != shown.id):
+            self._peek()
+        if had_session is not shown:
+            self.refresh_bindings()
+        if "approvals" in topics or "fleet" in topics:
+            self.query_one(Peek).facts_changed()
+
+    def _say_why_empty(self, wanted: str) -> None:
+        view = self.shell.view
+        empty = not self.sessions.rows
+        self.set_class(empty, "-empty")
+        if empty:
+            connection = view.connection
+            text = {"connecting": "", "away": connection.problem or AWAY, "live": NOT_FOUND if wanted else EMPTY}
+            self.query_one("#empty", Static).update(text[connection.state])
+
+    def _tick(self) -> None:
+        if self.is_on_screen:
+            self.sessions.refresh()
+
+    def _peek(self) -> None:
+        self.query_one(Peek).show(self.sessions.session)
+
+    def focus_first(self) -> None:
+        """Put the keys into the list."""
+        self.sessions.focus()
+
+    def to_next_waiting(self) -> None:
+        """Move to the next session that needs the person, around the end."""
+        found = self.sessions.rows
+        needs = [i for i, row in enumerate(found) if isinstance(row, SessionView) and row.group == "needs"]
+        if not needs:
+            self.shell.say("Nothing waits for you.")
+            return
+        self.sessions.focus()
+        self.sessions.cursor = next((i for i in needs if i > self.sessions.cursor), needs[0])
+
+    # What the person does.
+
+    def targets(self) -> Sequence[SessionView]:
+        """Return the marked sessions, or the one under the cursor."""
+        marked = [row for row in self.sessions.rows if isinstance(row, SessionView) and row.id in self.sessions.marked]
+        if marked:
+            return marked
+        return [session] if (session := self.sessions.session) is not None else []
+
+    def acted(self) -> None:
+        """Take the marks off."""
+        self.sessions.marked.clear()
+        self.sessions.refresh()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done here and now."""
+        if action in ("approve", "reject"):
+            return self.is_attached and self._asked() is not None
+        if action in ("diff", "view", "open", "mark"):
+            return self.is_attached and self.sessions.session is not None
+        return Acting.check_action(self, action, parameters)
+
+    def _asked(self) -> Json | None:
+        session = self.sessions.session
+        if session is None:
+            return None
+        return next((each for each in self.shell.view.approvals.values() if each["session"] == session.id), None)
+
+    def on_line_view_moved(self, event: LineView.Moved) -> None:
+        """Show what the session is about that the cursor came to."""
+        if event.view is self.sessions:
+            self._peek()
+            self.refresh_bindings()
+
+    def on_line_view_opened(self, event: LineView.Opened) -> None:
+        """Attach to a live terminal; open everything else."""
+        session = self.sessions.session
+        if event.view is not self.sessions or session is None:
+            return
+        if session.mode == "dispatch" and not session.is_ended and session.status != "queued":
+            self._enter(session)
+        else:
+            self.shell.open_session(session.id)
+
+    def _enter(self, session: SessionView) -> None:
+        async def command() -> Json:
+            from supervisor.api.client import at
+
+            return await self.shell.client.get(at("session", session.id, "attach"))
+
+        self.shell.perform(command, lambda answer: self.shell.suspend_for(answer["command"]))
+
+    def action_view(self) -> None:
+        """Open the session's log, also where it could be attached to."""
+        if (session := self.sessions.session) is not None:
+            self.shell.open_session(session.id)
+
+    def action_diff(self) -> None:
+        """Open what the session changed."""
+        if (session := self.sessions.session) is not None:
+            self.shell.open_session(session.id, "diff")
+
+    def action_new(self) -> None:
+        """Start an agent or a command."""
+        self._new("")
+
+    def action_new_prompt(self) -> None:
+        """Write the prompt in the editor, then start."""
+        if (prompt := self.shell.edit("")) is not None and prompt.strip():
+            self._new(prompt.strip())
+
+    def _new(self, prompt: str) -> None:
+        from panels.screens.new import NewSession
+
+        self.app.push_screen(NewSession(prompt))
+
+    def action_approve(self) -> None:
+        """Show what is asked exactly, where it can be decided."""
+        if (asked := self._asked()) is not None:
+            self.shell.show_approval(asked["id"])
+
+    action_reject = action_approve
+
+    def action_search(self) -> None:
+        """Search the list."""
+        search = self.query_one("#search", Input)
+        search.add_class("-open")
+        search.focus()
+
+    def action_back(self) -> None:
+        """End the search."""
+        search = self.query_one("#search", Input)
+        search.value = ""
+        search.remove_class("-open")
+        self.sessions.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Narrow the list while the person types."""
+        self.view_changed(frozenset())
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Go into the list of what was found."""
+        if not event.value:
+            event.input.remove_class("-open")
+        self.sessions.focus()
+
+    def action_refresh(self) -> None:
+        """Read everything again."""
+        self.shell.perform(self._reread)
+
+    async def _reread(self) -> Any:
+        view = self.shell.view
+        view.stale.sessions.update(view.sessions)
+        view.stale.approvals = view.stale.supervisor = True
+        await self.shell.refresh_view()

@@ -1,0 +1,80 @@
+"""The main screen: a line with the panels and how things stand, one panel, and the keys that work in it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher, Footer
+
+from panels.keys import bindings
+from panels.panel import Panel
+from panels.screens.fleet import FleetPanel
+from panels.widgets.topline import Topline
+
+PANELS: Final[dict[str, tuple[str, str]]] = {
+    "fleet": ("panels.screens.fleet", "FleetPanel"),
+    "approvals": ("panels.screens.approvals", "ApprovalsPanel"),
+    "monitor": ("panels.screens.monitor", "MonitorPanel"),
+    "plans": ("panels.screens.coming", "PlansPanel"),
+    "history": ("panels.screens.history", "HistoryPanel"),
+    "insights": ("panels.screens.coming", "InsightsPanel"),
+    "settings": ("panels.screens.settings", "SettingsPanel"),
+}
+"""Where each panel is: they are loaded when they are first shown."""
+
+
+class MainScreen(Screen[None]):
+    """Holds the panels."""
+
+    AUTO_FOCUS = "FleetList"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(*(f"panel('{name}')" for name in PANELS), "next_waiting"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """Put in the top line, the first panel and the footer."""
+        yield Topline(list(PANELS), id="topline")
+        with ContentSwitcher(initial="fleet", id="panels"):
+            yield FleetPanel(id="fleet")
+        yield Footer(compact=True, show_command_palette=False)
+
+    @property
+    def panel(self) -> Panel:
+        """The panel that is shown."""
+        name = self.query_one("#panels", ContentSwitcher).current
+        return self.query_one(f"#{name}", Panel)
+
+    def show(self, name: str) -> None:
+        """Show a panel, and put the keys into it."""
+        switcher = self.query_one("#panels", ContentSwitcher)
+        if not switcher.query(f"#{name}"):
+            module, kind = PANELS[name]
+            switcher.mount(getattr(import_module(module), kind)(id=name))
+        switcher.current = name
+        self.query_one(Topline).current = name
+        self.call_after_refresh(self.panel.focus_first)
+
+    def on_topline_chosen(self, event: Topline.Chosen) -> None:
+        """Show the panel whose name was clicked."""
+        self.show(event.panel)
+
+    def action_panel(self, name: str) -> None:
+        """Show a panel."""
+        self.show(name)
+
+    def action_next_waiting(self) -> None:
+        """Go to the next session that waits for the person, in the fleet."""
+        self.show("fleet")
+        self.query_one("#fleet", FleetPanel).to_next_waiting()
+
+    def show_approval(self, approval: str) -> None:
+        """Show the approvals, with one of them chosen."""
+        from panels.screens.approvals import ApprovalsPanel
+
+        self.show("approvals")
+        self.call_after_refresh(lambda: self.query_one("#approvals", ApprovalsPanel).choose(approval))

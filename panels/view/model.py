@@ -1,0 +1,154 @@
+"""The app's view model: one place that knows what is so, changed by events and answers only.
+
+Everything that is drawn is drawn from here. `apply` takes one event and asks nobody: what an event leaves open is noted
+as stale, and the feed reads it again in one request for many.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from panels.view.sessions import Json, SessionView, absorb, session_view
+from supervisor.model.times import from_rfc3339
+
+Topic = Literal["connection", "fleet", "approvals", "events", "supervisor"]
+
+RECENT = 1_000
+"""Events that are kept for screens that open later."""
+
+_APPROVAL_EVENTS = frozenset({"approval_registered", "approval_decided", "approval_ended"})
+_QUEUE_EVENTS = frozenset({"queue_paused", "queue_resumed", "usage_limit"})
+
+
+@dataclass(slots=True)
+class Connection:
+    """Whether what is shown is live. ``problem`` says why not, in a person's words."""
+
+    state: Literal["connecting", "live", "away"] = "connecting"
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Stale:
+    """What is to be read again: sessions by id, and kinds of things."""
+
+    sessions: set[str] = field(default_factory=set)
+    approvals: bool = False
+    supervisor: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether anything is."""
+        return bool(self.sessions) or self.approvals or self.supervisor
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What the API says when the app connects, as of the event ``seq``."""
+
+    seq: int
+    sessions: list[Json]
+    approvals: list[Json]
+    status: Json
+    agents: list[Json]
+    queue: Json
+    events: list[Json]
+
+
+class ViewModel:
+    """What the app knows."""
+
+    def __init__(self) -> None:
+        self.connection = Connection()
+        self.sessions: dict[str, SessionView] = {}
+        self.approvals: dict[str, Json] = {}
+        self.status: Json = {}
+        self.agents: list[Json] = []
+        self.queue: Json = {}
+        self.recent: deque[Json] = deque(maxlen=RECENT)
+        self.seq = 0
+        self.stale = Stale()
+        self._changed: set[Topic] = set()
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Take everything anew, after connecting."""
+        lines = {known.id: (known.added, known.removed) for known in self.sessions.values()}
+        self.sessions = {}
+        self.take_sessions(snapshot.sessions)
+        for session in self.sessions.values():
+            session.added, session.removed = lines.get(session.id, (None, None))
+        self.take_approvals(snapshot.approvals)
+        self.take_supervisor(snapshot.status, snapshot.agents, snapshot.queue)
+        self.recent.clear()
+        self.recent.extend(snapshot.events)
+        self.seq = snapshot.seq
+        self.stale = Stale()
+        self.connected("live")
+        self._changed.add("events")
+
+    def connected(self, state: Literal["connecting", "live", "away"], problem: str = "") -> None:
+        """Note how the connection stands."""
+        self.connection = Connection(state, problem)
+        self._changed.add("connection")
+
+    def take_sessions(self, found: Iterable[Json]) -> None:
+        """Take sessions as the API has them; archived ones leave the fleet."""
+        for each in found:
+            if each["status"] == "archived":
+                self.sessions.pop(each["id"], None)
+                continue
+            known, fresh = self.sessions.get(each["id"]), session_view(each)
+            if known is not None:
+                fresh.added, fresh.removed = known.added, known.removed
+            self.sessions[fresh.id] = fresh
+        self._changed.add("fleet")
+
+    def take_approvals(self, found: Iterable[Json]) -> None:
+        """Take all approvals that are pending."""
+        self.approvals = {each["id"]: each for each in found}
+        self._changed.add("approvals")
+
+    def take_supervisor(self, status: Json, agents: list[Json], queue: Json) -> None:
+        """Take how the supervisor, its agents and its queue are."""
+        self.status, self.agents, self.queue = status, agents, queue
+        self._changed.add("supervisor")
+
+    def measured(self, session: str, added: int, removed: int) -> None:
+        """Take the size of a session's diff, in lines."""
+        if (known := self.sessions.get(session)) is not None:
+            known.added, known.removed = added, removed
+            self._changed.add("fleet")
+
+    def apply(self, event: Json) -> None:
+        """Take one event of the stream."""
+        self.seq = event["seq"]
+        self.recent.append(event)
+        self._changed.add("events")
+        kind, identifier = event["type"], event["session"]
+        if kind in _APPROVAL_EVENTS:
+            self.stale.approvals = True
+        elif kind in _QUEUE_EVENTS:
+            self.stale.supervisor = True
+        if identifier is None:
+            return
+        session = self.sessions.get(identifier)
+        if session is None:
+            if kind in ("session_created", "status_changed"):
+                self.stale.sessions.add(identifier)
+            return
+        if absorb(session, kind, event["payload"], from_rfc3339(event["time"])):
+            self.stale.sessions.add(identifier)
+        self._changed.add("fleet")
+
+    def take_changes(self) -> frozenset[Topic]:
+        """Return what has changed since this was last asked."""
+        changed = frozenset(self._changed)
+        self._changed.clear()
+        return changed
+
+    def waiting(self) -> list[Any]:
+        """Return what waits for the person: sessions that need them, the longest waiting first."""
+        needs = [session for session in self.sessions.values() if session.group == "needs"]
+        return sorted(needs, key=lambda session: session.reason_at or 0)

@@ -1,0 +1,272 @@
+"""A list of lines of which only the visible ones are drawn, with a cursor that keys and the mouse move.
+
+Everything long in the app is one of these: the fleet, approvals, events, transcripts, diffs, logs. The cost of a
+frame depends on the height of the screen, never on the number of lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import ClassVar, Final
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from panels.keys import bindings
+from panels.palette import Palette, palette
+
+Span = tuple[str, str]
+"""A text and the name of its style."""
+
+Line = Sequence[Span]
+
+TWICE_S: Final = 1.0
+"""Within this time a second ``g`` goes to the top."""
+
+
+def width_of(line: Line) -> int:
+    """Return how many cells a line takes."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+class LineView(ScrollView, can_focus=True):
+    """Shows `count` lines; a subclass says what `line` shows and which lines can be `chosen`.
+
+    With ``follow`` it stays at the end, as long as the cursor is there.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--cursor", "lines--cursor-away", "lines--marked"}
+    DEFAULT_CSS = """
+    LineView {
+        scrollbar-size-vertical: 1;
+        overflow-x: hidden;
+        background: $background;
+    }
+    LineView > .lines--cursor { background: $primary 35%; }
+    LineView > .lines--cursor-away { background: $panel; }
+    LineView > .lines--marked { background: $accent 25%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("down", "up", "page_down", "page_up", "top", "first", "bottom", "open")
+    ]
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another line."""
+
+        view: LineView
+        index: int
+
+        @property
+        def control(self) -> LineView:
+            """The view it happened in."""
+            return self.view
+
+    @dataclass
+    class Opened(Message):
+        """A line was chosen, by enter or by a second click."""
+
+        view: LineView
+        index: int
+
+        @property
+        def control(self) -> LineView:
+            """The view it happened in."""
+            return self.view
+
+    def __init__(self, *, follow: bool = False, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes)
+        self.following = follow
+        self._follow = follow
+        self._last_g = 0.0
+        self._styles_of: tuple[str, Palette] | None = None
+
+    # What a subclass says.
+
+    def count(self) -> int:
+        """Return the number of lines."""
+        raise NotImplementedError
+
+    def line(self, index: int, width: int) -> Line:
+        """Return a line; what does not fit is cut off."""
+        raise NotImplementedError
+
+    def can_choose(self, index: int) -> bool:
+        """Whether the cursor may stand on a line; headings are passed over."""
+        return True
+
+    def is_marked(self, index: int) -> bool:
+        """Whether a line is marked."""
+        return False
+
+    # What it does.
+
+    @property
+    def styles_by_name(self) -> Palette:
+        """The styles of the theme in force."""
+        theme = self.app.theme
+        if self._styles_of is None or self._styles_of[0] != theme:
+            self._styles_of = (theme, palette(self.app.theme_variables))
+        return self._styles_of[1]
+
+    def lines_changed(self, cursor: int | None = None) -> None:
+        """Draw anew after the lines have changed; ``cursor`` is where its line is now."""
+        count = self.count()
+        size = Size(self.scrollable_content_region.width, count)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        if self.following and count:
+            cursor = self._near(count - 1, -1)
+        wanted = self.cursor if cursor is None else cursor
+        wanted = self._near(max(0, min(wanted, count - 1)), 1)
+        if wanted != self.cursor:
+            self.cursor = wanted
+        if self.following:
+            self.scroll_end(animate=False)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of the screen."""
+        index = self.scroll_offset.y + y
+        width = self.scrollable_content_region.width
+        base = self.rich_style
+        if index >= self.count():
+            return Strip.blank(width, base)
+        strip = self.strip(index, width)
+        if index == self.cursor:
+            name = "lines--cursor" if self.has_focus else "lines--cursor-away"
+            base += self.get_component_rich_style(name, partial=True)
+        elif self.is_marked(index):
+            base += self.get_component_rich_style("lines--marked", partial=True)
+        return strip.extend_cell_length(width).crop(0, width).apply_style(base)
+
+    def strip(self, index: int, width: int) -> Strip:
+        """Return a line with its styles."""
+        styles = self.styles_by_name
+        return Strip([Segment(text, styles[name]) for text, name in self.line(index, width)])
+
+    def validate_cursor(self, cursor: int) -> int:
+        """Keep the cursor on a line."""
+        return max(0, min(cursor, self.count() - 1))
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        """Show the line of the cursor, and say so."""
+        self._show(before)
+        self._show(after)
+        if self.is_mounted:
+            self._scroll_to_cursor()
+            self.post_message(self.Moved(self, after))
+
+    def move(self, by: int) -> None:
+        """Move the cursor by so many lines; past an end it stays there."""
+        count = self.count()
+        if not count:
+            return
+        wanted = max(0, min(self.cursor + by, count - 1))
+        self.cursor = self._near(wanted, 1 if by > 0 else -1)
+        self.following = self._follow and self.cursor >= count - 1
+
+    def _near(self, index: int, direction: int) -> int:
+        """Return the nearest line that can be chosen, first in a direction, then in the other."""
+        for step in (direction, -direction):
+            found = index
+            while 0 <= found < self.count():
+                if self.can_choose(found):
+                    return found
+                found += step
+        return index
+
+    def _show(self, index: int) -> None:
+        self.refresh_line(index - self.scroll_offset.y)
+
+    def refresh_line(self, y: int) -> None:
+        """Draw one line of the screen anew."""
+        if 0 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def _scroll_to_cursor(self) -> None:
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        first = self.cursor
+        while first > 0 and not self.can_choose(first - 1):
+            first -= 1  # A heading is shown with the first line below it.
+        if first < top:
+            self.scroll_to(y=first, animate=False)
+        elif self.cursor >= top + height > 0:
+            self.scroll_to(y=self.cursor - height + 1, animate=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the lines into another width."""
+        self.lines_changed()
+        self._scroll_to_cursor()
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the line that was clicked; a second click opens it."""
+        index = self.scroll_offset.y + event.y - self.gutter.top
+        if not (0 <= index < self.count() and self.can_choose(index)):
+            return
+        self.cursor = index
+        self.following = self._follow and index >= self.count() - 1
+        if event.chain == 2:
+            self.post_message(self.Opened(self, index))
+
+    def action_down(self) -> None:
+        """Move one line down."""
+        self.move(1)
+
+    def action_up(self) -> None:
+        """Move one line up."""
+        self.move(-1)
+
+    def action_page_down(self) -> None:
+        """Move a page down."""
+        self.move(self._page())
+
+    def action_page_up(self) -> None:
+        """Move a page up."""
+        self.move(-self._page())
+
+    def action_first(self) -> None:
+        """Move to the first line."""
+        self.move(-self.count())
+        self.scroll_home(animate=False)
+
+    def action_top(self) -> None:
+        """Move to the first line when it is asked for twice."""
+        if monotonic() - self._last_g < TWICE_S:
+            self.action_first()
+            self._last_g = 0.0
+        else:
+            self._last_g = monotonic()
+
+    def action_bottom(self) -> None:
+        """Move to the last line, and stay there if the view follows."""
+        self.move(self.count())
+        self.following = self._follow
+        self.scroll_end(animate=False)
+
+    def action_open(self) -> None:
+        """Open the line of the cursor."""
+        if self.count() and self.can_choose(self.cursor):
+            self.post_message(self.Opened(self, self.cursor))
+
+    def _page(self) -> int:
+        return max(1, self.scrollable_content_region.height - 1)
+
+    def on_focus(self) -> None:
+        """Draw the cursor as where keys go."""
+        self._show(self.cursor)
+
+    def on_blur(self) -> None:
+        """Draw the cursor as where keys would go."""
+        self._show(self.cursor)
