@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Query, Request
 
 from supervisor.api.auth import Principal, may
-from supervisor.api.logs import read_log
+from supervisor.api.logs import read_log, read_log_before
 from supervisor.api.naming import named_sessions, session_answer
 from supervisor.api.protocol import (
     CommitBody,
@@ -23,7 +23,7 @@ from supervisor.api.state import project_named, project_of, session_of, state_of
 from supervisor.engine.explain import EXPLAINING_TYPES, explain
 from supervisor.engine.intake import RunRequest
 from supervisor.model.entities import ExecutorName
-from supervisor.model.errors import NotFound, Refused
+from supervisor.model.errors import InvalidInput, NotFound, Refused
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.model.times import to_rfc3339
 from supervisor.store import attempts, events, sessions
@@ -120,10 +120,17 @@ async def explain_status(request: Request, ref: str) -> dict[str, Any]:
 
 
 @router.get("/{ref}/logs", dependencies=READ)
-async def logs(request: Request, ref: str, offset: Number = 0, limit: Number = 1_000_000) -> dict[str, Any]:
-    """Lines of a session's log from an offset; ``next_offset`` reads on, also while it grows."""
-    session = await session_of(request, ref)
-    return await read_log(Path(session.log_path), offset, limit)
+async def logs(
+    request: Request, ref: str, offset: Number | None = None, end: Number | None = None, limit: Number = 1_000_000
+) -> dict[str, Any]:
+    """Lines of a session's log from an offset, or those that end before one.
+
+    ``next_offset`` reads on, also while it grows; ``offset`` as the next ``end`` reads back.
+    """
+    if offset is not None and end is not None:
+        raise InvalidInput("A log is read from an offset or up to an end, not both.", hint="Give one of them.")
+    path = Path((await session_of(request, ref)).log_path)
+    return await (read_log(path, offset or 0, limit) if end is None else read_log_before(path, end, limit))
 
 
 @router.get("/{ref}/diff", dependencies=READ)
