@@ -36,6 +36,9 @@ SESSION_ROUTES = [
     ("GET", "logs"),
     ("GET", "diff"),
     ("GET", "attach"),
+    ("GET", "screen"),
+    ("GET", "files"),
+    ("GET", "files/content"),
     ("POST", "send"),
     ("POST", "pause"),
     ("POST", "resume"),
@@ -44,6 +47,8 @@ SESSION_ROUTES = [
     ("POST", "archive"),
     ("POST", "commit"),
     ("POST", "merge"),
+    ("POST", "push"),
+    ("POST", "bundle"),
 ]
 OTHER_ROUTES = [
     ("GET", "/status"),
