@@ -189,9 +189,9 @@ class FleetPanel(Panel, Acting):
 
     def targets(self) -> Sequence[SessionView]:
         """Return the marked sessions, or the one under the cursor."""
-        marked = [row for row in self.sessions.rows if isinstance(row, SessionView) and row.id in self.sessions.marked]
+        view, marked = self.shell.view, self.sessions.marked
         if marked:
-            return marked
+            return [view.sessions[each] for each in sorted(marked) if each in view.sessions]
         return [session] if (session := self.sessions.session) is not None else []
 
     def acted(self) -> None:
