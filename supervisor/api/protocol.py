@@ -118,6 +118,12 @@ class MergeBody(Body):
     into: PlainText | None = None
 
 
+class PushBody(Body):
+    """The remote to push to; origin, or the only one, when None."""
+
+    remote: Annotated[PlainText, Field(min_length=1)] | None = None
+
+
 class EmitBody(Body):
     """An event that a tool emits."""
 
@@ -131,13 +137,14 @@ class StopBody(Body):
     all: bool = False
 
 
-def session_json(session: Session) -> dict[str, Any]:
+def session_json(session: Session, project_name: str | None) -> dict[str, Any]:
     """Return a session as the contract has it."""
     stats = session.stats
     return {
         "id": session.id,
         "name": session.name,
         "project": session.project,
+        "project_name": project_name,
         "task": session.task,
         "parent": session.parent,
         "mode": session.mode,

@@ -1,21 +1,24 @@
-"""The supervisor itself: status, health, doctor, stop, agents, queue."""
+"""The supervisor itself: status, health, doctor, stop, agents, settings, queue."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
+from config.shown import shown
 from supervisor.api.auth import Principal, may
-from supervisor.api.protocol import StopBody, session_json
+from supervisor.api.naming import named_sessions
+from supervisor.api.protocol import StopBody
 from supervisor.api.state import ServerState, project_named, state_of
-from supervisor.model.errors import QuarterdeckError
+from supervisor.model.errors import ConfigError, QuarterdeckError
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.model.times import to_rfc3339
-from supervisor.store import approvals, pauses, queue, sessions
+from supervisor.store import approvals, pauses, projects, queue, sessions
 
 router = APIRouter(tags=["supervisor"])
 
@@ -65,6 +68,28 @@ async def agents(request: Request) -> dict[str, Any]:
     return {"agents": await state_of(request).agents()}
 
 
+@router.get("/config", dependencies=[Depends(may("read"))])
+async def show_config(request: Request, project: str | None = None) -> dict[str, Any]:
+    """The settings in force, each with its source; secrets are hidden.
+
+    ``problem`` says what is wrong with a file: then the settings are those without it.
+    """
+    state = state_of(request)
+    settings_of = state.engine.services.config_for
+    wanted = await project_named(request, project)
+    problem = ""
+    try:
+        root = None if wanted is None else Path((await state.engine.store.read(projects.get, wanted)).root)
+        loaded = settings_of(root)
+    except ConfigError as error:
+        loaded, problem = settings_of(None), str(error)
+    return {
+        "project": wanted,
+        "settings": [{"key": each.key, "value": each.value, "source": each.source} for each in shown(loaded)],
+        "problem": problem or state.config_problem() or None,
+    }
+
+
 @router.get("/queue", dependencies=[Depends(may("read"))])
 async def show_queue(request: Request, project: str | None = None) -> dict[str, Any]:
     """Who runs, who waits, in order, and what is held back."""
@@ -75,12 +100,11 @@ async def show_queue(request: Request, project: str | None = None) -> dict[str, 
     running = await store.read(sessions.find, statuses={S.PREPARING, S.RUNNING})
     waiting = await store.read(queue.waiting)
     return {
-        "running": [
-            session_json(session)
-            for session in running
-            if session.mode == "autonomous" and wanted in (None, session.project)
-        ],
-        "waiting": [session_json(session) for session in waiting if wanted in (None, session.project)],
+        "running": await store.read(
+            named_sessions,
+            [each for each in running if each.mode == "autonomous" and wanted in (None, each.project)],
+        ),
+        "waiting": await store.read(named_sessions, [each for each in waiting if wanted in (None, each.project)]),
         "limits": {"concurrent": limits.concurrent, "waiting": limits.waiting},
         "paused_agents": [
             {"agent": pause.agent, "until": to_rfc3339(pause.until), "reason": pause.reason}
