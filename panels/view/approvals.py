@@ -36,9 +36,9 @@ Row = Json | Heading
 
 def rows(pending: Iterable[Json], decided: Iterable[Json] = ()) -> list[Row]:
     """Return what waits, oldest first, then what was decided, newest first, below a heading."""
-    found: list[Row] = sorted(pending, key=lambda each: (each["created_at"], each["id"]))
+    waiting = sorted(pending, key=lambda each: (each["created_at"], each["id"]))
     before = sorted(decided, key=lambda each: (each["decided_at"] or each["created_at"], each["id"]), reverse=True)
-    return [*found, Heading(f"Decided before, {len(before)}"), *before] if before else found
+    return [*waiting, *([Heading(f"Decided before, {len(before)}"), *before] if before else [])]
 
 
 def headline(approval: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from rich.cells import cell_len, chop_cells
 from supervisor.model.plain import exact
 
 if TYPE_CHECKING:
-    from pygments.lexer import Lexer
+    from pygments.lexer import Lexer  # type: ignore[import-untyped]
 
 Span = tuple[str, str]
 Line = list[Span]
@@ -66,30 +66,31 @@ def broken(line: Iterable[Span], width: int, bar: Span = ("│ ", "dim"), more: 
     row: Line = [bar]
     left = room
     for text, style in line:
-        rest = text
-        while rest:
-            piece = _fitting(rest, left)
+        at = 0
+        while at < len(text):
+            piece = _fitting(text[at : at + left + 1], left)
+            if not piece and left == room:
+                piece = text[at]  # A letter that is wider than the room: better cut than lost.
             if piece:
                 row.append((piece, style))
                 left -= cell_len(piece)
-                rest = rest[len(piece) :]
-            if rest:
-                if not piece and left == room:  # A letter that is wider than the room: better cut than lost.
-                    row.append((rest[0], style))
-                    rest = rest[1:]
+                at += len(piece)
+            if at < len(text):
                 yield row
                 row, left = [more], room
     yield row
 
 
 def _fitting(text: str, room: int) -> str:
-    """Return as much of the beginning as fits; it ends at a blank where that costs less than a third of the room."""
+    """Return as much of the beginning of a text as fits; at least one letter more than the room is given.
+
+    It ends after a blank where that costs less than a third of the room.
+    """
     if room <= 0:
         return ""
-    head = text[: room + 1]
-    if len(head) <= room and (head.isascii() or cell_len(head) <= room):
-        return head
-    cut = head[:room] if head.isascii() else _chopped(head, room)
+    if len(text) <= room and (text.isascii() or cell_len(text) <= room):
+        return text
+    cut = text[:room] if text.isascii() else _chopped(text, room)
     blank = cut.rfind(" ") + 1
     return cut[:blank] if blank > room * 2 // 3 else cut
 
@@ -118,8 +119,8 @@ def _style(kind: str) -> str:
 
 
 def _named(language: str) -> Lexer | None:
-    from pygments.lexers import get_lexer_by_name
-    from pygments.util import ClassNotFound
+    from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
+    from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
     try:
         lexer: Lexer = get_lexer_by_name(language, stripnl=False, ensurenl=True)
@@ -129,8 +130,8 @@ def _named(language: str) -> Lexer | None:
 
 
 def _of_file(name: str) -> Lexer | None:
-    from pygments.lexers import get_lexer_for_filename
-    from pygments.util import ClassNotFound
+    from pygments.lexers import get_lexer_for_filename  # type: ignore[import-untyped]
+    from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
     try:
         lexer: Lexer = get_lexer_for_filename(name, stripnl=False, ensurenl=True)

@@ -133,9 +133,13 @@ def _diff(before: str, after: str) -> Iterator[Line]:
         yield from (found for line in old for found in plain(f"-{line}", "remove"))
         yield from (found for line in new for found in plain(f"+{line}", "add"))
         return
-    for line in difflib.ndiff(old, new):
-        if line[:1] != "?":  # A hint of difflib about the line above.
-            yield from plain(line[0] + line[2:], _MARKS.get(line[:1], ""))
+    if old == new:
+        yield from (found for line in old for found in plain(f" {line}"))
+        return
+    lines = difflib.unified_diff(old, new, n=DIFF_LIMIT, lineterm="")
+    for number, line in enumerate(lines):
+        if number > 2:  # The names of the files and the one range.
+            yield from plain(line, _MARKS.get(line[0], ""))
 
 
 def _value(name: str, value: object) -> Iterator[Line]:
