@@ -90,6 +90,11 @@ class ApprovalsPanel(Panel, Deciding):
         self.focus_first()
 
     @property
+    def is_composed(self) -> bool:
+        """Whether its parts are there yet: keys and calls may come before."""
+        return bool(self.query(ApprovalsList))
+
+    @property
     def listed(self) -> ApprovalsList:
         """The list."""
         return self.query_one(ApprovalsList)
@@ -129,8 +134,15 @@ class ApprovalsPanel(Panel, Deciding):
             self.focus_first()
 
     def _look(self) -> None:
-        self.detail.show(self.listed.approval)
+        self.detail.show(self._with_session(self.listed.approval))
         self.refresh_bindings()
+
+    def _with_session(self, approval: Json | None) -> Json | None:
+        """Return a question with the agent that asks it and the folder that this works in."""
+        session = self.shell.view.sessions.get(approval["session"] or "") if approval is not None else None
+        if approval is None or session is None:
+            return approval
+        return {**approval, "agent": session.agent, "worktree": session.worktree}
 
     def _tick(self) -> None:
         if self.is_on_screen:
@@ -139,7 +151,7 @@ class ApprovalsPanel(Panel, Deciding):
 
     def focus_first(self) -> None:
         """Put the keys into the list, the opened detail, or what stands in their place."""
-        if not self.is_mounted:
+        if not self.is_composed:
             return
         if self.has_class("-empty"):
             self.query_one(Note).focus()
@@ -151,7 +163,7 @@ class ApprovalsPanel(Panel, Deciding):
     def choose(self, approval: str) -> None:
         """Select a question; one that was decided already is shown among those."""
         self._wanted = approval
-        if self.is_mounted:
+        if self.is_composed:
             self._seek()
             self._look()
         if self._wanted is not None:
@@ -166,7 +178,7 @@ class ApprovalsPanel(Panel, Deciding):
 
     def chosen(self) -> Sequence[Json]:
         """Return the marked questions, or the one under the cursor, as long as they wait and are not being decided."""
-        if not self.is_mounted:
+        if not self.is_composed:
             return []
         listed = self.listed
         found = [each for each in self.shell.view.approvals.values() if each["id"] in listed.marked]
@@ -176,7 +188,7 @@ class ApprovalsPanel(Panel, Deciding):
 
     def are_marked(self) -> bool:
         """Whether there are marks."""
-        return self.is_mounted and bool(self.listed.marked)
+        return self.is_composed and bool(self.listed.marked)
 
     def was_seen(self) -> bool:
         """Whether the question under the cursor has been there long enough to be read; says so when not."""

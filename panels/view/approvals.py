@@ -20,6 +20,8 @@ YELLOW_FROM: Final = 1 / 3
 RED_FROM: Final = 1 / 10
 """Parts of the time that a question has: with less left its countdown is yellow, then red."""
 
+ONLY_ANSWER: Final = "Nothing runs by itself: your answer goes back to who asked."
+
 SAYS: Final = {"allow": ("✓", "ok"), "ask": ("◐", "waiting"), "deny": ("✕", "failed")}
 """What policy says of a part, as a glyph and a style."""
 
@@ -38,7 +40,8 @@ def rows(pending: Iterable[Json], decided: Iterable[Json] = ()) -> list[Row]:
     """Return what waits, oldest first, then what was decided, newest first, below a heading."""
     waiting = sorted(pending, key=lambda each: (each["created_at"], each["id"]))
     before = sorted(decided, key=lambda each: (each["decided_at"] or each["created_at"], each["id"]), reverse=True)
-    return [*waiting, *([Heading(f"Decided before, {len(before)}"), *before] if before else [])]
+    heading: list[Row] = [Heading(f"Decided before, {len(before)}")] if before else []
+    return [*waiting, *heading, *before]
 
 
 def headline(approval: Mapping[str, Any]) -> str:
@@ -109,18 +112,18 @@ def standing(approval: Mapping[str, Any], now: int) -> Line:
         (f"{glyph} {approval['status']}", style),
         ("  risk ", "dim"),
         (risk, RISKS.get(risk, "")),
-        (f"  asked {shown.age(from_rfc3339(approval['created_at']), now)} ago", "dim"),
     ]
     left, left_style = countdown(approval, now)
     if left:
-        spans += [("  expired" if left == "over" else f"  {left} left", left_style)]
+        spans.append(("  expired" if left == "over" else f"  {left} left", left_style))
+    spans.append((f"  asked {shown.age(from_rfc3339(approval['created_at']), now)} ago", "dim"))
     return spans
 
 
 def detail(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
     """Yield everything about a question but how it stands, in lines of so many cells; most important first."""
     yield from _title("What would happen" if approval["status"] == "pending" else "What it was about")
-    for row in drawn(approval["preview"]) if approval["preview"] else plain(headline(approval)):
+    for row in drawn(approval["preview"]) if approval["preview"] else plain(ONLY_ANSWER, "dim"):
         yield from broken(row, width)
     if approval["options"]:
         yield from _title("Options")
@@ -181,6 +184,7 @@ def _facts(approval: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     who = approval["session_name"]
     found = {
         "asked by": f"{who} ({approval['requested_by']})" if who else approval["requested_by"],
+        "agent": approval.get("agent"),
         "project": approval.get("project_name") or approval["project"],
         "cwd": cwd,
         "default": approval["default"],

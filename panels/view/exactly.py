@@ -130,8 +130,8 @@ def _named(language: str) -> Lexer | None:
 
 
 def _of_file(name: str) -> Lexer | None:
-    from pygments.lexers import get_lexer_for_filename  # type: ignore[import-untyped]
-    from pygments.util import ClassNotFound  # type: ignore[import-untyped]
+    from pygments.lexers import get_lexer_for_filename
+    from pygments.util import ClassNotFound
 
     try:
         lexer: Lexer = get_lexer_for_filename(name, stripnl=False, ensurenl=True)
