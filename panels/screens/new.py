@@ -81,7 +81,10 @@ class NewSession(Dialog[str]):
     NewSession .field { height: auto; }
     NewSession .label { width: 9; height: 1; color: $text-muted; }
     NewSession .field Input, NewSession .field Select, NewSession .field TextArea { width: 1fr; }
-    NewSession OptionList { height: 4; width: 1fr; border: none; padding: 0; background: $surface; }
+    NewSession OptionList {
+        height: 4; width: 1fr; border: none; padding: 0; background: $surface;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     NewSession OptionList > .option-list--option { padding: 0; }
     NewSession TextArea { height: 6; border: none; padding: 0; background: $panel; }
     NewSession Input { background: $panel; }
@@ -111,7 +114,7 @@ class NewSession(Dialog[str]):
                     )
                     for agent in agents
                 ]
-                yield self._field("Agent", OptionList(*options, id="agent", markup=False))
+                yield self._field("Agent", OptionList(*options, id="agent", markup=False, compact=True))
                 yield self._field("Folder", Folder(first_folder(_here(), last.folder), id="folder"))
                 yield self._field("Prompt", TextArea(self._prompt, soft_wrap=True, id="prompt"), "prompt-field")
                 command = Input(placeholder="make test", id="command", compact=True)
