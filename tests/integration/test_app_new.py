@@ -218,3 +218,18 @@ async def test_the_folded_part_opens_and_the_image_belongs_to_containers(supervi
         assert not found.query_one("#image-field").display
         found.query_one("#executor", Select).value = "docker"
         await becomes(pilot, lambda: found.query_one("#image-field").display, "an image can be given")
+
+
+async def test_opened_before_the_app_has_connected_it_offers_agents_when_they_are_known(
+    supervised: Supervised,
+) -> None:
+    async with opened(supervised.paths) as pilot:
+        view = pilot.app.view  # type: ignore[attr-defined]
+        agents, view.agents = view.agents, []
+        found = await dialog(pilot)
+        assert found.fields().agent == ""
+        await pilot.press("ctrl+s")
+        await shows(pilot, "No agent is chosen.")
+        view.take_supervisor(view.status, agents, view.queue)
+        pilot.app.changes.publish(view.take_changes())  # type: ignore[attr-defined]
+        await becomes(pilot, lambda: found.fields().agent == "command", "one is chosen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -70,6 +71,8 @@ class StillClient:
 
 class StillApp(QuarterdeckApp):
     """The app without a supervisor: ``snapshot`` is what it knows, None for none at all with ``problem``."""
+
+    CSS_PATH = Path(inspect.getfile(QuarterdeckApp)).with_name("app.tcss")
 
     def __init__(self, snapshot: Snapshot | None, answers: dict[str, Json] | None = None, problem: str = "") -> None:
         super().__init__(Paths.below(Path("/nowhere")), _nothing)
