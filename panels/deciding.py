@@ -169,10 +169,12 @@ class Deciding(DOMNode):
                 raise _in_words(error, chosen, together=together, applied=applied) from error
             self.settled(ids, decided=True)
 
-        said = "Approved" if decisions[0]["approve"] else "Rejected"
-        what = _number(chosen) if together else short(chosen[0])
-        also = " The rule is in force; `quarterdeck policy rollback` takes it back." if rule is not None else ""
-        self._shell.perform(send, lambda _: self._shell.say(f"{said}: {what}.{also}"))
+        def done(_: None) -> None:
+            # That it leaves the list says the rest: a message would lie over what is read next.
+            if rule is not None:
+                self._shell.say("The rule is in force; `quarterdeck policy rollback` takes it back.")
+
+        self._shell.perform(send, done)
 
     async def _reread(self) -> None:
         """Read what waits again; when nobody answers, the connection says so by itself."""

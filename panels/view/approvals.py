@@ -134,7 +134,7 @@ def detail(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
     yield from _title("Facts")
     for name, value in _facts(approval):
         for row in plain(str(value)):
-            yield from broken([(f"{name:<10}", "dim"), *row], width, (" ", ""), (" " * 11, ""))
+            yield from broken([(f"{name:<11}", "dim"), *row], width, (" ", ""), (" " * 12, ""))
 
 
 def question(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
