@@ -222,9 +222,14 @@ class NewSession(Dialog[str]):
         self.focus_next()
 
     def action_editor(self) -> None:
-        """Go on writing the prompt in the person's editor."""
+        """Go on writing the prompt, or the command line, in the person's editor."""
+        if self.fields().is_command:
+            command = self.query_one("#command", Input)
+            if (edited := shell(self).edit(command.value, ".sh")) is not None:
+                command.value = " ".join(edited.splitlines())
+            return
         area = self.query_one("#prompt", TextArea)
-        if not self.fields().is_command and (edited := shell(self).edit(area.text)) is not None:
+        if (edited := shell(self).edit(area.text)) is not None:
             area.text = edited
 
     def action_start(self) -> None:

@@ -297,6 +297,20 @@ async def test_a_key_that_comes_too_early_decides_nothing(
         await lists(pilot, panel, 0)
 
 
+async def test_a_key_that_is_held_decides_one_question_only(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panel_module, "GRACE_S", 60.0)
+    one, two = await asked(supervised, "one"), await asked(supervised, "two")
+    async with opened(supervised.paths) as pilot:
+        panel = await shown(pilot, 2)
+        await pilot.press("a", "a")
+        await lists(pilot, panel, 1)
+        await pilot.press("a", "a")
+        assert await status_of(supervised, one) == "approved"
+        assert await status_of(supervised, two) == "pending"
+
+
 async def test_what_expires_leaves_and_its_countdown_shows(supervised: Supervised) -> None:
     await asked(supervised, "long", expires_s=1000)
     async with opened(supervised.paths) as pilot:

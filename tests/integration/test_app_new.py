@@ -177,6 +177,11 @@ async def test_the_editors_prompt_comes_in_and_goes_on_in_the_editor(
         assert found.query_one("#prompt", TextArea).has_focus
         await pilot.press("ctrl+e")
         assert found.query_one("#prompt", TextArea).text == "more more"
+        choose(found, "command")
+        await pilot.pause()
+        found.query_one("#command", Input).value = "make"
+        await pilot.press("ctrl+e")
+        assert found.query_one("#command", Input).value == "make more"
         await pilot.press("escape")
         await becomes(pilot, lambda: isinstance(app.screen, MainScreen))
 
