@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from textual.screen import Screen
 from panels.keys import bindings
 from panels.shell import Json, Shell, shell
 from panels.view.sessions import SessionView
+from supervisor.api.environment import passed_on
 
 ACTIONS: list[BindingType] = [
     *bindings(
@@ -126,6 +128,7 @@ class Acting(DOMNode):
             "image": raw["image"],
             "priority": raw["priority"],
             "budget_usd": raw["budget_usd"],
+            "environment": passed_on(os.environ),
         }
         return await self._shell.client.post("/sessions", {key: value for key, value in body.items() if value})
 

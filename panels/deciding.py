@@ -14,8 +14,8 @@ from panels.dialogs import AskText, Choose
 from panels.keys import bindings
 from panels.screens.reviewing import Review
 from panels.shell import Json, Shell, shell
-from panels.view.approvals import headline
 from panels.view.reviews import proposal_lines, review_lines
+from supervisor.api.wording import headline
 from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.plain import exact, one_line
 

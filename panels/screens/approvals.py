@@ -64,10 +64,6 @@ class ApprovalsPanel(Panel, Deciding):
     ApprovalsPanel.-empty ApprovalsList { display: none; }
     ApprovalsPanel.-empty ApprovalDetail { display: none; }
     ApprovalsPanel.-opened ApprovalsList { display: none; }
-    .-stacked ApprovalsPanel { layout: vertical; }
-    .-stacked ApprovalsPanel ApprovalsList { width: 1fr; height: 40%; }
-    .-narrow ApprovalsPanel { layout: vertical; }
-    .-narrow ApprovalsPanel ApprovalsList { width: 1fr; height: 40%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("filter", "back", "refresh")]
 

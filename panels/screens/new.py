@@ -17,7 +17,6 @@ from textual.widgets.option_list import Option
 
 from panels import remembered
 from panels.dialogs import Choose, Dialog
-from panels.environment import passed_on
 from panels.remembered import Remembered
 from panels.shell import Json, shell
 from panels.view.model import Topic
@@ -32,6 +31,7 @@ from panels.view.starting import (
     more_title,
     request,
 )
+from supervisor.api.environment import passed_on
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.plain import clean
 from supervisor.model.times import now_ms

@@ -10,7 +10,8 @@ from panels import shown
 from panels.palette import GLYPHS, RISKS
 from panels.view.exactly import Line, broken, plain
 from panels.view.fleet import fitted
-from panels.view.preview import drawn, words
+from panels.view.preview import drawn
+from supervisor.api.wording import headline
 from supervisor.model.plain import exact, one_line
 from supervisor.model.times import from_rfc3339
 
@@ -42,18 +43,6 @@ def rows(pending: Iterable[Json], decided: Iterable[Json] = ()) -> list[Row]:
     before = sorted(decided, key=lambda each: (each["decided_at"] or each["created_at"], each["id"]), reverse=True)
     heading: list[Row] = [Heading(f"Decided before, {len(before)}")] if before else []
     return [*waiting, *heading, *before]
-
-
-def headline(approval: Mapping[str, Any]) -> str:
-    """Return the one thing that a question is about: the command that would run, or what is asked."""
-    preview = approval["preview"]
-    given = preview.get("input")
-    command = given.get("command") if isinstance(given, dict) else None
-    if approval["subject_type"] != "tool_call" or approval["options"]:
-        return str(approval["question"])
-    if command:
-        return f"{preview.get('tool') or 'run'}: {words(command)}"
-    return str(approval["subject"])
 
 
 def asker(approval: Mapping[str, Any]) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import difflib
 import json
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from panels.view.exactly import Line, coloured, coloured_as_file, plain
+from supervisor.api.wording import words
 from supervisor.model.plain import exact
 
 DIFF_LIMIT: Final = 4_000
@@ -37,11 +37,6 @@ def drawn(preview: Mapping[str, Any]) -> Iterator[Line]:
     for name, value in rest.items():
         yield from _value(name, value)
     yield from _act(act, given)
-
-
-def words(command: object) -> str:
-    """Return a command as one line for a shell, whichever way it was given."""
-    return shlex.join(map(str, command)) if isinstance(command, list) else str(command)
 
 
 def _act(act: object, given: object) -> Iterator[Line]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from panels.palette import RISKS
-from panels.view.approvals import asker, headline
+from panels.view.approvals import asker
 from panels.view.exactly import Line, broken, coloured, plain
 from panels.view.preview import drawn
+from supervisor.api.wording import headline
 from supervisor.model.plain import exact
 
 Json = dict[str, Any]

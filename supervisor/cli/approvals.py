@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from supervisor.api.client import Client, at
+from supervisor.api.wording import headline
 from supervisor.cli.always import offer
 from supervisor.cli.connection import connected, no_start_option, refuse_in_session, with_client
-from supervisor.cli.exact import headline, render
+from supervisor.cli.exact import render
 from supervisor.cli.output import age, facts, json_option, mark, mark_risk, print_json, table, until
 from supervisor.model.errors import InvalidInput
 from supervisor.model.plain import exact, one_line

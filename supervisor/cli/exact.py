@@ -8,29 +8,17 @@ from __future__ import annotations
 
 import difflib
 import json
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
+from supervisor.api.wording import words
 from supervisor.model.plain import exact
 
 _DIFF = {"+": "green", "-": "red", "@": "cyan"}
 _WHOLE = 1_000_000
 """Lines of context of a diff: all there are."""
-
-
-def headline(approval: Mapping[str, Any]) -> str:
-    """Return the one thing that a question is about: the command that would run, or what is asked."""
-    preview = approval["preview"]
-    given = preview.get("input")
-    command = given.get("command") if isinstance(given, dict) else None
-    if approval["subject_type"] != "tool_call" or approval["options"]:
-        return str(approval["question"])
-    if command:
-        return f"{preview.get('tool') or 'run'}: {_words(command)}"
-    return str(approval["subject"])
 
 
 def render(preview: Mapping[str, Any]) -> Iterator[str]:
@@ -39,7 +27,7 @@ def render(preview: Mapping[str, Any]) -> Iterator[str]:
     act = rest.pop("act", None)
     tool, given = rest.pop("tool", None), rest.pop("input", None)
     if argv := rest.pop("argv", None):
-        yield from _command(_words(argv))
+        yield from _command(words(argv))
     if tool:
         yield _fact("tool", tool)
     if isinstance(given, dict):
@@ -55,7 +43,7 @@ def render(preview: Mapping[str, Any]) -> Iterator[str]:
 def _input(given: Mapping[str, Any]) -> Iterator[str]:
     rest = dict(given)
     if command := rest.pop("command", None):
-        yield from _command(_words(command))
+        yield from _command(words(command))
     file = rest.pop("file_path", None) or rest.pop("path", None)
     if file is not None:
         yield _fact("file", file)
@@ -74,10 +62,6 @@ def _is_edit(edit: object) -> bool:
     return (
         isinstance(edit, dict) and isinstance(edit.get("old_string"), str) and isinstance(edit.get("new_string"), str)
     )
-
-
-def _words(command: object) -> str:
-    return shlex.join(map(str, command)) if isinstance(command, list) else str(command)
 
 
 def _command(command: str) -> Iterator[str]:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from supervisor.api.client import Client
-from supervisor.cli.connection import SESSION_VARIABLES, with_client
+from supervisor.api.environment import NOT_PASSED, is_text, passed_on
+from supervisor.cli.connection import with_client
 from supervisor.cli.options import DOLLARS, SECONDS
 from supervisor.cli.output import json_option, mark, print_json
 from supervisor.cli.prompts import read_prompt
@@ -83,33 +84,16 @@ async def run_command(
     return WAITS_FOR_APPROVAL if session["status"] == "waiting" else 1
 
 
-# What belongs to the caller's own terminal or session, and must not reach another one.
-_NOT_PASSED = {*SESSION_VARIABLES, "TMUX", "TMUX_PANE", "OLDPWD", "_"}
-
-
 def _environment() -> dict[str, str]:
     """Return the caller's environment. A variable that is not UTF-8 cannot be passed on, and that is said."""
-    environment = {}
-    for name, value in os.environ.items():
-        if name in _NOT_PASSED:
-            continue
-        if _is_text(name) and _is_text(value):
-            environment[name] = value
-        else:
-            click.echo(f"quarterdeck: the variable {name!r} is not UTF-8 text and was left out.", err=True)
+    environment = passed_on(os.environ)
+    for name in sorted(os.environ.keys() - environment.keys() - NOT_PASSED):
+        click.echo(f"quarterdeck: the variable {name!r} is not UTF-8 text and was left out.", err=True)
     return environment
 
 
 def _check_text(body: dict[str, Any]) -> None:
     given = [*body["argv"], *(value for value in body.values() if isinstance(value, str))]
     for text in given:
-        if not _is_text(text):
+        if not is_text(text):
             raise InvalidInput(f"{text!r} is not UTF-8 text.", hint="Give it in UTF-8.")
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

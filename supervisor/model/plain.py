@@ -15,6 +15,12 @@ _CONTROL = re.compile(
 )
 
 
+# Fillers, joiners, blank patterns and variation selectors count as printable, and show nothing of themselves.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
 def clean(text: object) -> str:
     """Return text without anything that a terminal would act on."""
     return _CONTROL.sub("", str(text))
@@ -22,7 +28,8 @@ def clean(text: object) -> str:
 
 def exact(text: object) -> str:
     """Return text with everything that cannot be seen written out, so that nothing hides; newlines and tabs stay."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else ascii(letter)[1:-1] for letter in str(text))
+    shown = "".join(letter if letter.isprintable() or letter in "\n\t" else ascii(letter)[1:-1] for letter in str(text))
+    return _UNSEEN.sub(lambda unseen: ascii(unseen[0])[1:-1], shown)
 
 
 def one_line(text: object) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 import click
 import pytest
 
+from supervisor.api.wording import headline
 from supervisor.cli.approvals import _id_size
-from supervisor.cli.exact import headline, render
+from supervisor.cli.exact import render
 from supervisor.cli.output import until
 from supervisor.model.plain import exact, one_line
 
@@ -89,3 +90,8 @@ def test_ids_are_cut_to_what_tells_them_apart() -> None:
     same = "app_01m8jqns0j"
     assert _id_size([f"{same}9h81nh08g9hs97gz"]) == len(same)
     assert _id_size([f"{same}9a", f"{same}9b"]) == len(same) + 2
+
+
+@pytest.mark.parametrize("unseen", ["\u3164", "\u115f", "\u2800", "\u034f", "\ufe0f", "\U000e0101", "\u200b", "\u00a0"])
+def test_what_shows_nothing_of_itself_is_written_out(unseen: str) -> None:
+    assert exact(f"rm{unseen}x") == f"rm{ascii(unseen)[1:-1]}x"

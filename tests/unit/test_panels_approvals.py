@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from panels.view.approvals import Heading, countdown, detail, headline, line, rows, standing
+from panels.view.approvals import Heading, countdown, detail, line, rows, standing
 from panels.view.reviews import proposal_lines, review_lines
+from supervisor.api.wording import headline
 from supervisor.model.times import from_rfc3339
 
 ASKED = "2026-11-29T08:00:00.000Z"

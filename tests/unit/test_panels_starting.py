@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from panels.environment import passed_on
 from panels.remembered import FILE, Remembered, load, save
 from panels.view.starting import Fields, agent_line, first_agent, first_folder, in_order, more_title, request
+from supervisor.api.environment import passed_on
 from supervisor.model.errors import InvalidInput
 
 

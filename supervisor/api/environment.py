@@ -1,4 +1,4 @@
-"""The environment that a session started from the app is given: the person's own, as from the command line."""
+"""The environment that a session started from a client is given: the person's own."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ NOT_PASSED: Final = frozenset(
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a session gets; what is not UTF-8 cannot be sent and is left out."""
     return {
-        name: value for name, value in environ.items() if name not in NOT_PASSED and _is_text(name) and _is_text(value)
+        name: value for name, value in environ.items() if name not in NOT_PASSED and is_text(name) and is_text(value)
     }
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
+    """Whether a word of the person's can be sent: what a terminal took in otherwise holds surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,0 +1,24 @@
+"""How clients put into words what the API says."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+
+def words(command: object) -> str:
+    """Return a command as one line for a shell, whichever way it was given."""
+    return shlex.join(map(str, command)) if isinstance(command, list) else str(command)
+
+
+def headline(approval: Mapping[str, Any]) -> str:
+    """Return the one thing that a question is about: the command that would run, or what is asked."""
+    preview = approval["preview"]
+    given = preview.get("input")
+    command = given.get("command") if isinstance(given, dict) else None
+    if approval["subject_type"] != "tool_call" or approval["options"]:
+        return str(approval["question"])
+    if command:
+        return f"{preview.get('tool') or 'run'}: {words(command)}"
+    return str(approval["subject"])
