@@ -83,11 +83,11 @@ class Client:
     ) -> None:
         await self._http.aclose()
 
-    async def get(self, path: str, **query: Any) -> Json:
+    async def get(self, path: str, /, **query: Any) -> Json:
         """Return the answer to a GET; parameters that are None are left out."""
         return await self._call("GET", path, params={key: value for key, value in query.items() if value is not None})
 
-    async def get_patiently(self, path: str, **query: Any) -> Json:
+    async def get_patiently(self, path: str, /, **query: Any) -> Json:
         """Like `get`, across restarts of the supervisor."""
         deadline = asyncio.get_running_loop().time() + TIMEOUT_S
         while True:
@@ -237,8 +237,10 @@ class Client:
 
 
 def _without_late_results(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report what went wrong in the loop, but not what anyio (4.16) does when a reader is cancelled: a socket that became
-    readable in that very moment still sets the result of the reader's future."""
+    """Report what went wrong in the loop, but not what anyio (4.16) does when a reader is cancelled.
+
+    A socket that became readable in that very moment still sets the result of the reader's future.
+    """
     if not isinstance(context.get("exception"), asyncio.InvalidStateError):
         loop.default_exception_handler(context)
 
