@@ -79,7 +79,11 @@ def request(arguments: list[str]) -> tuple[str, bytes]:
 
 def is_name(text: str) -> bool:
     """Return whether a text needs no escaping in a path or in JSON."""
-    return text.isascii() and text.replace("_", "").replace("-", "").replace(".", "").isalnum()
+    return (
+        text.isascii()
+        and not text.startswith("-")
+        and text.replace("_", "").replace("-", "").replace(".", "").isalnum()
+    )
 
 
 def post(path: str, body: bytes) -> None:

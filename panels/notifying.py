@@ -199,9 +199,10 @@ class Notifier:
         due = self._gathering.due_in()
         if due:
             self._later()
-        elif due == 0 and (text := self._gathering.take(self._view, self._moment())) is not None:
-            # Another program has the terminal, or there is none: what it does not show must not be written into it.
-            if not self._is_away and not self._app.is_headless:
+        elif due == 0:
+            text = self._gathering.take(self._view, self._moment())
+            # While another program has the terminal, or where there is none, nothing may be written into it.
+            if text is not None and not self._is_away and not self._app.is_headless:
                 tell(text, self._settings, self._write, self._environ)
 
     def _write(self, data: str) -> None:

@@ -42,8 +42,8 @@ class Activity(Widget):
         return strip.extend_cell_length(width).crop(0, width).apply_style(self.rich_style)
 
     def _phases(self) -> list[tuple[str | None, Span]]:
-        counts: dict[str | None, int] = dict(shell(self).view.monitor.counts())
-        counts = {None: sum(counts.values()), **counts}
+        counts = shell(self).view.monitor.counts()
+        whole: dict[str | None, int] = {None: sum(counts.values()), **counts}
         return [
             (
                 phase,
@@ -52,7 +52,7 @@ class Activity(Widget):
                     "title" if phase == self.phase else "" if count else "dim",
                 ),
             )
-            for phase, count in counts.items()
+            for phase, count in whole.items()
         ]
 
     def _activity(self, width: int) -> list[Span]:
