@@ -27,7 +27,7 @@ async def _nothing() -> None:
 async def opened(paths: Paths, size: tuple[int, int] = (120, 36)) -> AsyncIterator[Pilot[None]]:
     """The app on the supervisor that listens there, once it is live."""
     app = QuarterdeckApp(paths, _nothing)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         await becomes(pilot, lambda: app.view.connection.state == "live", "the app is connected")
         yield pilot
 
