@@ -52,7 +52,7 @@ def _inside(pattern: str) -> str:
 
 
 def _hours(text: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", text):
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]", text):
         raise ValueError("quiet hours are written as 22:00-07:00")
     if len(set(text.split("-"))) == 1:
         raise ValueError("quiet hours begin and end at different times; null means none, all doors off means always")

@@ -48,6 +48,7 @@ class MonitorPanel(Panel):
     """Draws the view model's alerts, events and limits."""
 
     TOPICS: ClassVar[frozenset[Topic]] = frozenset({"alerts", "events", "fleet", "supervisor", "connection"})
+    SCOPED_CSS = False  # It looks at the class of the screen, which says how much room there is.
     DEFAULT_CSS = """
     MonitorPanel { layout: horizontal; }
     MonitorPanel #happens { width: 1fr; height: 1fr; }

@@ -54,7 +54,7 @@ def alert_line(alert: Alert, sessions: Mapping[str, SessionView], width: int, no
     if left is not None:
         end = (bar(left, COUNTDOWN), "dim" if alert.is_acknowledged else countdown_style(left))
     count = f" ×{shown.count(alert.count)}" if alert.count > 1 else ""
-    text_width = width - 9 - (name_width + 1 if name_width else 0) - len(count) - 5 - COUNTDOWN - 1
+    text_width = width - 9 - (name_width + 1 if name_width else 0) - len(count) - 5 - COUNTDOWN
     return [
         (f"{sign} {alert.severity:<6} ", style),
         (fitted(alert.text, text_width), "dim" if alert.is_acknowledged else ""),
