@@ -61,7 +61,8 @@ class MainScreen(Screen[None]):
         switcher.current = name
         self.query_one(Topline).current = name
         self.query_one(AlertStrip).hushed = name == "monitor"
-        self.call_after_refresh(self.panel.focus_first)
+        # Asked of the panel itself: one that was just put in has its widgets before it hears of this.
+        self.panel.call_after_refresh(self.panel.focus_first)
 
     def on_topline_chosen(self, event: Topline.Chosen) -> None:
         """Show the panel whose name was clicked."""

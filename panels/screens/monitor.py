@@ -157,7 +157,7 @@ class MonitorPanel(Panel):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done here and now."""
-        if not self.is_attached:
+        if not self.is_mounted:
             return True
         if action in ("dismiss", "acknowledge"):
             return bool(self.alerts.alerts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from textual import events
+
 from panels.shell import Json, shell
 from panels.view.alerts import Alert
 from panels.view.eventlines import alert_line, event_line
@@ -88,6 +90,10 @@ class LimitLines(LineView):
         super().__init__(id=id, classes="pane")
         self._drawn = drawn
         self._lines: list[LimitLine] = []
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the lines into another width."""
+        self.show()
 
     def show(self) -> None:
         """Make the lines anew."""

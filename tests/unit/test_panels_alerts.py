@@ -175,7 +175,8 @@ def test_an_acknowledged_alert_stays_below_the_others_and_asks_for_nothing(alert
     assert second is not None
     alerts.acknowledge(second)
     assert texts(alerts)[2] == "third"
-    assert (third := alerts.top()) is not None
+    third = alerts.top()
+    assert third is not None
     assert third.text == "third"
     alerts.acknowledge(third)
     assert alerts.top() is None

@@ -187,10 +187,10 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-_NAMES = (
-    "text reason tool argument tokens severity question risk to status phase done of exit_code confidence resets_at "
-    "approval agent"
-).split()
+_NAMES = [
+    "text", "reason", "tool", "argument", "tokens", "severity", "question", "risk", "to", "status", "phase", "done",
+    "of", "exit_code", "confidence", "resets_at", "approval", "agent",
+]  # fmt: skip
 
 
 @given(
