@@ -72,7 +72,7 @@ class StillClient:
 class StillApp(QuarterdeckApp):
     """The app without a supervisor: ``snapshot`` is what it knows, None for none at all with ``problem``."""
 
-    CSS_PATH = Path(panels_app.__file__).with_name("app.tcss")
+    CSS_PATH = str(Path(panels_app.__file__).with_name("app.tcss"))
 
     def __init__(self, snapshot: Snapshot | None, answers: dict[str, Json] | None = None, problem: str = "") -> None:
         super().__init__(Paths.below(Path("/nowhere")), _nothing)

@@ -72,8 +72,12 @@ def test_a_megabyte_arrives_whole(supervisor: HookServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["hook"], ["emit"], ["emit", 'a"b'], ["emit", ""], ["beat", "x"], ["x"], *WRONG_ALERTS]
-)
+    "arguments",
+    [
+        [], ["hook"], ["emit"], ["emit", 'a"b'], ["emit", ""], ["beat", "x"], ["x"],
+        ["emit", "--test-alert"], ["emit", "--test-alert", "urgent"], ["emit", "--test-alert=low", "high"],
+    ],
+)  # fmt: skip
 def test_wrong_usage(tmp_path: Path, arguments: list[str]) -> None:
     done = run(tmp_path / "none", *arguments)
     assert done.returncode == (0 if arguments[:1] == ["hook"] else 2)

@@ -169,8 +169,8 @@ def test_an_acknowledged_alert_stays_below_the_others_and_asks_for_nothing(alert
     assert top is not None
     assert top.is_urgent
     alerts.acknowledge(top)
-    assert not top.is_urgent
     assert alerts.visible()[1] is top
+    assert [alert.is_urgent for alert in alerts.visible()] == [True, False, False]
     second = alerts.top()
     assert second is not None
     alerts.acknowledge(second)

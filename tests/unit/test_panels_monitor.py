@@ -223,13 +223,13 @@ def load(view: ViewModel, seq: int, *events: Json) -> None:
 
 def test_history_raises_no_alert_but_what_was_missed_does() -> None:
     view = ViewModel()
-    failed = {"severity": "error", "payload": {"to": "failed", "reason": "old"}}
-    load(view, 1, event(1, kind="status_changed", session=None, **failed))
+    old = event(1, kind="status_changed", session=None, severity="error", payload={"to": "failed", "reason": "old"})
+    load(view, 1, old)
     assert view.alerts.visible() == []
     view.apply(event(2))
     view.take_changes()
     missed = event(3, kind="status_changed", session=None, severity="error", payload={"to": "failed", "reason": "new"})
-    load(view, 3, event(1, kind="status_changed", session=None, **failed), event(2), missed)
+    load(view, 3, old, event(2), missed)
     assert [alert.text for alert in view.alerts.visible()] == ["failed: new"]
     assert "alerts" in view.take_changes()
     assert seqs(view.monitor.events()) == [1, 2, 3]
