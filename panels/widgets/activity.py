@@ -43,7 +43,7 @@ class Activity(Widget):
 
     def _phases(self) -> list[tuple[str | None, Span]]:
         counts = shell(self).view.monitor.counts()
-        whole: dict[str | None, int] = {None: sum(counts.values()), **counts}
+        whole: list[tuple[str | None, int]] = [(None, sum(counts.values())), *counts.items()]
         return [
             (
                 phase,
@@ -52,7 +52,7 @@ class Activity(Widget):
                     "title" if phase == self.phase else "" if count else "dim",
                 ),
             )
-            for phase, count in whole.items()
+            for phase, count in whole
         ]
 
     def _activity(self, width: int) -> list[Span]:
