@@ -15,7 +15,7 @@ from panels.view.model import Snapshot
 from panels.view.monitor import Monitor
 from panels.widgets.strip import AlertStrip
 from supervisor.model.times import from_rfc3339, to_rfc3339
-from tests.support.app import StillApp, becomes
+from tests.support.app import StillApp, becomes, text_of
 from tests.support.sessions import session_json
 
 Json = dict[str, Any]
@@ -164,5 +164,10 @@ def test_the_limits_where_there_is_no_room_beside(snap_compare: Compare) -> None
     assert snap_compare(_pictured("failing"), terminal_size=(80, 24), run_before=_limits)
 
 
-def test_the_strip_above_another_panel(snap_compare: Compare) -> None:
-    assert snap_compare(_pictured("failing"), terminal_size=(80, 24), run_before=_strip)
+async def test_the_strip_above_another_panel() -> None:
+    """Only its line: the panel below it has pictures of its own."""
+    async with _pictured("failing").run_test(size=(80, 24)) as pilot:
+        await _strip(pilot)
+        assert text_of(pilot.app).splitlines()[1] == (
+            " ▲ high   asks: rm -rf a; b | sh                 fix-login    2s stays  +6 in 3"
+        )
