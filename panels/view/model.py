@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from panels.view.alerts import Alerts
 from panels.view.monitor import Monitor
+from panels.view.raising import take
 from panels.view.sessions import Json, SessionView, absorb, session_view
 from supervisor.model.times import from_rfc3339
 
@@ -90,7 +91,7 @@ class ViewModel:
         was_connected = bool(self.seq)
         for event in self.monitor.load(snapshot.events, snapshot.seq):
             # What happened before the app was opened is history; what it missed since is not.
-            if was_connected and self.alerts.take(event):
+            if was_connected and take(self.alerts, event):
                 self._changed.add("alerts")
         self.seq = snapshot.seq
         self.stale = Stale()
@@ -136,7 +137,7 @@ class ViewModel:
         self.recent.append(event)
         self.monitor.take(event)
         self._changed.add("events")
-        if self.alerts.take(event):
+        if take(self.alerts, event):
             self._changed.add("alerts")
         kind, identifier = event["type"], event["session"]
         if kind in _APPROVAL_EVENTS:

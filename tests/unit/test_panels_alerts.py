@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panels.view.alerts import KEPT, PHASE_MS, QUIET_MS, RANKS, VISIBLE, Alert, Alerts, countdown_style
+from panels.view.raising import take
 
 Json = dict[str, Any]
 
@@ -233,7 +234,7 @@ def test_an_acknowledged_alert_stays_below_the_others_and_asks_for_nothing(alert
     ],
 )  # fmt: skip
 def test_what_events_raise(alerts: Alerts, raised: Json, severity: str, lifetime: int | None, text: str) -> None:
-    assert alerts.take(raised)
+    assert take(alerts, raised)
     [alert] = alerts.visible()
     assert (alert.severity, alert.lifetime, alert.text) == (severity, lifetime, text)
     assert alert.session == raised["session"]
@@ -241,7 +242,7 @@ def test_what_events_raise(alerts: Alerts, raised: Json, severity: str, lifetime
 
 @pytest.mark.parametrize(("phase", "lifetime"), [("tool", 2_000), ("plan", None), ("nonsense", 5_000), (7, 5_000)])
 def test_a_test_says_its_phase_itself(alerts: Alerts, phase: object, lifetime: int | None) -> None:
-    alerts.take(trial("medium", phase=phase))
+    take(alerts, trial("medium", phase=phase))
     assert [alert.lifetime for alert in alerts.visible()] == [lifetime]
 
 
@@ -257,19 +258,19 @@ def test_a_test_says_its_phase_itself(alerts: Alerts, phase: object, lifetime: i
     ],
 )
 def test_what_raises_nothing(alerts: Alerts, nothing: Json) -> None:
-    assert not alerts.take(nothing)
+    assert not take(alerts, nothing)
     assert texts(alerts) == []
 
 
 def test_a_question_that_was_answered_alerts_no_more(alerts: Alerts) -> None:
-    alerts.take(event("approval_registered", "warning", "policy", approval="apr_1", question="rm?", risk="high"))
-    alerts.take(event("approval_registered", "warning", "policy", approval="apr_2", question="mv?", risk="high"))
-    assert alerts.take(event("approval_decided", phase="policy", approval="apr_1", decision="reject"))
+    take(alerts, event("approval_registered", "warning", "policy", approval="apr_1", question="rm?", risk="high"))
+    take(alerts, event("approval_registered", "warning", "policy", approval="apr_2", question="mv?", risk="high"))
+    assert take(alerts, event("approval_decided", phase="policy", approval="apr_1", decision="reject"))
     assert texts(alerts) == ["asks: mv?"]
 
 
 def test_texts_are_one_clean_line(alerts: Alerts) -> None:
-    alerts.take(event("error", "error", text="a\x1b]0;title\x07\n\tb\u202e" + "c" * 100_000))
+    take(alerts, event("error", "error", text="a\x1b]0;title\x07\n\tb\u202e" + "c" * 100_000))
     [text] = texts(alerts)
     assert text.startswith("a bccc")
     assert len(text) == 300
