@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from string import Formatter
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -51,10 +51,19 @@ def _inside(pattern: str) -> str:
     return pattern
 
 
+def _hours(text: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError("quiet hours are written as 22:00-07:00")
+    if len(set(text.split("-"))) == 1:
+        raise ValueError("quiet hours begin and end at different times; null means none, all doors off means always")
+    return text
+
+
 Variable = Annotated[str, AfterValidator(_variable)]
 FreeVariable = Annotated[str, AfterValidator(_free_variable)]
 Template = Annotated[str, AfterValidator(_template)]
 InsidePattern = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
+Hours = Annotated[str, AfterValidator(_hours)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 
 
@@ -123,6 +132,22 @@ class Worktrees(Provisioning):
     )
 
 
+class Notifications(Strict):
+    """How the app tells a person who looks elsewhere that something waits for them or went wrong."""
+
+    bell: bool = Field(True, description="whether the terminal's bell rings")
+    terminal: bool = Field(True, description="whether the terminal is asked to show a notification (OSC 9 and OSC 777)")
+    desktop: bool = Field(
+        True, description="whether notify-send shows one, where it is installed and there is a desktop"
+    )
+    quiet: Hours | None = Field(
+        None, description="local hours in which nothing is told, as 22:00-07:00; null means none"
+    )
+    min_severity: Literal["low", "medium", "high"] = Field(
+        "medium", description="alerts below this are not told: `low`, `medium` or `high`"
+    )
+
+
 class Settings(Strict):
     """All settings."""
 
@@ -131,6 +156,7 @@ class Settings(Strict):
     approvals: Approvals = Approvals()
     storage: Storage = Storage()
     docker: Docker = Docker()
+    notifications: Notifications = Notifications()
     secrets: tuple[Variable, ...] = Field(
         (),
         description="environment variables that sessions do not get; output is cleared of their values",

@@ -6,6 +6,7 @@ for it at every tool call::
     hookclient.py hook AGENT          the JSON on stdin    -> POST /hooks/AGENT
     hookclient.py permission AGENT    the JSON on stdin    -> POST /permissions/AGENT, until it is decided
     hookclient.py emit TYPE [JSON]    an event             -> POST /emit
+    hookclient.py emit --test-alert SEVERITY               -> POST /emit
     hookclient.py beat                a heartbeat          -> POST /emit
 
 ``QUARTERDECK_SOCKET`` is the socket's path, ``QUARTERDECK_TOKEN`` the session's token and
@@ -25,7 +26,8 @@ import time
 
 TIMEOUT_S = 2.0
 LOG_LIMIT = 1024 * 1024
-USAGE = "Usage: hookclient.py hook AGENT | permission AGENT | emit TYPE [JSON] | beat"
+ALERTS = ("low", "medium", "high")
+USAGE = "Usage: hookclient.py hook AGENT | permission AGENT | emit TYPE [JSON] | emit --test-alert SEVERITY | beat"
 
 
 class ReportError(Exception):
@@ -63,6 +65,10 @@ def request(arguments: list[str]) -> tuple[str, bytes]:
             return f"/hooks/{agent}", sys.stdin.buffer.read()
         case ["beat"]:
             return "/emit", b'{"type":"heartbeat","payload":{}}'
+        case ["emit", "--test-alert", severity] if severity in ALERTS:
+            return "/emit", b'{"type":"test_alert","payload":{"severity":"%s"}}' % severity.encode()
+        case ["emit", option] if option.startswith("--test-alert="):
+            return request(["emit", *option.split("=", 1)])
         case ["emit", kind] if is_name(kind):
             return "/emit", b'{"type":"%s","payload":{}}' % kind.encode()
         case ["emit", kind, payload] if is_name(kind):
@@ -73,7 +79,11 @@ def request(arguments: list[str]) -> tuple[str, bytes]:
 
 def is_name(text: str) -> bool:
     """Return whether a text needs no escaping in a path or in JSON."""
-    return text.isascii() and text.replace("_", "").replace("-", "").replace(".", "").isalnum()
+    return (
+        text.isascii()
+        and not text.startswith("-")
+        and text.replace("_", "").replace("-", "").replace(".", "").isalnum()
+    )
 
 
 def post(path: str, body: bytes) -> None:

@@ -100,7 +100,21 @@ class QuarterdeckApp(App[None]):
             for listener in self._listeners:
                 feed.listen(listener)
             self._feed = feed
+            await self._notify()
             await feed.run()
+
+    async def _notify(self) -> None:
+        notifying, loading, settings = await asyncio.gather(
+            *(
+                asyncio.to_thread(import_module, name)
+                for name in ("panels.notifying", "config.loading", "config.settings")
+            )
+        )
+        try:
+            chosen = (await asyncio.to_thread(loading.load, self.paths)).settings.notifications
+        except QuarterdeckError:  # The supervisor's health says what is wrong with the configuration.
+            chosen = settings.Notifications()
+        notifying.Notifier(self, self.view, chosen, os.environ).start(self.changes)
 
     def _changed(self, topics: frozenset[Topic]) -> None:
         self.changes.publish(topics)

@@ -14,6 +14,7 @@ from panels.keys import bindings
 from panels.panel import Panel
 from panels.screens.fleet import FleetPanel
 from panels.widgets.keyline import Keyline
+from panels.widgets.strip import AlertStrip
 from panels.widgets.topline import Topline
 
 PANELS: Final[dict[str, tuple[str, str]]] = {
@@ -38,8 +39,9 @@ class MainScreen(Screen[None]):
     ]
 
     def compose(self) -> ComposeResult:
-        """Put in the top line, the first panel and the keys."""
+        """Put in the top line, the most severe alert, the first panel and the keys."""
         yield Topline(list(PANELS), id="topline")
+        yield AlertStrip()
         with ContentSwitcher(initial="fleet", id="panels"):
             yield FleetPanel(id="fleet")
         yield Keyline()
@@ -58,7 +60,9 @@ class MainScreen(Screen[None]):
             switcher.mount(getattr(import_module(module), kind)(id=name))
         switcher.current = name
         self.query_one(Topline).current = name
-        self.call_after_refresh(self.panel.focus_first)
+        self.query_one(AlertStrip).hushed = name == "monitor"
+        # Asked of the panel itself: one that was just put in has its widgets before it hears of this.
+        self.panel.call_after_refresh(self.panel.focus_first)
 
     def on_topline_chosen(self, event: Topline.Chosen) -> None:
         """Show the panel whose name was clicked."""

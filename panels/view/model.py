@@ -11,10 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from panels.view.alerts import Alerts
+from panels.view.monitor import Monitor
+from panels.view.raising import take
 from panels.view.sessions import Json, SessionView, absorb, session_view
 from supervisor.model.times import from_rfc3339
 
-Topic = Literal["connection", "fleet", "approvals", "events", "supervisor"]
+Topic = Literal["connection", "fleet", "approvals", "events", "supervisor", "alerts"]
 
 RECENT = 1_000
 """Events that are kept for screens that open later."""
@@ -68,6 +71,8 @@ class ViewModel:
         self.agents: list[Json] = []
         self.queue: Json = {}
         self.recent: deque[Json] = deque(maxlen=RECENT)
+        self.alerts = Alerts()
+        self.monitor = Monitor()
         self.seq = 0
         self.stale = Stale()
         self._changed: set[Topic] = set()
@@ -83,6 +88,11 @@ class ViewModel:
         self.take_supervisor(snapshot.status, snapshot.agents, snapshot.queue)
         self.recent.clear()
         self.recent.extend(snapshot.events)
+        was_connected = bool(self.seq)
+        for event in self.monitor.load(snapshot.events, snapshot.seq):
+            # What happened before the app was opened is history; what it missed since is not.
+            if was_connected and take(self.alerts, event):
+                self._changed.add("alerts")
         self.seq = snapshot.seq
         self.stale = Stale()
         self.connected("live")
@@ -125,7 +135,10 @@ class ViewModel:
         """Take one event of the stream."""
         self.seq = event["seq"]
         self.recent.append(event)
+        self.monitor.take(event)
         self._changed.add("events")
+        if take(self.alerts, event):
+            self._changed.add("alerts")
         kind, identifier = event["type"], event["session"]
         if kind in _APPROVAL_EVENTS:
             self.stale.approvals = True

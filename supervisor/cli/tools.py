@@ -36,14 +36,24 @@ async def beat_command(client: Client) -> None:
 
 
 @click.command("emit")
-@click.argument("kind", metavar="TYPE")
+@click.argument("kind", metavar="TYPE", required=False)
 @click.argument("payload", metavar="[JSON]", default="{}")
+@click.option(
+    "--test-alert", "test_alert", type=click.Choice(hookclient.ALERTS), help="Raise a test alert in open apps, instead."
+)
 @with_client
-async def emit_command(client: Client, kind: str, payload: str) -> None:
+async def emit_command(client: Client, kind: str | None, payload: str, test_alert: str | None) -> None:
     """Report an event. Inside a session it is that session's.
 
     Example: quarterdeck emit progress '{"done": 3, "of": 10}'
     """
+    if (kind is None) == (test_alert is None):
+        raise InvalidInput(
+            "Give either the type of an event or --test-alert.", hint="For example: quarterdeck emit --test-alert high"
+        )
+    if test_alert is not None:
+        await client.post("/emit", {"type": "test_alert", "payload": {"severity": test_alert}})
+        return
     try:
         document = json.loads(payload)
     except ValueError as error:

@@ -106,6 +106,9 @@ def test_the_bare_command_prints_help(quarterdeck: CommandLine) -> None:
         (["emit", "Not A Type"], 2, "event type"),
         (["emit", "progress", "[1]"], 2, "not a JSON object"),
         (["emit", "progress", "{"], 2, "not JSON"),
+        (["emit"], 2, "--test-alert"),
+        (["emit", "progress", "--test-alert", "low"], 2, "--test-alert"),
+        (["emit", "--test-alert", "urgent"], 2, "urgent"),
         (["continue", "nobody"], 2, "--prompt"),
         (["attach", "nobody"], 3, "no session"),
         (["completion", "tcsh"], 2, "tcsh"),
@@ -339,6 +342,13 @@ def test_where_no_worktree_can_be_made_it_says_so(quarterdeck: CommandLine, tmp_
     assert printed.code in (1, 2, 3, 4)
     text = printed.json.get("error", {}).get("message") or printed.json["session"]["status_reason"]["text"]
     assert text
+
+
+@pytest.mark.parametrize("severity", ["low", "medium", "high"])
+def test_a_test_alert_is_an_event(quarterdeck: CommandLine, severity: str) -> None:
+    assert quarterdeck("emit", "--test-alert", severity).code == 0
+    *_, event = quarterdeck("events", "--type", "test_alert", "--json").json["events"]
+    assert (event["payload"], event["session"]) == ({"severity": severity}, None)
 
 
 def test_a_prompt_comes_from_a_file_or_stdin(quarterdeck: CommandLine, tmp_path: Path) -> None:

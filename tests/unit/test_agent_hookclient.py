@@ -57,13 +57,27 @@ def test_emit_with_and_without_a_payload(supervisor: HookServer) -> None:
     ]
 
 
+@pytest.mark.parametrize("arguments", [["--test-alert", "high"], ["--test-alert=high"]])
+def test_a_test_alert_is_an_event(supervisor: HookServer, arguments: list[str]) -> None:
+    assert run(supervisor.path, "emit", *arguments).returncode == 0
+    assert [json.loads(body) for _, _, body in supervisor.requests] == [
+        {"type": "test_alert", "payload": {"severity": "high"}}
+    ]
+
+
 def test_a_megabyte_arrives_whole(supervisor: HookServer) -> None:
     given = json.dumps({"tool_input": "x" * 1_000_000})
     assert run(supervisor.path, "hook", "claude", stdin=given).returncode == 0
     assert supervisor.requests[0][2] == given.encode()
 
 
-@pytest.mark.parametrize("arguments", [[], ["hook"], ["emit"], ["emit", 'a"b'], ["emit", ""], ["beat", "x"], ["x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [], ["hook"], ["emit"], ["emit", 'a"b'], ["emit", ""], ["beat", "x"], ["x"],
+        ["emit", "--test-alert"], ["emit", "--test-alert", "urgent"], ["emit", "--test-alert=low", "high"],
+    ],
+)  # fmt: skip
 def test_wrong_usage(tmp_path: Path, arguments: list[str]) -> None:
     done = run(tmp_path / "none", *arguments)
     assert done.returncode == (0 if arguments[:1] == ["hook"] else 2)

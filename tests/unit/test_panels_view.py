@@ -35,7 +35,15 @@ def session(name: str = "fix", **changes: Any) -> Json:
 
 def event(kind: str, of: str | None = "ses_fix", **payload: Any) -> Json:
     """An event as the stream has it."""
-    return {"seq": next(numbers), "type": kind, "session": of, "time": TIME, "payload": payload, "phase": "tool"}
+    return {
+        "seq": next(numbers),
+        "type": kind,
+        "session": of,
+        "time": TIME,
+        "payload": payload,
+        "phase": "tool",
+        "severity": "info",
+    }
 
 
 def model(*sessions: Json, **more: Any) -> ViewModel:
