@@ -8,7 +8,6 @@ from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Static
 
 from panels.deciding import Deciding
 from panels.keys import bindings
@@ -18,6 +17,7 @@ from panels.view.approvals import rows
 from panels.view.model import Topic
 from panels.widgets.approvals import ApprovalDetail, ApprovalsList
 from panels.widgets.lines import LineView
+from panels.widgets.note import Note
 
 EMPTY: Final = """\
 Nothing waits for you.
@@ -45,10 +45,6 @@ HISTORY: Final = 500
 
 GRACE_S: Final = 0.4
 """A question that came under the cursor by itself cannot be decided before: nobody can have read it."""
-
-
-class Note(Static, can_focus=True):
-    """What is shown where there is nothing to list; it has the keys meanwhile."""
 
 
 class ApprovalsPanel(Panel, Deciding):

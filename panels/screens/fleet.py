@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from panels.acting import Acting
 from panels.keys import bindings
@@ -18,6 +18,7 @@ from panels.view.fleet import Heading, Row, line, rows
 from panels.view.model import Topic
 from panels.view.sessions import GROUPS, SessionView
 from panels.widgets.lines import Line, LineView
+from panels.widgets.note import Note
 from panels.widgets.peek import Peek
 from supervisor.model.times import now_ms
 
@@ -126,14 +127,13 @@ class FleetPanel(Panel, Acting):
         with Vertical(id="left"):
             yield Input(placeholder="Search names, agents, branches, prompts", id="search", select_on_focus=False)
             yield FleetList(id="sessions")
-            yield Static(AWAY, id="empty", classes="note", markup=False)
+            yield Note(id="empty", classes="note", markup=False)
         yield Peek(id="peek", classes="pane")
 
     def on_mount(self) -> None:
         """Count ages on."""
         self.set_interval(TICK_S, self._tick)
         self.add_class("-empty")
-        self.query_one("#empty", Static).update("")
 
     @property
     def sessions(self) -> FleetList:
@@ -156,13 +156,17 @@ class FleetPanel(Panel, Acting):
             self.query_one(Peek).facts_changed()
 
     def _say_why_empty(self, wanted: str) -> None:
-        view = self.shell.view
+        view, note = self.shell.view, self.query_one("#empty", Note)
         empty = not self.sessions.rows
-        self.set_class(empty, "-empty")
         if empty:
             connection = view.connection
             text = {"connecting": "", "away": connection.problem or AWAY, "live": NOT_FOUND if wanted else EMPTY}
-            self.query_one("#empty", Static).update(text[connection.state])
+            note.update(text[connection.state])
+        if empty is not self.has_class("-empty"):
+            had_keys = note.has_focus or self.sessions.has_focus
+            self.set_class(empty, "-empty")
+            if had_keys or self.app.focused is None:
+                self.focus_first()
 
     def _tick(self) -> None:
         if self.is_on_screen:
@@ -172,8 +176,8 @@ class FleetPanel(Panel, Acting):
         self.query_one(Peek).show(self.sessions.session)
 
     def focus_first(self) -> None:
-        """Put the keys into the list."""
-        self.sessions.focus()
+        """Put the keys into the list, or into what stands for it."""
+        (self.sessions if self.sessions.rows else self.query_one("#empty", Note)).focus()
 
     def to_next_waiting(self) -> None:
         """Move to the next session that needs the person, around the end."""

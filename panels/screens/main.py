@@ -82,4 +82,5 @@ class MainScreen(Screen[None]):
         from panels.screens.approvals import ApprovalsPanel
 
         self.show("approvals")
-        self.call_after_refresh(lambda: self.query_one("#approvals", ApprovalsPanel).choose(approval))
+        panel = self.query_one("#approvals", ApprovalsPanel)
+        panel.call_after_refresh(panel.choose, approval)

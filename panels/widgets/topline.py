@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -17,7 +17,11 @@ from panels.palette import Palette, palette
 from panels.shell import shell
 from panels.shown import money
 from panels.view.model import Topic, ViewModel
-from panels.widgets.lines import Span
+from panels.widgets.lines import Span, width_of
+
+NARROW: Final = 40
+ROOMY: Final = 100
+"""Cells from which on the state has words, and what everything cost has a place."""
 
 
 class Topline(Widget):
@@ -49,52 +53,56 @@ class Topline(Widget):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """Draw the names on the left and the state on the right; names give way where it is narrow."""
+        """Draw the names on the left and the state on the right."""
         styles: Palette = palette(self.app.theme_variables)
-        width, state = self.size.width, _state(shell(self).view, self.size.width)
-        room = width - sum(cell_len(text) for text, _ in state)
-        names = self._names(short=self._full_width() > room)
-        strip = Strip([Segment(text, styles[style]) for text, style in names]).crop(0, max(0, room))
+        names, state = self._fitting()
+        width, room = self.size.width, max(0, self.size.width - width_of(state))
+        strip = Strip([Segment(text, styles[style]) for text, style in names]).crop(0, room)
         right = Strip([Segment(text, styles[style]) for text, style in state])
         return Strip.join([strip.extend_cell_length(room), right]).crop(0, width).apply_style(self.rich_style)
 
     def on_click(self, event: events.Click) -> None:
         """Choose the panel whose name is under the mouse."""
-        room = self.size.width - sum(cell_len(text) for text, _ in _state(shell(self).view, self.size.width))
         at = 0
-        for name, (text, _) in zip(self._panels, self._names(short=self._full_width() > room), strict=True):
+        for name, (text, _) in zip(self._panels, self._fitting()[0], strict=True):
             at += cell_len(text)
             if event.x < at:
                 self.post_message(self.Chosen(name))
                 return
 
-    def _full_width(self) -> int:
-        return sum(cell_len(text) for text, _ in self._names(short=False))
+    def _fitting(self) -> tuple[list[Span], list[Span]]:
+        """Return the names and the state: blanks give way first, then the state's word, then the names."""
+        view, width = shell(self).view, self.size.width
+        for names, state in (
+            (self._names(" "), _state(view, width)),
+            (self._names(""), _state(view, width)),
+            (self._names(""), _state(view, 0)),
+        ):
+            if width_of(names) + width_of(state) <= width:
+                return names, state
+        return self._names("", short=True), _state(view, 0)
 
-    def _names(self, *, short: bool) -> list[Span]:
-        """Return the panels; where there is no room only the current one has its whole name."""
+    def _names(self, blank: str, *, short: bool = False) -> list[Span]:
+        """Return the panels; ``short``, only the current one has a name."""
         view, spans = shell(self).view, list[Span]()
         for number, name in enumerate(self._panels, 1):
             here = name == self.current
-            title = name.capitalize() if here or not short else name[:4].capitalize()
+            title = f" {name.capitalize()}" if here or not short else ""
             waiting = len(view.approvals) if name == "approvals" else 0
-            shown = f" {number} {title}{f' ({waiting})' if waiting else ''} "
+            shown = f"{blank}{number}{title}{f' ({waiting})' if waiting else ''} "
             spans.append((shown, "title" if here else "waiting-bold" if waiting else ""))
         return spans
 
 
 def _state(view: ViewModel, width: int) -> list[Span]:
+    """Return whether what is shown is live; without room for words the sign alone."""
+    words = width >= NARROW
     connection = view.connection
     if connection.state != "live":
         word = "connecting" if connection.state == "connecting" else "no supervisor"
-        return [(f"◌ {word} ", "waiting-bold")]
-    spans: list[Span] = []
-    cost = money(sum(session.cost_usd for session in view.sessions.values()))
-    if cost and width >= 100:
-        spans.append((f"{cost}  ", "dim"))
+        return [(f"◌ {word} " if words else "◌ ", "waiting-bold")]
     health = view.status.get("health", "healthy")
-    if health == "healthy":
-        spans.append(("● live ", "ok"))
-    else:
-        spans.append((f"! {health} ", "failed-bold"))
-    return spans
+    if health != "healthy":
+        return [(f"! {health} " if words else "! ", "failed-bold")]
+    cost = money(sum(session.cost_usd for session in view.sessions.values())) if width >= ROOMY else ""
+    return [(f"{cost}  " if cost else "", "dim"), ("● live " if words else "● ", "ok")]

@@ -239,3 +239,14 @@ async def _nothing() -> None:
 def _of(pilot: Pilot[None]) -> QuarterdeckApp:
     assert isinstance(pilot.app, QuarterdeckApp)
     return pilot.app
+
+
+async def test_the_keys_work_in_an_empty_fleet_and_go_to_the_list_when_it_fills(fleet: Fleet) -> None:
+    async with opened(fleet.paths, (80, 24)) as pilot:
+        await shows(pilot, "No sessions yet")
+        await pilot.press("n")
+        await becomes(pilot, lambda: len(pilot.app.screen_stack) == 2, "the dialog")
+        await pilot.press("escape")
+        await fleet.start("first")
+        await shows(pilot, "first")
+        await becomes(pilot, lambda: sessions(pilot).has_focus, "the keys in the list")
