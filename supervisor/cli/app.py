@@ -1,8 +1,9 @@
-"""`quarterdeck` alone: opens the app in this terminal."""
+"""`quarterdeck` alone: opens the app in this terminal. As a program of its own, what `quarterdeck web` starts."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from config.paths import Paths
 from supervisor.cli.connection import is_alive, start_in_background
@@ -21,3 +22,7 @@ def open_app() -> int:
     app = QuarterdeckApp(paths, revive)
     app.run()
     return app.return_code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(open_app())
