@@ -237,8 +237,10 @@ class Client:
 
 
 def _without_late_results(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report what went wrong in the loop, but not what anyio (4.16) does when a reader is cancelled: a socket that became
-    readable in that very moment still sets the result of the reader's future."""
+    """Report what went wrong in the loop, but not what anyio (4.16) does when a reader is cancelled.
+
+    A socket that became readable in that very moment still sets the result of the reader's future.
+    """
     if not isinstance(context.get("exception"), asyncio.InvalidStateError):
         loop.default_exception_handler(context)
 
