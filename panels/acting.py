@@ -10,7 +10,6 @@ from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from panels.dialogs import AskLine, AskText, Confirm
 from panels.keys import bindings
 from panels.shell import Json, Shell, shell
 from panels.view.sessions import SessionView
@@ -69,6 +68,8 @@ class Acting(DOMNode):
 
     def action_message(self) -> None:
         """Send a message to live ones; ended ones go on with it."""
+        from panels.dialogs import AskText
+
         chosen = self._possible("message")
         if not chosen:
             return
@@ -84,6 +85,8 @@ class Acting(DOMNode):
 
     def action_stop(self) -> None:
         """Stop live ones, after a question that says what ends and what stays."""
+        from panels.dialogs import Confirm
+
         chosen = self._possible("stop")
         if not chosen:
             return
@@ -131,6 +134,8 @@ class Acting(DOMNode):
 
     def action_archive(self) -> None:
         """Put ended ones away; a worktree that holds work is kept."""
+        from panels.dialogs import Confirm
+
         chosen = self._possible("archive")
         if not chosen:
             return
@@ -142,6 +147,8 @@ class Acting(DOMNode):
 
     def action_commit(self) -> None:
         """Commit everything in the worktree."""
+        from panels.dialogs import AskLine
+
         chosen = self._possible("commit")
         if chosen:
             self._push(
@@ -161,6 +168,8 @@ class Acting(DOMNode):
         return str(answer["diff"]).rstrip()
 
     def _merge(self, session: SessionView, stat: str) -> None:
+        from panels.dialogs import Confirm
+
         body = f"{stat or 'It changed nothing.'}\n\nA conflict changes nothing and says where."
         self._push(
             Confirm(f"Merge {session.branch} of {session.name}?", body, yes="Merge"),
@@ -169,6 +178,8 @@ class Acting(DOMNode):
 
     def action_push(self) -> None:
         """Push the branch to its remote."""
+        from panels.dialogs import Confirm
+
         if (session := self._first("push")) is not None:
             body = f"The branch {session.branch} goes to the remote. Others can see it then. Nothing is forced."
             self._push(
@@ -178,6 +189,8 @@ class Acting(DOMNode):
 
     def action_bundle(self) -> None:
         """Write the branch to a file that git can fetch from."""
+        from panels.dialogs import AskLine
+
         if (session := self._first("bundle")) is not None:
             self._push(
                 AskLine(f"Write {session.name} to a git bundle", hint="/absolute/path/to/file.bundle"),

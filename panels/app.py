@@ -53,13 +53,8 @@ class QuarterdeckApp(App[None]):
 
     TITLE = "Quarterdeck"
     CSS_PATH = "app.tcss"
-    COMMANDS: ClassVar[set[Any]] = {_commands}
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
-        (0, "-narrow"),
-        (50, "-stacked"),
-        (80, "-wide"),
-        (120, "-roomy"),
-    ]
+    COMMANDS = {_commands}  # noqa: RUF012 - Textual reads it as an attribute of instances too
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (50, "-stacked"), (80, "-wide"), (120, "-roomy")]  # noqa: RUF012 - as above
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("help", "quit_app", "theme", "app.command_palette", "app.focus_next", "app.focus_previous", "back")
     ]

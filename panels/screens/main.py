@@ -8,11 +8,12 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from panels.keys import bindings
 from panels.panel import Panel
 from panels.screens.fleet import FleetPanel
+from panels.widgets.keyline import Keyline
 from panels.widgets.topline import Topline
 
 PANELS: Final[dict[str, tuple[str, str]]] = {
@@ -37,11 +38,11 @@ class MainScreen(Screen[None]):
     ]
 
     def compose(self) -> ComposeResult:
-        """Put in the top line, the first panel and the footer."""
+        """Put in the top line, the first panel and the keys."""
         yield Topline(list(PANELS), id="topline")
         with ContentSwitcher(initial="fleet", id="panels"):
             yield FleetPanel(id="fleet")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keyline()
 
     @property
     def panel(self) -> Panel:

@@ -6,16 +6,23 @@ import asyncio
 import sys
 
 from config.paths import Paths
-from supervisor.cli.connection import is_alive, start_in_background
+from supervisor.model.errors import QuarterdeckError
 
 
 def open_app() -> int:
     """Run the app until the person leaves it; the supervisor and all work go on."""
     from panels.app import QuarterdeckApp
 
-    paths = Paths.find()
+    try:
+        paths = Paths.find()
+    except QuarterdeckError as error:
+        print(f"quarterdeck: {error}", file=sys.stderr)
+        return error.exit_code
 
     async def revive() -> None:
+        # What speaks HTTP is loaded with it, and takes longer than the first frame.
+        from supervisor.cli.connection import is_alive, start_in_background
+
         if not is_alive(paths):
             await asyncio.to_thread(start_in_background, paths)
 

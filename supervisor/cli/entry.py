@@ -1,4 +1,4 @@
-"""The console script's way in. Reports of tools and hooks take a short cut: an agent waits for them.
+"""The console script's way in. Reports of tools and hooks take a short cut: an agent waits for them. So does the app.
 
 ``quarterdeck beat`` inside a session costs what a bare socket client costs, because nothing but
 that client is imported.
@@ -19,6 +19,10 @@ def main() -> None:
         from executors import hookclient
 
         sys.exit(hookclient.main(arguments))
+    if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
+        from supervisor.cli.app import open_app
+
+        sys.exit(open_app())
     from supervisor.cli.main import run
 
     sys.exit(run(arguments))

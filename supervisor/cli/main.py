@@ -104,21 +104,15 @@ class Commands(click.Group):
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="quarterdeck", message="quarterdeck %(version)s")
 @click.pass_context
-def cli(ctx: click.Context) -> int | None:
+def cli(ctx: click.Context) -> None:
     """Supervise AI coding agents and other command-line tools from one terminal.
 
     Without a command it opens the app, where there is a terminal.
 
     Example: quarterdeck run --agent claude --prompt "Fix the failing test" --wait
     """
-    if ctx.invoked_subcommand is not None:
-        return None
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        from supervisor.cli.app import open_app
-
-        return open_app()
-    click.echo(ctx.get_help())
-    return None
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def run(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.benchmarks import commands, decisions, helping, idle, ingest, pool, queueing, reports, starts, stream
+from tests.benchmarks import app, commands, decisions, helping, idle, ingest, pool, queueing, reports, starts, stream
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.report import write
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[float], Awaitable[list[Figure]]]] = {
     "commands": commands.measure,
     "idle": idle.measure,
     "help": helping.measure,
+    "app": app.measure,
 }
 
 
