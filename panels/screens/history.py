@@ -75,6 +75,8 @@ class HistoryPanel(Panel):
     """A list with details beside or below it."""
 
     TOPICS: ClassVar[frozenset[Topic]] = frozenset({"connection"})
+    # Rules with a scope match nothing outside of the panel, and how wide the screen is stands on the screen.
+    SCOPED_CSS = False
     DEFAULT_CSS = """
     HistoryPanel #bar { height: 1; padding: 0 1; background: $surface; }
     HistoryPanel #search { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
@@ -139,8 +141,11 @@ class HistoryPanel(Panel):
         return next((each for each in self._records if each.key == key), None)
 
     def focus_first(self) -> None:
-        """Put the keys into the list."""
-        self.listed.focus()
+        """Put the keys into the list, as soon as it is there."""
+        if self.is_mounted:
+            self.listed.focus()
+        else:
+            self.call_after_refresh(self.focus_first)
 
     # Reading.
 
@@ -317,7 +322,7 @@ class HistoryPanel(Panel):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to take back only what can be taken back."""
         if action == "undo":
-            return self.is_attached and (record := self.chosen) is not None and record.replaced is not None
+            return self.is_mounted and (record := self.chosen) is not None and record.replaced is not None
         return True
 
     def on_line_view_opened(self, event: LineView.Opened) -> None:

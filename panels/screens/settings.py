@@ -78,8 +78,11 @@ class SettingsPanel(Panel):
         return self.query_one("#found", RowsView)
 
     def focus_first(self) -> None:
-        """Put the keys into the list."""
-        self.listed.focus()
+        """Put the keys into the list, as soon as it is there."""
+        if self.is_mounted:
+            self.listed.focus()
+        else:
+            self.call_after_refresh(self.focus_first)
 
     def view_changed(self, topics: frozenset[Topic]) -> None:
         """Read what is shown once there is a supervisor."""
@@ -144,7 +147,7 @@ class SettingsPanel(Panel):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer folding where something can be folded."""
-        return action != "fold" or (self.is_attached and self.tab == "policy")
+        return action != "fold" or (self.is_mounted and self.tab == "policy")
 
     def show(self, tab: str) -> None:
         """Show a tab."""

@@ -130,8 +130,8 @@ def policy_rows(found: Json, verdict: Json | None, opened: Collection[object], w
         ]  # fmt: skip
     source = None
     for number, rule in enumerate(policy["rules"]):
-        if rule["source"] != source:
-            source = rule["source"]
+        if (file := _file(rule["source"])) != source:
+            source = file
             rows.append(_heading(f"{rule['layer']}: {one_line(source)}", width))
         rows += _rule_rows(number, rule, opened, width)
     if versions := found["versions"]:
@@ -140,6 +140,12 @@ def policy_rows(found: Json, verdict: Json | None, opened: Collection[object], w
         for each in versions:
             rows += _version_rows(each, documents.get(each["version"] - 1, ""), opened, width)
     return rows
+
+
+def _file(source: str) -> str:
+    """Return where rules come from, without the line."""
+    file, _, line = source.rpartition(":")
+    return file if line.isdecimal() else source
 
 
 def _heading(text: str, width: int) -> Row:
@@ -165,7 +171,7 @@ def _rule_rows(number: int, rule: Json, opened: Collection[object], width: int) 
         key,
     )
     if key in opened:
-        said = [f"because  {one_line(rule['reason'])}", f"risk     {rule['risk']}"]
+        said = [f"because  {one_line(rule['reason'])}", f"risk     {rule['risk']}", f"from     {clean(rule['source'])}"]
         said += [f"{rule['matches'] or 'matches'}  {exact(pattern)}" for pattern in rule["patterns"]]
         said += [f"{kind}  {' | '.join(map(exact, wanted))}" for kind, wanted in rule["conditions"].items()]
         yield from (Row([("    " + part, "dim")]) for text in said for part in wrap(text, width - 4))

@@ -111,7 +111,7 @@ async def test_u_takes_a_change_of_the_rules_back_and_asks_first(supervised: Sup
         await becomes(pilot, lambda: panel.chosen is not None and panel.chosen.replaced == 0)
         await pilot.press("u")
         await becomes(pilot, lambda: isinstance(pilot.app.screen, Confirm))
-        await shows(pilot, "Go back to version 0", "- {name: no-odd", "takes back version 1")
+        await shows(pilot, "Go back to version 0", "-  - {name: no-odd", "That takes back")
         await pilot.press("n")
         await becomes(pilot, lambda: not isinstance(pilot.app.screen, Confirm))
         assert (await supervised.client.get("/policy"))["version"] == 1
@@ -169,8 +169,9 @@ async def test_foreign_text_is_only_text(supervised: Supervised) -> None:
     await supervised.client.post("/policy/apply", {"document": ODD, "rationale": hostile})
     await supervised.run("sh", "-c", "true # [bold]x[/bold] \x1b[2J", name="quick")
     async with opened(supervised.paths) as pilot:
-        await history(pilot)
-        await shows(pilot, "[bold]x[/bold]", r"\x1b[2J")
+        panel = await history(pilot)
+        await becomes(pilot, lambda: len(panel._records) == 3)
+        await shows(pilot, "[bold]x[/bold]", r"\u001b[2J")
         assert "\x1b" not in text_of(pilot.app)
         await pilot.press("down", "down")
         await shows(pilot, "[red]markup[/]")

@@ -132,10 +132,9 @@ async def test_the_websocket_needs_the_token(server: AppServer) -> None:
 
 @pytest.mark.parametrize("nonsense", ["[", "{}", "[]", '["stdin"]', '["stdin", 5]', '["resize", 1]'])
 async def test_a_browser_that_talks_nonsense_is_cut_off(server: AppServer, nonsense: str) -> None:
-    async with browser() as session:
-        async with session.ws_connect(at(server, "/ws", token=server.guard.token)) as websocket:
-            await websocket.send_str(nonsense)
-            assert (await websocket.receive(timeout=10)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+    async with browser() as session, session.ws_connect(at(server, "/ws", token=server.guard.token)) as websocket:
+        await websocket.send_str(nonsense)
+        assert (await websocket.receive(timeout=10)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
     assert await status(server, token=server.guard.token) == 200
 
 
@@ -149,9 +148,12 @@ async def test_an_app_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: p
         "sys.stdout.buffer.write(b'D\\0\\0\\0\\2hi'); sys.stdout.flush()\n"
         "time.sleep(600)\n"
     )
-    async with serving("127.0.0.1", 0, command=f"exec {sys.executable} {program}") as server:
-        async with browser() as session, session.ws_connect(at(server, "/ws", token=server.guard.token)) as websocket:
-            assert await websocket.receive_bytes(timeout=10) == b"hi"
+    async with (
+        serving("127.0.0.1", 0, command=f"exec {sys.executable} {program}") as server,
+        browser() as session,
+        session.ws_connect(at(server, "/ws", token=server.guard.token)) as websocket,
+    ):
+        assert await websocket.receive_bytes(timeout=10) == b"hi"
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
 
@@ -162,7 +164,7 @@ async def test_a_port_in_use_is_a_sentence(server: AppServer) -> None:
             pass
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com", ""])
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com", ""])  # noqa: S104 - they are refused
 def test_other_addresses_are_refused(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["web", "--host", host]) == 2
     assert "others could reach it" in capsys.readouterr().err

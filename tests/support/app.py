@@ -12,6 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from config.paths import Paths
+from panels import app as app_module
 from panels.app import QuarterdeckApp
 from panels.view.model import Snapshot
 from supervisor.model.errors import SupervisorUnreachable
@@ -27,7 +28,7 @@ async def _nothing() -> None:
 async def opened(paths: Paths, size: tuple[int, int] = (120, 36)) -> AsyncIterator[Pilot[None]]:
     """The app on the supervisor that listens there, once it is live."""
     app = QuarterdeckApp(paths, _nothing)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         await becomes(pilot, lambda: app.view.connection.state == "live", "the app is connected")
         yield pilot
 
@@ -70,6 +71,9 @@ class StillClient:
 
 class StillApp(QuarterdeckApp):
     """The app without a supervisor: ``snapshot`` is what it knows, None for none at all with ``problem``."""
+
+    # Textual looks for it beside the module of the class.
+    CSS_PATH = str(Path(app_module.__file__).with_name("app.tcss"))
 
     def __init__(self, snapshot: Snapshot | None, answers: dict[str, Json] | None = None, problem: str = "") -> None:
         super().__init__(Paths.below(Path("/nowhere")), _nothing)

@@ -11,7 +11,7 @@ import secrets
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 PARAMETER: Final = "token"
 _NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -28,7 +28,7 @@ class Guard:
         self._cookie = f"quarterdeck-{port}"
 
     @property
-    def middleware(self) -> object:
+    def middleware(self) -> Middleware:
         """What aiohttp calls before each handler."""
 
         @web.middleware

@@ -49,14 +49,17 @@ class Service(AppService):
         process = self._process
         if process is None:
             return
+        await self.send_meta({"type": "quit"})
         try:
-            async with asyncio.timeout(END_S):
-                await super().stop()
-                await process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_S):
+                    await process.wait()
+        finally:
+            # Also when the server is in a hurry itself.
+            if process.returncode is None:
                 process.kill()
-            await process.wait()
+        await process.wait()
+        await super().stop()
 
 
 class AppServer(Server):
@@ -159,7 +162,7 @@ async def serving(host: str, port: int, *, command: str = COMMAND) -> AsyncItera
         ) from error
     with listener:
         server = AppServer(host, listener.getsockname()[1], command=command)
-        runner = web.AppRunner(await server._make_app(), access_log=None, shutdown_timeout=END_S)
+        runner = web.AppRunner(await server._make_app(), access_log=None, shutdown_timeout=2 * END_S)
         await runner.setup()
         try:
             await web.SockSite(runner, listener).start()
