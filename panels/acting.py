@@ -170,9 +170,9 @@ class Acting(DOMNode):
     def _merge(self, session: SessionView, stat: str) -> None:
         from panels.dialogs import Confirm
 
-        body = f"{stat or 'It changed nothing.'}\n\nA conflict changes nothing and says where."
+        body = f"{session.branch}\n\n{stat or 'It changed nothing.'}\n\nA conflict changes nothing and says where."
         self._push(
-            Confirm(f"Merge {session.branch} of {session.name}?", body, yes="Merge"),
+            Confirm(f"Merge {session.name}?", body, yes="Merge"),
             lambda yes: self._each([session], "merge", said="merged") if yes else None,
         )
 
@@ -199,7 +199,7 @@ class Acting(DOMNode):
 
 
 _POSSIBLE: dict[str, Callable[[SessionView], bool]] = {
-    "message": lambda session: session.status in ("running", "waiting", "completed", "failed", "cancelled"),
+    "message": lambda session: _hears(session),
     "stop": lambda session: not session.is_ended,
     "pause": lambda session: session.status in ("queued", "running", "waiting", "paused"),
     "restart": lambda session: session.is_ended,
@@ -209,6 +209,13 @@ _POSSIBLE: dict[str, Callable[[SessionView], bool]] = {
     "push": lambda session: session.branch is not None and session.worktree is not None,
     "bundle": lambda session: session.branch is not None and session.worktree is not None,
 }
+
+
+def _hears(session: SessionView) -> bool:
+    """Whether a message means anything to it: an agent, or a terminal that a person could type into."""
+    if session.is_ended:
+        return session.prompt is not None
+    return session.status in ("running", "waiting") and (session.prompt is not None or session.mode == "dispatch")
 
 
 def _names(chosen: Sequence[SessionView]) -> str:
