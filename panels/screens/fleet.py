@@ -56,10 +56,11 @@ class FleetList(LineView):
         held = self.session
         self.rows = found
         self.marked &= {row.id for row in found if isinstance(row, SessionView)}
-        at = None
-        if held is not None:
-            at = next((i for i, row in enumerate(found) if isinstance(row, SessionView) and row.id == held.id), None)
-        self.lines_changed(at)
+        self.lines_changed(self.index_of(held.id) if held is not None else None)
+
+    def index_of(self, session: str) -> int | None:
+        """Return the line of a session, None when it is not in the list."""
+        return next((i for i, row in enumerate(self.rows) if isinstance(row, SessionView) and row.id == session), None)
 
     @property
     def session(self) -> SessionView | None:
@@ -259,7 +260,16 @@ class FleetPanel(Panel, Acting):
     def _new(self, prompt: str) -> None:
         from panels.screens.new import NewSession
 
-        self.app.push_screen(NewSession(prompt))
+        self.app.push_screen(NewSession(prompt), lambda session: self.select(session) if session else None)
+
+    def select(self, session: str) -> None:
+        """Put the cursor on a session that the view model knows; a search that hides it is ended."""
+        if self.sessions.index_of(session) is None:
+            self.query_one("#search", Input).value = ""
+        self.view_changed(self.TOPICS)
+        if (index := self.sessions.index_of(session)) is not None:
+            self.sessions.cursor = index
+        self.sessions.focus()
 
     def action_approve(self) -> None:
         """Show what is asked exactly, where it can be decided."""
