@@ -13,6 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.wait import until
+
 READ_SCREEN = """
 (() => {
   const terminal = window.__terminal;
@@ -96,6 +98,12 @@ class Tab:
         except TimeoutError as error:
             raise AssertionError(f"not within {within_s} s: {texts}; {self.problems}\n{shown}") from error
 
+    async def until(self, expression: str, within_s: float = 20.0) -> None:
+        """Return when an expression is true in the page."""
+        async with asyncio.timeout(within_s):
+            while not await self.evaluate(expression):
+                continue
+
     async def press(self, key: str) -> None:
         """Press a key that types a character."""
         await self.call("Input.dispatchKeyEvent", type="keyDown", text=key, key=key)
@@ -125,7 +133,6 @@ async def chromium(folder: Path) -> AsyncIterator[Tab]:
 
 
 async def _port(file: Path) -> int:
-    async with asyncio.timeout(30):
-        while not file.exists() or "\n" not in file.read_text():  # noqa: ASYNC110 - the browser writes a file
-            await asyncio.sleep(0.02)
-    return int(file.read_text().split("\n")[0])
+    """Return the port that the browser has written down."""
+    await until(lambda: file.exists() and "\n" in file.read_text(), 30, "the browser listens")
+    return int(file.read_text().split("\n")[0])  # noqa: ASYNC240 - one line, read once
