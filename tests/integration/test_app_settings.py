@@ -6,6 +6,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from panels.app import QuarterdeckApp
 from panels.dialogs import Confirm
 from panels.screens.settings import SettingsPanel
 from tests.integration.test_policies import approved
@@ -116,3 +117,13 @@ async def test_insights_count_costs_of_real_sessions(supervised: Supervised) -> 
         await shows(pilot, "Insights are not here yet", "By agent", "scripted", "By project")
         await pilot.press("4")
         await shows(pilot, "Plans are not here yet", "start a session")
+
+
+async def test_where_there_is_no_terminal_to_leave_it_says_so(supervised: Supervised) -> None:
+    async with opened(supervised.paths) as pilot:
+        app = pilot.app
+        assert isinstance(app, QuarterdeckApp)
+        app.suspend_for(["tmux", "attach"])
+        await shows(pilot, "no terminal here to leave")
+        assert app.edit("text") is None
+        await shows(pilot, "no terminal here for an editor")
