@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from panels.panel import Panel
@@ -41,7 +42,9 @@ class PlansPanel(Panel):
 
     def compose(self) -> ComposeResult:
         """Put in the text."""
-        yield Static(PLANS, classes="note", markup=False)
+        # It takes the keys, so that none acts on a panel that nobody sees.
+        with VerticalScroll():
+            yield Static(PLANS, classes="note", markup=False)
 
     def view_changed(self, topics: frozenset[Topic]) -> None:
         """Nothing in it changes."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -114,7 +114,7 @@ class HistoryPanel(Panel):
         """Put in what is shown, the search, the list and the details."""
         yield Static(id="bar")
         yield Input(placeholder="Search who, what, and what changed", id="search", select_on_focus=False)
-        with Vertical(id="empty"):
+        with VerticalScroll(id="empty"):
             yield Static(id="note", classes="note", markup=False)
         with Horizontal(id="body"):
             yield RowsView(id="records")
@@ -143,7 +143,7 @@ class HistoryPanel(Panel):
     def focus_first(self) -> None:
         """Put the keys into the list, as soon as it is there."""
         if self.is_mounted:
-            self.listed.focus()
+            (self.query_one("#empty") if self.has_class("-empty") else self.listed).focus()
         else:
             self.call_after_refresh(self.focus_first)
 
@@ -253,6 +253,11 @@ class HistoryPanel(Panel):
             for each in entries
             if each["action"] == "approval.request" and (each["after"] or {}).get("session")
         }
+        self._names |= {
+            each["subject"]: each["after"]["name"]
+            for each in entries
+            if each["action"] == "session.create" and (each["after"] or {}).get("name")
+        }
         sessions = self.shell.view.sessions
         unknown = sorted(sessions_in(entries) - self._names.keys() - sessions.keys())
         for start in range(0, len(unknown), IDS):
@@ -282,7 +287,12 @@ class HistoryPanel(Panel):
 
     def _say_how_it_is(self, wanted: str) -> None:
         empty = not self._records
-        self.set_class(empty, "-empty")
+        if empty != self.has_class("-empty"):
+            # What is hidden must not have the keys, unless the person writes.
+            moves = self.has_focus_within and not self.query_one("#search", Input).has_focus
+            self.set_class(empty, "-empty")
+            if moves:
+                self.focus_first()
         if empty:
             connection = self.shell.view.connection
             if connection.state == "away":
@@ -348,7 +358,7 @@ class HistoryPanel(Panel):
         self._read_newer()
         if not self._fills():
             self._read_older()
-        self.listed.focus()
+        self.focus_first()
 
     def action_explain(self) -> None:
         """Check that the chain of hashes holds."""
@@ -411,7 +421,7 @@ class HistoryPanel(Panel):
         search = self.query_one("#search", Input)
         search.value = ""
         search.remove_class("-open")
-        self.listed.focus()
+        self.focus_first()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow the list while the person types; read on where little is left."""
@@ -423,4 +433,4 @@ class HistoryPanel(Panel):
         """Go into the list of what was found."""
         if not event.value:
             event.input.remove_class("-open")
-        self.listed.focus()
+        self.focus_first()

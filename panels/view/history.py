@@ -116,7 +116,9 @@ def record(entry: Json, names: Mapping[str, str], asked_in: Mapping[str, str]) -
         subject = names.get(session) or after.get("name") or session
     elif entry["action"].startswith("project."):
         subject = after.get("root") or before.get("root") or subject
-    return _record(entry, entry["actor"], entry["action"], str(subject), session, (before, after))
+    kind, _, who = str(entry["actor"]).partition(":")
+    actor = names.get(who, who) if kind == "session" else entry["actor"]
+    return _record(entry, actor, entry["action"], str(subject), session, (before, after))
 
 
 def failure(event: Json, names: Mapping[str, str]) -> Record | None:

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from panels.app import QuarterdeckApp
 from panels.dialogs import Confirm
 from panels.screens.settings import SettingsPanel
+from supervisor.model.statuses import SessionStatus
 from tests.integration.test_policies import approved
 from tests.support.app import becomes, opened, shows, text_of
 from tests.support.supervised import Supervised
@@ -127,3 +128,13 @@ async def test_where_there_is_no_terminal_to_leave_it_says_so(supervised: Superv
         await shows(pilot, "no terminal here to leave")
         assert app.edit("text") is None
         await shows(pilot, "no terminal here for an editor")
+
+
+async def test_keys_do_not_reach_panels_that_nobody_sees(supervised: Supervised) -> None:
+    session = await supervised.run("sleep", "600", name="unseen")
+    await supervised.reaches(session, SessionStatus.RUNNING)
+    async with opened(supervised.paths) as pilot:
+        await becomes(pilot, lambda: "x" in pilot.app.screen.active_bindings, "it can be stopped in the fleet")
+        for panel in "4567":
+            await pilot.press(panel)
+            await becomes(pilot, lambda: "x" not in pilot.app.screen.active_bindings, f"not in panel {panel}")
