@@ -197,6 +197,8 @@ class HistoryPanel(Panel):
                 known.first, known.last = page[0]["seq"], max(known.last, page[-1]["seq"])
             self._name_decisions()
             self._draw()
+            if self._news:
+                self._read_newer()
             if not self._fills():
                 self._read_older(pages - 1)
 
@@ -208,10 +210,10 @@ class HistoryPanel(Panel):
 
     def _read_newer(self) -> None:
         """Read what has happened after the last one."""
-        if not self._begun or self._reading:
-            return
-        self._news = False
         source, known = self._source, self._pages[self._source]
+        if self._reading or not (known.last or known.whole):
+            return  # What is being read now goes on from the newest one afterwards.
+        self._news = False
 
         async def read() -> list[Json]:
             found: list[Json] = []

@@ -94,6 +94,8 @@ async def test_f_chooses_the_kind_and_slash_searches(supervised: Supervised) -> 
         await pilot.press("f", "end", "enter")
         await becomes(pilot, lambda: panel.kind == "failures")
         await shows(pilot, "Sessions that failed", "failed:", "3")
+        await becomes(pilot, lambda: not panel._reading)
+        assert [each.actor for each in panel._records] == ["broken"]
         await pilot.press("f", "home", "enter", "slash", *"Odd")
         await becomes(pilot, lambda: panel.kind == "all" and len(panel._records) == 1)
         await pilot.press("enter")
