@@ -1,4 +1,4 @@
-"""`quarterdeck` alone: opens the app in this terminal. As a program of its own, what `quarterdeck web` starts."""
+"""`quarterdeck` alone: opens the app in this terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,3 @@ def open_app() -> int:
     app = QuarterdeckApp(paths, revive)
     app.run()
     return app.return_code or 0
-
-
-if __name__ == "__main__":
-    sys.exit(open_app())

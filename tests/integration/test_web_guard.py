@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 from yarl import URL
 
@@ -192,3 +193,26 @@ async def test_the_command_prints_the_address_and_ends_with_ctrl_c(tmp_path: Pat
     assert (process.returncode, errors) == (0, b"")
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", url.port or 0)) != 0
+
+
+async def test_apps_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "supervisor.cli.main", "web", "--port", "0",
+        stdout=asyncio.subprocess.PIPE, env={**os.environ, HOME_VARIABLE: str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
+    url = URL(line.removeprefix("Quarterdeck is at ").strip())
+    async with browser() as session, session.ws_connect(url.with_path("/ws", keep_query=True)) as websocket:
+        await websocket.receive_bytes(timeout=20)
+        apps = psutil.Process(process.pid).children()
+        process.kill()
+        await process.wait()
+    gone, left = await asyncio.to_thread(psutil.wait_procs, apps, 20)
+    # The app may have started a supervisor by then.
+    stop = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "supervisor.cli.main", "stop", "--all", env={**os.environ, HOME_VARIABLE: str(tmp_path)}
+    )
+    assert await stop.wait() == 0
+    assert len(gone) == 1
+    assert left == []

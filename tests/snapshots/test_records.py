@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from panels.panel import Panel
+from panels.screens.coming import InsightsPanel, PlansPanel
 from panels.screens.history import HistoryPanel
 from panels.screens.settings import SettingsPanel
 from tests.support.app import Json, StillApp, becomes, shows, snapshot
@@ -142,23 +144,24 @@ SESSIONS = [
 ]
 
 
+async def panel(pilot: Pilot[Any], key: str, kind: type[Panel]) -> Any:
+    """The panel, once it has the keys."""
+    await pilot.press(key)
+    await becomes(pilot, lambda: pilot.app.screen.query(kind), "it is there")
+    shown = pilot.app.screen.query_one(kind)
+    await becomes(pilot, lambda: shown.has_focus_within, "it has the keys")
+    return shown
+
+
 async def history(pilot: Pilot[Any]) -> None:
-    await pilot.press("5")
-    await becomes(
-        pilot, lambda: pilot.app.screen.query(HistoryPanel) and pilot.app.screen.query_one(HistoryPanel).is_mounted
-    )
-    await pilot.pause()
+    await panel(pilot, "5", HistoryPanel)
 
 
 async def settings(pilot: Pilot[Any], tab: str) -> None:
-    await pilot.press("7")
-    await becomes(
-        pilot, lambda: pilot.app.screen.query(SettingsPanel) and pilot.app.screen.query_one(SettingsPanel).is_mounted
-    )
-    panel = pilot.app.screen.query_one(SettingsPanel)
-    while panel.tab != tab:
+    shown = await panel(pilot, "7", SettingsPanel)
+    while shown.tab != tab:
         await pilot.press("right_square_bracket")
-    await becomes(pilot, lambda: tab in panel._found, f"{tab} was read")
+    await becomes(pilot, lambda: tab in shown._found and shown.listed.has_focus, f"{tab} was read")
     await pilot.pause()
 
 
@@ -249,7 +252,7 @@ def test_settings_empty(snap_compare: Compare, size: tuple[int, int]) -> None:
 @sizes
 def test_settings_away(snap_compare: Compare, size: tuple[int, int]) -> None:
     async def run(pilot: Pilot[Any]) -> None:
-        await pilot.press("7")
+        await panel(pilot, "7", SettingsPanel)
         await shows(pilot, AWAY)
 
     assert snap_compare(StillApp(None, problem=AWAY), terminal_size=size, run_before=run)
@@ -259,7 +262,7 @@ def test_settings_away(snap_compare: Compare, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("sessions", [[], SESSIONS], ids=["empty", "busy"])
 def test_insights(snap_compare: Compare, size: tuple[int, int], sessions: list[Json]) -> None:
     async def run(pilot: Pilot[Any]) -> None:
-        await pilot.press("6")
+        await panel(pilot, "6", InsightsPanel)
         await shows(pilot, "Insights are not here yet", "By agent" if sessions else "nothing to count")
 
     assert snap_compare(StillApp(snapshot(sessions), ANSWERS), terminal_size=size, run_before=run)
@@ -268,7 +271,7 @@ def test_insights(snap_compare: Compare, size: tuple[int, int], sessions: list[J
 @sizes
 def test_plans(snap_compare: Compare, size: tuple[int, int]) -> None:
     async def run(pilot: Pilot[Any]) -> None:
-        await pilot.press("4")
+        await panel(pilot, "4", PlansPanel)
         await shows(pilot, "Plans are not here yet")
 
     assert snap_compare(StillApp(snapshot(), ANSWERS), terminal_size=size, run_before=run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shlex
 import socket
@@ -20,9 +21,6 @@ from textual_serve.server import Server, to_int
 from supervisor.cli.browser.guard import PARAMETER, Guard
 from supervisor.model.errors import Unavailable
 
-COMMAND: Final = f"exec {shlex.join([sys.executable, '-P', '-m', 'supervisor.cli.app'])}"
-"""What draws the app; without a shell around it, so that ending it ends it."""
-
 END_S: Final = 5.0
 """How long an app may take to end before it is killed."""
 
@@ -39,6 +37,11 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+
+def app_command() -> str:
+    """Return what draws the app; without a shell around it, so that ending it ends it."""
+    return f"exec {shlex.join([sys.executable, '-P', '-m', 'supervisor.cli.browser.app', str(os.getpid())])}"
 
 
 class Service(AppService):
@@ -65,8 +68,8 @@ class Service(AppService):
 class AppServer(Server):
     """The page, its websocket and its files, behind a guard."""
 
-    def __init__(self, host: str, port: int, *, command: str = COMMAND) -> None:
-        super().__init__(command, host=host, port=port, title="Quarterdeck")
+    def __init__(self, host: str, port: int, *, command: str | None = None) -> None:
+        super().__init__(command or app_command(), host=host, port=port, title="Quarterdeck")
         self.guard = Guard(host, port)
         self._page = Template(_PAGE.read_text())
         self._open: set[web.WebSocketResponse] = set()
@@ -147,7 +150,7 @@ async def _protect(request: web.Request, response: web.StreamResponse) -> None:
 
 
 @asynccontextmanager
-async def serving(host: str, port: int, *, command: str = COMMAND) -> AsyncIterator[AppServer]:
+async def serving(host: str, port: int, *, command: str | None = None) -> AsyncIterator[AppServer]:
     """Serve on a port of this machine until the end of the context; 0 takes one that is free.
 
     Unavailable when the port is in use.
