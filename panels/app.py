@@ -52,7 +52,7 @@ class QuarterdeckApp(App[None]):
     """
 
     TITLE = "Quarterdeck"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     COMMANDS = {_commands}  # noqa: RUF012 - Textual reads it as an attribute of instances too
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (50, "-stacked"), (80, "-wide"), (120, "-roomy")]  # noqa: RUF012 - as above
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -102,20 +102,23 @@ class Deciding(DOMNode):
     def action_reject(self) -> None:
         """Refuse; several at once after a review."""
         if self.was_seen():
-            self._reject(self.chosen(), None)
+            self._reject(self.chosen(), None, together=self.are_marked())
 
     def action_reject_reason(self) -> None:
         """Refuse with a reason, which is told to who asked."""
-        chosen = self.chosen()
+        chosen, together = self.chosen(), self.are_marked()
         if chosen and self.was_seen():
-            title = f"Reject {_number(chosen) if self.are_marked() else short(chosen[0])}: why?"
-            self._push(AskText(title, "It is told to who asked."), lambda reason: self._reject(chosen, reason))
+            title = f"Reject {_number(chosen) if together else short(chosen[0])}: why?"
+            self._push(
+                AskText(title, "It is told to who asked."),
+                lambda reason: self._reject(chosen, reason, together=together),
+            )
 
-    def _reject(self, chosen: Sequence[Json], reason: str | None) -> None:
+    def _reject(self, chosen: Sequence[Json], reason: str | None, *, together: bool) -> None:
         if not chosen:
             return
         decisions = [{"approval": each["id"], "approve": False, "rationale": reason} for each in chosen]
-        if not self.are_marked():
+        if not together:
             self._decide(chosen, decisions, together=False)
             return
         self._push(
@@ -169,10 +172,12 @@ class Deciding(DOMNode):
                 raise _in_words(error, chosen, together=together, applied=applied) from error
             self.settled(ids, decided=True)
 
-        said = "Approved" if decisions[0]["approve"] else "Rejected"
-        what = _number(chosen) if together else short(chosen[0])
-        also = " The rule is in force; `quarterdeck policy rollback` takes it back." if rule is not None else ""
-        self._shell.perform(send, lambda _: self._shell.say(f"{said}: {what}.{also}"))
+        def done(_: None) -> None:
+            # That it leaves the list says the rest: a message would lie over what is read next.
+            if rule is not None:
+                self._shell.say("The rule is in force; `quarterdeck policy rollback` takes it back.")
+
+        self._shell.perform(send, done)
 
     async def _reread(self) -> None:
         """Read what waits again; when nobody answers, the connection says so by itself."""

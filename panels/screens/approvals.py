@@ -24,11 +24,12 @@ Nothing waits for you.
 
 An approval is a question that only you may answer. It comes from
 
-  an agent   that wants to do something which the rules in force leave to you
+  an agent   that wants to do what the rules in force leave to you
   a tool     that emits approval_needed or exits to ask
-  a script   that asks:  quarterdeck ask "Deploy?" --option yes="Deploy now" --option no="Not today"
+  a script   that asks:  quarterdeck ask "Deploy?" --option yes --option no
 
-Who asks stands still until you decide. Here you see exactly what would run, and the rule that asked.
+Who asks stands still until you decide. Here you see exactly what would run,
+and the rule that asked.
 
   f   what was decided before
   7   the rules in force, in the settings"""

@@ -90,6 +90,10 @@ class FleetList(LineView):
         spans = line(row, width, now_ms())
         return [("✔ ", "accent-bold"), *spans[1:]] if row.id in self.marked else spans
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where there is no session there is nothing to open."""
+        return self.session is not None if action in ("open", "mark") else True
+
     def action_mark(self) -> None:
         """Mark the session under the cursor, or take the mark off, and go to the next."""
         if (session := self.session) is not None:
@@ -112,11 +116,6 @@ class FleetPanel(Panel, Acting):
     FleetPanel.-empty FleetList { display: none; }
     FleetPanel.-empty Peek { display: none; }
     FleetPanel.-empty #left { width: 100%; }
-    .-stacked FleetPanel { layout: vertical; }
-    .-stacked FleetPanel #left { width: 1fr; height: 50%; }
-    .-narrow FleetPanel Peek { display: none; }
-    .-narrow FleetPanel #left { width: 1fr; }
-    .-roomy FleetPanel #left { width: 58%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("new", "new_prompt", "diff", "view", "search", "approve", "reject", "back", "refresh")
@@ -190,9 +189,9 @@ class FleetPanel(Panel, Acting):
 
     def targets(self) -> Sequence[SessionView]:
         """Return the marked sessions, or the one under the cursor."""
-        marked = [row for row in self.sessions.rows if isinstance(row, SessionView) and row.id in self.sessions.marked]
+        view, marked = self.shell.view, self.sessions.marked
         if marked:
-            return marked
+            return [view.sessions[each] for each in sorted(marked) if each in view.sessions]
         return [session] if (session := self.sessions.session) is not None else []
 
     def acted(self) -> None:
@@ -204,7 +203,7 @@ class FleetPanel(Panel, Acting):
         """Offer only what can be done here and now."""
         if action in ("approve", "reject"):
             return self.is_attached and self._asked() is not None
-        if action in ("diff", "view", "open", "mark"):
+        if action in ("diff", "view"):
             return self.is_attached and self.sessions.session is not None
         return Acting.check_action(self, action, parameters)
 

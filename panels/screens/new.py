@@ -20,6 +20,7 @@ from panels.dialogs import Choose, Dialog
 from panels.environment import passed_on
 from panels.remembered import Remembered
 from panels.shell import Json, shell
+from panels.view.model import Topic
 from panels.view.starting import (
     COMMAND,
     EXECUTORS,
@@ -103,18 +104,11 @@ class NewSession(Dialog[str]):
 
     def compose(self) -> ComposeResult:
         """Put in the fields, as the last time where that makes sense."""
-        agents = in_order(shell(self).view.agents)
         self._last = last = remembered.load(self._state)
         with Vertical(classes="dialog"):
             yield Static("New session", classes="dialog-title")
             with VerticalScroll(classes="fields", can_focus=False):
-                options = [
-                    Option(
-                        Content(clean(agent_line(agent, now_ms()))), id=agent["name"], disabled=not agent["installed"]
-                    )
-                    for agent in agents
-                ]
-                yield self._field("Agent", OptionList(*options, id="agent", markup=False, compact=True))
+                yield self._field("Agent", OptionList(id="agent", markup=False, compact=True))
                 yield self._field("Folder", Folder(first_folder(_here(), last.folder), id="folder"))
                 yield self._field("Prompt", TextArea(self._prompt, soft_wrap=True, id="prompt"), "prompt-field")
                 command = Input(placeholder="make test", id="command", compact=True)
@@ -145,16 +139,27 @@ class NewSession(Dialog[str]):
         return self._field(label, Input(value, placeholder=hint, compact=True, id=name), row)
 
     def on_mount(self) -> None:
-        """Choose the agent, and read which projects there are."""
-        agents = self.query_one("#agent", OptionList)
-        view = shell(self).view
-        wanted = first_agent(view.agents, self._last.agent, has_prompt=bool(self._prompt))
+        """Offer the agents, and read which projects there are; before the app has connected none are known."""
+        shell(self).changes.subscribe(self, self._heard)
+        self._offer()
+        # The next thing to do: choose who where nothing was written yet, else look it over in the prompt.
+        (self.query_one(TextArea) if self._prompt else self.query_one("#agent")).focus()
+        shell(self).perform(self._read_projects, self._take_projects)
+
+    def _heard(self, topics: frozenset[Topic]) -> None:
+        if "supervisor" in topics and not self.query_one("#agent", OptionList).option_count:
+            self._offer()
+
+    def _offer(self) -> None:
+        """List the agents, one of them chosen."""
+        agents, known = self.query_one("#agent", OptionList), shell(self).view.agents
+        for agent in in_order(known):
+            line = Content(clean(agent_line(agent, now_ms())))
+            agents.add_option(Option(line, id=agent["name"], disabled=not agent["installed"]))
+        wanted = first_agent(known, self._last.agent, has_prompt=bool(self._prompt))
         if wanted:
             agents.highlighted = agents.get_option_index(wanted)
         self._fields_changed()
-        # The next thing to do: choose who where nothing was written yet, else look it over in the prompt.
-        (self.query_one(TextArea) if self._prompt else agents).focus()
-        shell(self).perform(self._read_projects, self._take_projects)
 
     async def _read_projects(self) -> Json:
         return await shell(self).client.get("/projects")
@@ -217,9 +222,14 @@ class NewSession(Dialog[str]):
         self.focus_next()
 
     def action_editor(self) -> None:
-        """Go on writing the prompt in the person's editor."""
+        """Go on writing the prompt, or the command line, in the person's editor."""
+        if self.fields().is_command:
+            command = self.query_one("#command", Input)
+            if (edited := shell(self).edit(command.value, ".sh")) is not None:
+                command.value = " ".join(edited.splitlines())
+            return
         area = self.query_one("#prompt", TextArea)
-        if not self.fields().is_command and (edited := shell(self).edit(area.text)) is not None:
+        if (edited := shell(self).edit(area.text)) is not None:
             area.text = edited
 
     def action_start(self) -> None:

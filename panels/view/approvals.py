@@ -90,8 +90,9 @@ def line(approval: Mapping[str, Any], width: int, now: int, *, marked: bool = Fa
     risk = approval["risk"]
     word = fitted(risk if roomy else "med" if risk == "medium" else risk, 7 if roomy else 5)
     who_width = min(20, width // 5) if roomy else 0
-    left, left_style = countdown(approval, now) if pending else (one_line(approval["status"])[:8], "dim")
-    left_width, age_width = (7 if pending or not roomy else 9), 4
+    left, left_style = countdown(approval, now) if pending else (approval["status"] if roomy else "", "dim")
+    left_width = 7 if pending else 11 if roomy else 0
+    age_width = 4
     what_width = max(0, width - 2 - len(word) - 1 - who_width - age_width - left_width)
     since = approval["created_at"] if pending else approval["decided_at"] or approval["created_at"]
     return [
@@ -100,7 +101,7 @@ def line(approval: Mapping[str, Any], width: int, now: int, *, marked: bool = Fa
         (fitted(exact(headline(approval)[: width * 8]), what_width) + " ", "" if pending else "dim"),
         (fitted(asker(approval), who_width - 1) + " " if who_width else "", "dim"),
         (shown.age(from_rfc3339(since), now).rjust(age_width), "dim"),
-        (left[: left_width - 1].rjust(left_width), left_style),
+        (left.rjust(left_width), left_style),
     ]
 
 
@@ -133,7 +134,7 @@ def detail(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
     yield from _title("Facts")
     for name, value in _facts(approval):
         for row in plain(str(value)):
-            yield from broken([(f"{name:<10}", "dim"), *row], width, (" ", ""), (" " * 11, ""))
+            yield from broken([(f"{name:<11}", "dim"), *row], width, (" ", ""), (" " * 12, ""))
 
 
 def question(approval: Mapping[str, Any], width: int) -> Iterator[Line]:

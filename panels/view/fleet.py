@@ -40,7 +40,7 @@ def rows(sessions: Iterable[SessionView], wanted: str = "") -> list[Row]:
 
 _ORDER = {
     "needs": lambda session: (session.reason_at or 0, session.id),
-    "working": lambda session: (session.started_at or session.created_at or 0, session.id),
+    "working": lambda session: (session.created_at or 0, session.id),
     "queued": lambda session: (session.created_at or 0, session.id),
     "done": lambda session: (-(session.ended_at or 0), session.id),
 }

@@ -40,27 +40,27 @@ class Keyline(Widget):
     def _updated(self, _: Screen[object]) -> None:
         self.refresh()
 
-    def keys(self) -> list[Shown]:
+    def shown(self) -> list[Shown]:
         """Return what fits, with where it stands."""
         active = {each.binding.action for each in self.screen.active_bindings.values() if each.enabled}
         wanted = [key for key in KEYS.values() if key.footer and key.action in active and key.action not in PINNED]
         pinned = [KEYS[action] for action in PINNED if action in active]
         room = self.size.width - sum(map(_width, pinned))
-        shown, at = list[Shown](), 0
+        placed, at = list[Shown](), 0
         for key in wanted:
             if at + _width(key) <= room:
-                shown.append(Shown(key, at, at + _width(key)))
+                placed.append(Shown(key, at, at + _width(key)))
                 at += _width(key)
         at = room
         for key in pinned:
-            shown.append(Shown(key, at, at + _width(key)))
+            placed.append(Shown(key, at, at + _width(key)))
             at += _width(key)
-        return shown
+        return placed
 
     def render_line(self, y: int) -> Strip:
         """Draw the keys."""
         styles, base, segments, at = palette(self.app.theme_variables), self.rich_style, list[Segment](), 0
-        for key, start, end in self.keys():
+        for key, start, end in self.shown():
             segments.append(Segment(" " * (start - at)))
             segments.append(Segment(f" {_name(key)} ", styles["title"]))
             segments.append(Segment(f"{key.label} ", styles[""]))
@@ -69,7 +69,7 @@ class Keyline(Widget):
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key under the mouse does."""
-        for key, start, end in self.keys():
+        for key, start, end in self.shown():
             if start <= event.x < end:
                 active = next(
                     each for each in self.screen.active_bindings.values() if each.binding.action == key.action

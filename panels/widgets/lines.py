@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region, Size
@@ -91,6 +92,7 @@ class LineView(ScrollView, can_focus=True):
         self._follow = follow
         self._last_g = 0.0
         self._styles_of: tuple[str, Palette] | None = None
+        self._base: Style | None = None
 
     # What a subclass says.
 
@@ -125,7 +127,9 @@ class LineView(ScrollView, can_focus=True):
         count = self.count()
         size = Size(self.scrollable_content_region.width, count)
         if size != self.virtual_size:
-            self.virtual_size = size
+            # Assigned plainly it would lay out the whole screen, for every line that is added.
+            self.set_reactive(ScrollView.virtual_size, size)
+            self._scroll_update(size)
         if self.following and count:
             cursor = self._near(count - 1, -1)
         wanted = self.cursor if cursor is None else cursor
@@ -140,7 +144,7 @@ class LineView(ScrollView, can_focus=True):
         """Draw one line of the screen."""
         index = self.scroll_offset.y + y
         width = self.scrollable_content_region.width
-        base = self.rich_style
+        base = self._base or self._take_base()
         if index >= self.count():
             return Strip.blank(width, base)
         strip = self.strip(index, width)
@@ -150,6 +154,16 @@ class LineView(ScrollView, can_focus=True):
         elif self.is_marked(index):
             base += self.get_component_rich_style("lines--marked", partial=True)
         return strip.extend_cell_length(width).crop(0, width).apply_style(base)
+
+    def _take_base(self) -> Style:
+        """Return the style that all lines have, which takes long to find out."""
+        self._base = self.rich_style
+        return self._base
+
+    def notify_style_update(self) -> None:
+        """Find the styles out anew."""
+        self._base = None
+        super().notify_style_update()
 
     def strip(self, index: int, width: int) -> Strip:
         """Return a line with its styles."""

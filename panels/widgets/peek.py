@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Static
 
 from panels import shown
@@ -14,14 +17,17 @@ from panels.widgets.transcript import TranscriptView
 from supervisor.model.plain import clean, one_line
 from supervisor.model.times import now_ms
 
+REST_S: Final = 0.08
+"""A transcript is read when the cursor has rested this long: keys that are held down only move it."""
+
 
 class Peek(Vertical):
     """The preview beside a list: facts above, the live transcript below."""
 
     DEFAULT_CSS = """
     Peek { width: 1fr; height: 1fr; }
-    Peek #facts { height: auto; max-height: 9; padding: 0 1; background: $surface; }
-    Peek #asked { height: auto; max-height: 6; padding: 0 1; display: none; background: $warning 20%; }
+    Peek #facts { height: 6; padding: 0 1; background: $surface; }
+    Peek #asked { height: 3; padding: 0 1; display: none; background: $warning 20%; }
     Peek.-asked #asked { display: block; }
     Peek TranscriptView { height: 1fr; padding: 0 0 0 1; }
     """
@@ -32,32 +38,33 @@ class Peek(Vertical):
         yield Static(id="asked")
         yield TranscriptView(id="peek-log")
 
-    def on_mount(self) -> None:
-        """Start with nothing."""
-        self._session: SessionView | None = None
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes)
+        self._session: str | None = None
+        self._settling: Timer | None = None
 
     def show(self, session: SessionView | None) -> None:
-        """Show another session."""
-        self._session = session
-        self.query_one(TranscriptView).follow(session.id if session is not None else None)
+        """Show another session: its facts at once, its transcript when the cursor has come to rest."""
+        self._session = session.id if session is not None else None
         self.facts_changed()
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(REST_S, self._follow)
+
+    def _follow(self) -> None:
+        self.query_one(TranscriptView).follow(self._session)
 
     def facts_changed(self) -> None:
         """Draw the facts and the question anew."""
-        held = getattr(self, "_session", None)
-        session = shell(self).view.sessions.get(held.id) if held is not None else None
-        self.set_class(False, "-asked")
-        if session is None:
-            self.query_one("#facts", Static).update("")
-            return
-        self.query_one("#facts", Static).update(_facts(session))
         view = shell(self).view
-        asked = next((each for each in view.approvals.values() if each["session"] == session.id), None)
+        session = view.sessions.get(self._session or "")
+        asked = next((each for each in view.approvals.values() if each["session"] == self._session), None)
+        self.set_class(session is not None and asked is not None, "-asked")
+        self.query_one("#facts", Static).update(_facts(session) if session is not None else "", layout=False)
         if asked is not None:
-            self.set_class(True, "-asked")
-            question = one_line(asked["question"])
             keys = Content.from_markup("  [b]a[/b] show it exactly and decide")
-            self.query_one("#asked", Static).update(Content(f"◐ {question}").append(keys))
+            question = Content(f"◐ {one_line(asked['question'])}").append(keys)
+            self.query_one("#asked", Static).update(question, layout=False)
 
 
 def _facts(session: SessionView) -> Content:
@@ -79,5 +86,5 @@ def _facts(session: SessionView) -> Content:
         Content.styled(" · ".join(filter(None, figures)), "dim"),
     ]
     work = clean(session.prompt or f"$ {session.command}").strip().splitlines()
-    lines += [Content.styled(line, "italic") for line in work[:3]]
+    lines += [Content.styled(line, "italic") for line in work[:2]]
     return Content("\n").join(lines)

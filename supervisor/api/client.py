@@ -62,15 +62,21 @@ class Client:
         revive: Callable[[], Awaitable[None]] = _leave_it,
     ) -> None:
         self._revive = revive
-        if token_file is not None:
-            with contextlib.suppress(FileNotFoundError):
-                token = token_file.read_text().strip()
+        self._token_file = None if token else token_file
         self._http = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             base_url="http://quarterdeck",
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout_s,
         )
+        self._take_token()
+
+    def _take_token(self) -> None:
+        """Read the token unless it is known: before the first start of a supervisor there is none."""
+        if self._token_file is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._http.headers["Authorization"] = f"Bearer {self._token_file.read_text().strip()}"
+                self._token_file = None
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -154,6 +160,7 @@ class Client:
         cursor = after
         if cursor is not None:
             params["after"] = cursor
+        self._take_token()
         try:
             async with self._http.stream("GET", "/events/stream", params=params, timeout=None) as response:
                 if response.status_code != httpx.codes.OK:
@@ -220,6 +227,7 @@ class Client:
         return answer
 
     async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        self._take_token()
         try:
             response = await self._http.request(method, path, **options)
         except httpx.TimeoutException as error:

@@ -125,6 +125,7 @@ def start_in_background(paths: Paths) -> None:
     try:
         while time.monotonic() < deadline:
             if is_running(paths):
+                _give_way(paths, child)
                 return
             # Another one may be starting, or still be stopping: it is waited for.
             if (child is None or child.poll() == Refused.exit_code) and not is_alive(paths):
@@ -137,6 +138,13 @@ def start_in_background(paths: Paths) -> None:
             # It goes on without us: nobody is to warn that we did not wait for it.
             child.returncode = 0
     raise SupervisorUnreachable(f"The supervisor did not start: {_said(paths, began)}", hint=f"Its log is {paths.log}.")
+
+
+def _give_way(paths: Paths, child: subprocess.Popen[bytes] | None) -> None:
+    """End a supervisor of ours that is not up yet, when another one was faster: it would outlive that one's stop."""
+    with contextlib.suppress(OSError, ValueError):
+        if child is not None and child.poll() is None and int(paths.lock.read_text()) != child.pid:
+            child.terminate()
 
 
 def _spawn(paths: Paths) -> subprocess.Popen[bytes]:

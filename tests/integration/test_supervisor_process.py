@@ -20,7 +20,7 @@ import pytest
 
 from config.paths import Paths
 from supervisor.cli import connection
-from supervisor.cli.connection import is_alive, is_running
+from supervisor.cli.connection import _give_way, is_alive, is_running
 from tests.support.commandline import CommandLine
 from tests.support.git import repository
 from tests.wait import wait_until
@@ -179,6 +179,18 @@ def test_a_wait_goes_on_over_a_kill_of_the_supervisor(quarterdeck: CommandLine) 
     out, err = waiting.communicate(timeout=30)
     assert (waiting.returncode, err) == (0, "")
     assert json.loads(out)["session"]["status"] == "completed"
+
+
+def test_a_supervisor_that_comes_second_does_not_wait_for_its_turn(quarterdeck: CommandLine) -> None:
+    quarterdeck("sessions")
+    second = subprocess.Popen(["sleep", "300"])
+    _give_way(quarterdeck.paths, second)
+    assert second.wait(10) == -signal.SIGTERM
+    with subprocess.Popen(["sleep", "300"]) as first:
+        quarterdeck.paths.lock.write_text(str(first.pid))
+        _give_way(quarterdeck.paths, first)
+        assert first.poll() is None
+        first.kill()
 
 
 def test_a_broken_configuration_is_said_and_nothing_starts(quarterdeck: CommandLine) -> None:

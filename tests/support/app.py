@@ -12,7 +12,6 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from config.paths import Paths
-from panels import app as app_module
 from panels.app import QuarterdeckApp
 from panels.view.model import Snapshot
 from supervisor.model.errors import SupervisorUnreachable
@@ -71,9 +70,6 @@ class StillClient:
 
 class StillApp(QuarterdeckApp):
     """The app without a supervisor: ``snapshot`` is what it knows, None for none at all with ``problem``."""
-
-    # Textual looks for it beside the module of the class.
-    CSS_PATH = str(Path(app_module.__file__).with_name("app.tcss"))
 
     def __init__(self, snapshot: Snapshot | None, answers: dict[str, Json] | None = None, problem: str = "") -> None:
         super().__init__(Paths.below(Path("/nowhere")), _nothing)

@@ -1,0 +1,120 @@
+"""The app as a person has it: in a real terminal, with nothing running before."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.git import repository
+from tests.support.terminal import Terminal
+from tests.wait import wait_until
+
+pytestmark = pytest.mark.tmux
+
+QUARTERDECK = Path(sys.executable).with_name("quarterdeck")
+
+
+class Person:
+    """Sits before a terminal in which the app runs."""
+
+    def __init__(self, folder: Path, **more: str) -> None:
+        self.root = repository(folder / "shop")
+        self.env = {
+            "PATH": os.environ["PATH"], "HOME": str(folder), "QUARTERDECK_HOME": str(folder / "qd"),
+            "TERM": "xterm-256color", "LANG": "C.UTF-8", **more,
+        }  # fmt: skip
+        self.terminal = Terminal(folder / "t.sock", [str(QUARTERDECK)], self.root, self.env)
+        self.terminal.run("set-option", "-g", "remain-on-exit", "on")
+
+    def run(self, *arguments: str) -> str:
+        command = [str(QUARTERDECK), *arguments]
+        done = subprocess.run(command, env=self.env, cwd=self.root, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def press(self, *keys: str) -> None:
+        self.terminal.run("send-keys", *keys)
+
+    def sees(self, *texts: str, without: str = "") -> None:
+        def looks() -> bool:
+            shown = self.terminal.screen()[1]
+            return all(text in shown for text in texts) and (not without or without not in shown)
+
+        try:
+            wait_until(looks, 30)
+        except AssertionError as error:
+            raise AssertionError(f"not seen: {texts}\n{self.terminal.screen()[1]}") from error
+
+    def has_left(self) -> None:
+        """The program in the terminal has ended, well."""
+        wait_until(
+            lambda: self.terminal.run("display-message", "-p", "#{pane_dead} #{pane_dead_status}") == "1 0\n", 20
+        )
+
+    def leave(self) -> None:
+        self.run("stop", "--all")
+        subprocess.run(["tmux", "-S", str(self.root.parent / "t.sock"), "kill-server"], check=False)
+
+
+@pytest.fixture
+def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    made = Person(tmp_path_factory.mktemp("p"))
+    yield made
+    made.leave()
+
+
+def test_it_starts_the_supervisor_by_itself_and_teaches_what_to_do(person: Person) -> None:
+    person.sees("● live", "No sessions yet", "? Help", "q Quit")
+    assert '"running": true' in person.run("status", "--json")
+    person.press("?")
+    person.sees("esc closes", "Next waiting")
+    person.press("Escape")
+    person.sees("No sessions yet", without="esc closes")
+    person.press("q")
+    person.has_left()
+    assert '"running": true' in person.run("status", "--json")
+
+
+def test_a_terminal_is_attached_to_and_left_again(person: Person) -> None:
+    person.sees("● live")
+    person.run(
+        "run", "--name", "inside", "--executor", "tmux", "--", "sh", "-c", "echo I am inside; read line; sleep 600"
+    )
+    person.sees("inside", "I am inside")
+    person.press("Enter")
+    person.sees("I am inside", without="1 Fleet")
+    person.press("C-b", "d")
+    person.sees("1 Fleet", "inside", "● live")
+
+
+def test_a_session_is_stopped_and_the_supervisor_restarted_under_it(person: Person) -> None:
+    person.sees("● live")
+    person.run("run", "--name", "doomed", "--", "sleep", "600")
+    person.sees("Working 1", "doomed")
+    person.run("stop")
+    person.sees("Working 1", "● live")
+    person.press("x")
+    person.sees("Stop doomed?", "Worktree, branch and log stay")
+    person.press("y")
+    person.sees("Done 1", "It was cancelled")
+
+
+def test_a_narrow_terminal_shows_the_list_alone(person: Person) -> None:
+    person.sees("● live")
+    person.run("run", "--name", "narrow", "--", "sleep", "600")
+    person.terminal.run("resize-window", "-x", "44", "-y", "20")
+    person.sees("narrow", "q Quit", without="▊")
+
+
+def test_without_colour_every_status_can_be_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+    person = Person(tmp_path_factory.mktemp("p"), NO_COLOR="1")
+    try:
+        person.run("run", "--name", "fails", "--", "false")
+        person.run("run", "--name", "works", "--", "true")
+        person.sees("✕ fails", "✓ works")
+    finally:
+        person.leave()
