@@ -9,7 +9,7 @@ WORKERS ?= 0
 
 help:
 	@echo "make demo    see the whole idea, with scripted agents and no key"
-	@echo "make picture draw docs/pictures/demo.svg from a demonstration"
+	@echo "make picture draw docs/pictures: the app and the summary of a demonstration"
 	@echo "make test    all tests with coverage; those whose tool is missing say so (WORKERS=n shares them)"
 	@echo "make check   format, lint, types, import layers, then the tests"
 	@echo "make bench   measure against raw git, tmux, docker and SQLite"
@@ -28,6 +28,7 @@ demo: setup
 picture: setup
 	@mkdir -p docs/pictures
 	@$(RUN)/quarterdeck demo --picture docs/pictures/demo.svg
+	@$(RUN)/python -m tests.pictures docs/pictures
 
 test: setup
 	$(RUN)/pytest -n $(WORKERS) --cov --cov-report= $(ARGS)

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
-from textual.app import App
+from textual.app import App, SuspendNotSupported
 from textual.binding import BindingType
 from textual.signal import Signal
 from textual.worker import Worker, WorkerState
@@ -182,8 +182,13 @@ class QuarterdeckApp(App[None]):
 
     def suspend_for(self, command: list[str]) -> None:
         """Leave the terminal to a program until it ends, then draw everything anew."""
-        with self.suspend():
-            subprocess.run(command, check=False)
+        try:
+            with self.suspend():
+                subprocess.run(command, check=False)
+        except SuspendNotSupported:
+            self.say(
+                f"There is no terminal here to leave to it. In one of yours: {shlex.join(command)}", severity="error"
+            )
         self.refresh(layout=True)
 
     def edit(self, text: str, suffix: str = ".md") -> str | None:
@@ -197,6 +202,9 @@ class QuarterdeckApp(App[None]):
                     code = subprocess.run([*shlex.split(editor), str(file)], check=False).returncode
             except (OSError, ValueError) as error:
                 self.say(f"The editor {editor!r} cannot be started: {error}. Set EDITOR.", severity="error")
+                return None
+            except SuspendNotSupported:
+                self.say("There is no terminal here for an editor. Write it in a dialog of the app.", severity="error")
                 return None
             finally:
                 self.refresh(layout=True)

@@ -47,6 +47,7 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
         "no Docker Engine: set QUARTERDECK_TEST_DOCKER_HOST, or run as root with docker.io installed",
     ),
     "node": (lambda: shutil.which("node") is not None, "Node is not installed (apt install nodejs)"),
+    "chromium": (lambda: shutil.which("chromium") is not None, "Chromium is not installed (apt install chromium)"),
     "claude": (_agent("claude"), "claude is not installed: put it on PATH or set QUARTERDECK_TEST_CLAUDE"),
     "codex": (_agent("codex"), "codex is not installed: put it on PATH or set QUARTERDECK_TEST_CODEX"),
     "claude_acp": (

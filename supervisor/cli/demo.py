@@ -32,6 +32,7 @@ def demo_command(keep: bool, headless: bool, picture: Path | None, as_json: bool
     """
     from rich.console import Console
 
+    from supervisor.cli.demonstration.picture import self_contained
     from supervisor.cli.demonstration.show import LiveShow, Show
     from supervisor.cli.demonstration.stage import Stage
     from supervisor.cli.demonstration.story import Report, play
@@ -57,5 +58,5 @@ def demo_command(keep: bool, headless: bool, picture: Path | None, as_json: bool
     if picture is not None:
         canvas = Console(file=io.StringIO(), width=PLAIN_WIDTH, highlight=False, record=True)
         print_summary(canvas, report, seconds, None)
-        canvas.save_svg(str(picture), title="quarterdeck demo")
+        picture.write_text(self_contained(canvas.export_svg(title="quarterdeck demo")))
     return 0 if report.ok else 1

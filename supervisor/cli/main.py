@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "agents": ("supervision", "List the agents that can be run."),
     "project": ("project", "Add, list or remove repositories."),
     "config": ("configuration", "Show the settings and where each comes from."),
+    "web": ("web", "Open the app in a browser of this machine."),
     "ask": ("ask", "Ask a person, wait, and print the choice (for tools)."),
     "wrap": ("tools", "Give any command heartbeats and timeouts (for tools)."),
     "beat": ("tools", "Report a sign of life (for tools)."),

@@ -68,6 +68,11 @@ def entries(conn: sqlite3.Connection, after: int = 0, limit: int = 1000) -> list
     return [SHAPE.entity(row) for row in conn.execute(SQL["since"], {"seq": after, "limit": limit})]
 
 
+def before(conn: sqlite3.Connection, seq: int, limit: int = 1000) -> list[AuditEntry]:
+    """Return the newest ``limit`` entries before number ``seq``, in order."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["before"], {"seq": seq, "limit": limit})][::-1]
+
+
 def export(conn: sqlite3.Connection) -> Iterator[str]:
     """Yield every entry as one line of canonical JSON, ``hash`` included."""
     for row in _rows(conn):

@@ -62,3 +62,19 @@ async def test_the_stream_takes_several_types(supervised: Supervised) -> None:
             if len(seen) == 2:
                 break
     assert seen == [stored[0], stored[2]]
+
+
+async def test_the_audit_log_is_read_backwards_page_by_page(supervised: Supervised) -> None:
+    for _ in range(4):
+        await supervised.client.post("/policy/apply", {"document": "version: 1\nrules: []\n"})
+
+    async def read(**query: int) -> list[int]:
+        return [entry["seq"] for entry in (await supervised.client.get("/audit", **query))["entries"]]
+
+    assert await read(before=2**53, limit=3) == [2, 3, 4]
+    assert await read(before=2, limit=3) == [1]
+    assert await read(before=1) == []
+    assert await read(after=2) == [3, 4]
+    assert await read(limit=2) == [1, 2]
+    with pytest.raises(InvalidInput, match="not both"):
+        await read(before=3, after=1)

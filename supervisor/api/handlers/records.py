@@ -115,9 +115,17 @@ async def hook(
 
 
 @router.get("/audit", dependencies=READ)
-async def list_audit(request: Request, after: Number = 0, limit: Number = 1000) -> dict[str, Any]:
-    """Audit entries in order."""
-    entries = await state_of(request).engine.store.read(audit.entries, after, max(1, min(limit, LIMIT)))
+async def list_audit(
+    request: Request, after: Number | None = None, before: Number | None = None, limit: Number = 1000
+) -> dict[str, Any]:
+    """Audit entries in order: after a number, from the first, or the newest before a number."""
+    if after is not None and before is not None:
+        raise InvalidInput("Entries are read after a number or before one, not both.", hint="Give one of them.")
+    store, count = state_of(request).engine.store, max(1, min(limit, LIMIT))
+    if before is None:
+        entries = await store.read(audit.entries, after or 0, count)
+    else:
+        entries = await store.read(audit.before, before, count)
     return {"entries": [audit_json(entry) for entry in entries]}
 
 

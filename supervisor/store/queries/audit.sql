@@ -15,6 +15,10 @@ SELECT hash FROM audit WHERE seq = :seq;
 -- Entries after a number, in order.
 SELECT * FROM audit WHERE seq > :seq ORDER BY seq LIMIT :limit;
 
+-- name: before
+-- Entries before a number, newest first.
+SELECT * FROM audit WHERE seq < :seq ORDER BY seq DESC LIMIT :limit;
+
 -- name: count
 -- How many entries there are.
 SELECT count(*) FROM audit;
