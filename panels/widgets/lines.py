@@ -52,9 +52,9 @@ class LineView(ScrollView, can_focus=True):
         overflow-x: hidden;
         background: $background;
     }
-    LineView > .lines--cursor { background: $primary 35%; }
+    LineView > .lines--cursor { background: $primary-muted; }
     LineView > .lines--cursor-away { background: $panel; }
-    LineView > .lines--marked { background: $accent 25%; }
+    LineView > .lines--marked { background: $accent-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("down", "up", "page_down", "page_up", "top", "first", "bottom", "open")
