@@ -14,7 +14,7 @@ from panels.acting import Acting
 from panels.keys import bindings
 from panels.panel import Panel
 from panels.shell import Json
-from panels.view.fleet import Heading, Row, line, rows
+from panels.view.fleet import Columns, Heading, Row, columns, line, rows
 from panels.view.model import Topic
 from panels.view.sessions import GROUPS, SessionView
 from panels.widgets.lines import Line, LineView
@@ -51,11 +51,12 @@ class FleetList(LineView):
         super().__init__(id=id)
         self.rows: list[Row] = []
         self.marked: set[str] = set()
+        self._columns: tuple[int, Columns] | None = None
 
     def show(self, found: list[Row]) -> None:
         """Take the lines; the cursor stays on its session, wherever that is now."""
         held = self.session
-        self.rows = found
+        self.rows, self._columns = found, None
         self.marked &= {row.id for row in found if isinstance(row, SessionView)}
         self.lines_changed(self.index_of(held.id) if held is not None else None)
 
@@ -88,8 +89,13 @@ class FleetList(LineView):
         if isinstance(row, Heading):
             style = "waiting-bold" if row.group == "needs" else "title"
             return [(f"{GROUPS[row.group]} ", style), (f"{row.count} ", "dim"), ("─" * width, "dim")]
-        spans = line(row, width, now_ms())
+        spans = line(row, width, now_ms(), self._fitted(width))
         return [("✔ ", "accent-bold"), *spans[1:]] if row.id in self.marked else spans
+
+    def _fitted(self, width: int) -> Columns:
+        if self._columns is None or self._columns[0] != width:
+            self._columns = (width, columns(self.rows, width))
+        return self._columns[1]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Where there is no session there is nothing to open."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
@@ -69,29 +69,57 @@ def glyph(session: SessionView) -> tuple[str, str]:
     return GLYPHS.get(session.status, ("·", ""))
 
 
-def line(session: SessionView, width: int, now: int) -> list[tuple[str, str]]:
-    """Return one line of the fleet in so many cells; columns give way from the right of what matters least."""
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How many cells each column takes; one that says nothing of any session takes none."""
+
+    name: int
+    agent: int
+    branch: int
+    lines: int
+    cost: int
+    age: int = 5
+
+    @property
+    def fixed(self) -> int:
+        """What all but the widest one take, with the glyph and a blank."""
+        return 3 + self.name + self.agent + self.branch + self.lines + self.cost + self.age
+
+
+def columns(shown_rows: Sequence[Row], width: int) -> Columns:
+    """Return the columns of these lines in so many cells; the ones that matter least give way first."""
+    sessions = [row for row in shown_rows if isinstance(row, SessionView)]
+    longest = max((len(each.name) for each in sessions), default=0)
+    return Columns(
+        name=min(longest + 1, max(12, width // 4)),
+        agent=9 if width >= 60 else 0,
+        branch=min(32, width // 5) if width >= 110 and any(map(_named_branch, sessions)) else 0,
+        lines=10 if width >= 64 and any(each.added or each.removed for each in sessions) else 0,
+        cost=7 if width >= 50 and any(each.cost_usd for each in sessions) else 0,
+    )
+
+
+def _named_branch(session: SessionView) -> str:
+    """Return a branch that somebody named: the usual one only repeats the session's id."""
+    return session.branch if session.branch and session.id not in session.branch else ""
+
+
+def line(session: SessionView, width: int, now: int, columns: Columns) -> list[tuple[str, str]]:
+    """Return one line of the fleet in so many cells."""
     sign, style = glyph(session)
-    name_width = min(28, max(12, width // 4))
-    agent_width = 9 if width >= 60 else 0
-    lines_width = 10 if width >= 72 else 0
-    cost_width = 7 if width >= 56 else 0
-    branch_width = min(32, width // 5) if width >= 110 else 0
-    age_width = 5
-    doing_width = width - 2 - name_width - agent_width - lines_width - cost_width - branch_width - age_width - 1
-    doing_style = "waiting" if session.group == "needs" else "failed" if session.status == "failed" else "dim"
+    doing = "waiting" if session.group == "needs" else "failed" if session.status == "failed" else "dim"
     if session.status in ("running", "preparing") and session.group == "working":
-        doing_style = ""
-    return [
-        (f"{sign} ", style),
-        (fitted(session.name, name_width - 1) + " ", "bold" if not session.is_ended else ""),
-        (fitted(session.agent, agent_width - 1) + " " if agent_width else "", "dim"),
-        (fitted(session.doing, doing_width) + " ", doing_style),
-        (fitted(session.branch or "", branch_width - 1) + " " if branch_width else "", "dim"),
-        (shown.lines(session.added, session.removed).rjust(lines_width - 1) + " " if lines_width else "", "dim"),
-        (shown.money(session.cost_usd).rjust(cost_width - 1) + " " if cost_width else "", ""),
-        (shown.age(session.age_from(), now).rjust(age_width), "dim"),
+        doing = ""
+    cells = [
+        (fitted(session.name, columns.name - 1), columns.name, "bold" if not session.is_ended else ""),
+        (fitted(session.agent, columns.agent - 1), columns.agent, "dim"),
+        (fitted(session.doing, width - columns.fixed), 1, doing),
+        (fitted(_named_branch(session), columns.branch - 1), columns.branch, "dim"),
+        (shown.lines(session.added, session.removed).rjust(columns.lines - 1), columns.lines, "dim"),
+        (shown.money(session.cost_usd).rjust(columns.cost - 1), columns.cost, ""),
     ]
+    spans = [(f"{text} ", style) for text, size, style in cells if size]
+    return [(f"{sign} ", style), *spans, (shown.age(session.age_from(), now).rjust(columns.age), "dim")]
 
 
 def fitted(text: str, width: int) -> str:

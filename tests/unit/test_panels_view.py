@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from panels.view.fleet import Heading, fitted, line, rows
+from panels.view.fleet import Heading, columns, fitted, line, rows
 from panels.view.model import Snapshot, ViewModel
 from panels.view.sessions import SessionView, session_view
+from panels.widgets.lines import width_of
 
 Json = dict[str, Any]
 TIME = "2026-11-21T09:05:00.000Z"
@@ -146,14 +147,25 @@ def test_a_search_finds_by_what_is_known(wanted: str) -> None:
     assert found == ["fix"]
 
 
-@pytest.mark.parametrize("width", [20, 40, 56, 60, 80, 120, 200])
+@pytest.mark.parametrize("width", [36, 40, 56, 60, 80, 120, 200])
 @pytest.mark.parametrize("name", ["fix", "名前名前名前名前名前名前名前", "e\u0301" * 40, "a\x1b[31m\u202eb" * 20])
 def test_a_line_has_exactly_its_width(width: int, name: str) -> None:
-    from panels.widgets.lines import width_of
+    rows_shown = [session_view(session(name, status="waiting")), session_view(session("other", cost_usd=0))]
+    rows_shown[0].added = 1200
+    fitting = columns(rows_shown, width)
+    for row in rows_shown:
+        drawn = line(row, width, 1_800_000_000_000, fitting)
+        assert width_of(drawn) == width
+        assert all(letter.isprintable() for text, _ in drawn for letter in text)
 
-    shown = line(session_view(session(name, status="waiting")), width, 1_800_000_000_000)
-    assert width_of(shown) == max(width, width_of(shown) if width < 36 else width)
-    assert all(letter.isprintable() for text, _ in shown for letter in text)
+
+def test_a_column_that_says_nothing_takes_no_room() -> None:
+    quiet = session_view(session(cost_usd=0, branch="qd/ses_fix"))
+    assert (columns([quiet], 200).lines, columns([quiet], 200).cost, columns([quiet], 200).branch) == (0, 0, 0)
+    spending = session_view(session(cost_usd=1))
+    assert columns([quiet, spending], 200).cost == 7
+    assert columns([spending], 200).branch
+    assert columns([spending], 40).cost == 0
 
 
 def test_what_is_cut_off_is_marked() -> None:
