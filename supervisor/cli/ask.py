@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from supervisor.api.client import Client
 from executors.agents.protocol_events import Malformed, read
+from supervisor.api.client import Client
 from supervisor.cli.connection import SUPERVISOR_AWAY, connected, listens, no_start_option, own_session
 from supervisor.cli.options import SECONDS
 from supervisor.cli.output import json_option, print_json
@@ -54,7 +54,12 @@ def ask_command(
     Example: quarterdeck ask "Deploy to production?" --option yes="Deploy now" --option no="Not today"
     """
     shown = read_prompt(preview, preview_file, what="preview")
-    body = {"question": question, "options": [_option(text) for text in options], "expires_s": expires_s, **more}
+    body: dict[str, Any] = {
+        "question": question,
+        "options": [_option(text) for text in options],
+        "expires_s": expires_s,
+        **more,
+    }
     _check({**body, "preview": shown})
     if shown:
         body["preview"] = {"details": shown}
@@ -112,7 +117,9 @@ def _check(asked: dict[str, Any]) -> None:
     line = json.dumps({"type": "approval_needed", **asked}, ensure_ascii=False).encode(errors="surrogatepass")
     found = read(line, now_ms())
     if isinstance(found, Malformed):
-        raise InvalidInput(f"This cannot be asked. {clean(found.reason)}", hint="docs/approval-protocol.md has the limits.")
+        raise InvalidInput(
+            f"This cannot be asked. {clean(found.reason)}", hint="docs/approval-protocol.md has the limits."
+        )
 
 
 def _option(text: str) -> dict[str, str]:
