@@ -99,3 +99,13 @@ async def test_a_last_line_without_its_newline_counts(supervised: Supervised) ->
     session = await supervised.run("sh", "-c", script)
     await supervised.reaches(session, SessionStatus.WAITING)
     assert (await asked(supervised)).question == "Go?"
+
+
+async def test_a_tool_finds_ask_on_its_path(supervised: Supervised) -> None:
+    script = 'test "$(quarterdeck ask --no-start "Go?" --preview "rm -r x")" = allow'
+    session = await supervised.run("sh", "-c", script, environment={"PYTHONPATH": str(ROOT)})
+    await supervised.reaches(session, SessionStatus.WAITING)
+    approval = await asked(supervised)
+    assert approval.preview["details"] == "rm -r x"
+    await supervised.engine.broker.decide([Decision(approval.id, approve=True)], PERSON)
+    assert (await supervised.ended(session)).status is SessionStatus.COMPLETED
