@@ -81,6 +81,33 @@ def test_the_tool_on_the_page_conforms(check: Any, tmp_path: Path) -> None:
     printed = check("--json", "--", "sh", str(script))
     assert broken(printed) == {}
     assert [one["answer"] for one in printed.json["runs"] if one["exit_code"] == 0] == ["allow"]
+    assert results(printed)["T10"] == "pass"
+
+
+def recipe(beginning: str) -> str:
+    """Return a block of the notes for tool authors, as a script."""
+    page = (ROOT / "docs" / "writing-tools.md").read_text()
+    (block,) = re.findall(rf"^    {re.escape(beginning)}\n(?:(?:    .*)?\n)*?(?=\n\S)", page, re.MULTILINE)
+    return "\n".join(line.removeprefix("    ") for line in block.splitlines()) + "\n"
+
+
+def test_the_recipe_for_json_holds_any_text(tmp_path: Path) -> None:
+    plan = 'a "b" \\ c\td\n\n  é ☃ \\n &\x1b[31m\x07\r\nlast'
+    (tmp_path / "plan.txt").write_bytes(plan.encode())
+    done = subprocess.run(["sh", "-c", recipe("json() {")], cwd=tmp_path, capture_output=True, check=True)
+    shown = json.loads(done.stderr)
+    assert shown["question"] == 'Deploy "1.4"?'
+    assert shown["preview"] == re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", plan)
+
+
+def test_the_recipe_for_heartbeats_leaves_nothing_behind(check: Any, tmp_path: Path) -> None:
+    script = recipe("beat() {").replace("sleep 20", "sleep 0.1") + "sleep 0.5\n"
+    printed = check("--json", "--", "sh", "-c", script + ASK)
+    assert printed.json["runs"][0]["events"]["heartbeat"] >= 2
+    assert broken(printed).keys() == {"T8"}
+    long = recipe("beat() {").replace("sleep 20", f"sleep 4646{os.getpid()}")
+    printed = check("--json", "--", "sh", "-c", long + "sleep 0.3; " + ASK)
+    assert results(printed)["T4"] == "pass"
 
 
 def test_the_report_for_people(check: Any, tmp_path: Path) -> None:
