@@ -340,6 +340,15 @@ asyncio.run(decision_of(own_session(), {{"question": "Go?", "default": "b"  , "o
     assert "Its default is none of its options." in broken(printed)["T3"]
 
 
+def test_ask_is_found_wherever_it_is_installed(check: Any, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supervisor.engine.reach.COMMAND", "quarterdeck-of-this-test")
+    (outside / "quarterdeck-of-this-test").symlink_to(PROGRAM)
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(outside))
+    printed = check("--json", "--", "sh", "-c", WAITS.replace(PROGRAM, "quarterdeck-of-this-test"))
+    assert broken(printed) == {}
+    assert printed.code == 0
+
+
 def test_other_commands_reach_no_supervisor_either(check: Any, outside: Path) -> None:
     script = f"{PROGRAM} sessions; {PROGRAM} beat; echo $? >&2; {PROGRAM} approve app_1"
     printed = check("--json", "--", "sh", "-c", script)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import threading
@@ -14,6 +15,7 @@ from typing import Any, Final, Self
 
 from config.paths import HOME_VARIABLE, Paths
 from executors.agents.protocol_events import Emitted, Malformed, read
+from supervisor.engine.reach import with_command
 from supervisor.model.protocol import ApprovalNeeded
 from supervisor.model.times import now_ms
 
@@ -58,7 +60,9 @@ class StandIn:
     @property
     def environment(self) -> dict[str, str]:
         """What a session's programs find in their environment; it names this and no supervisor."""
+        path = with_command(os.environ.get("PATH"), self._home)
         return {
+            **({} if path is None else {"PATH": path}),
             HOME_VARIABLE: str(self._home),
             "QUARTERDECK_SOCKET": str(self._paths.socket),
             "QUARTERDECK_TOKEN": TOKEN,
