@@ -14,8 +14,9 @@ import click
 
 from executors.runner.tree import become_subreaper
 from supervisor.cli.conformance.examination import Examination
+from supervisor.cli.conformance.lines import cut
 from supervisor.cli.conformance.requirements import TOOLS, Finding, Result
-from supervisor.cli.conformance.trial import Trial, cut
+from supervisor.cli.conformance.trial import Trial
 from supervisor.cli.options import SECONDS
 from supervisor.cli.output import json_option, print_json
 from supervisor.model.plain import clean

@@ -247,3 +247,12 @@ def test_in_a_session_nothing_is_waited_for_with_no_start(home: Path, tmp_path: 
 def test_rejecting_says_what_becomes_of_what_asked(quarterdeck: CommandLine) -> None:
     said = " ".join(quarterdeck("reject", "--help").out.split())
     assert "A tool that exited to ask (code 90) is not started again" in said
+
+
+def test_why_a_question_was_malformed_is_said_wherever_it_is_looked_for(quarterdeck: CommandLine) -> None:
+    script = ASKING.replace('"Deploy?"', "3")
+    printed = quarterdeck("run", "--wait", "--name", "odd", "--", "sh", "-c", script)
+    why = "It exited with code 90, but its question was malformed: Its question is no text."
+    assert printed.code == 1
+    assert why in " ".join((printed.out + printed.err).split())
+    assert why in " ".join(quarterdeck("sessions", "explain", "odd").out.split())

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executors.runner.identity import running
-from supervisor.cli.conformance.trial import Lines
+from supervisor.cli.conformance.lines import Lines
 from supervisor.cli.main import run
 from tests.support.commandline import Printed
 from tests.wait import wait_until

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from supervisor.cli.conformance import trial as trials
+from supervisor.cli.conformance.lines import cut
 from supervisor.cli.conformance.observations import observe
 from supervisor.cli.conformance.requirements import Findings
 from supervisor.cli.conformance.stand_in import StandIn
-from supervisor.cli.conformance.trial import Trial, cut
+from supervisor.cli.conformance.trial import Trial
 from supervisor.model.protocol import (
     ANSWER_FLAG,
     ANSWER_VARIABLE,

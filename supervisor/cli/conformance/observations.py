@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from executors.agents.protocol_events import Malformed
+from supervisor.cli.conformance.lines import cut
 from supervisor.cli.conformance.requirements import Findings
-from supervisor.cli.conformance.trial import Trial, cut
+from supervisor.cli.conformance.trial import Trial
 from supervisor.model.events import EventType
 from supervisor.model.protocol import is_reserved
 

@@ -8,7 +8,7 @@ import selectors
 import subprocess
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from executors.agents.protocol_events import Emitted, Malformed, read
 from executors.agents.text import read_object
 from executors.runner.tree import Tree, descendants, family
 from supervisor.cli.conformance.fields import doubts
+from supervisor.cli.conformance.lines import Lines, began_as_event, is_utf8, start_of
 from supervisor.model.errors import Unavailable
 from supervisor.model.plain import clean
 from supervisor.model.protocol import LINE_LIMIT, ApprovalNeeded
@@ -30,8 +31,6 @@ DRAIN_S: Final = 2.0
 CLAIMS_LIMIT: Final = 1000
 KINDS_LIMIT: Final = 200
 DOUBTS_LIMIT: Final = 50
-QUOTE: Final = 100
-"""Characters of what is quoted in a report."""
 SAID_LIMIT: Final = 5
 """How many of the last lines on stderr are kept."""
 
@@ -201,12 +200,12 @@ class _Watch:
             key.fileobj.close()
         rest, size = key.data.rest()
         if rest and self._line(rest, size, key):
-            self.trial.unended.append(_start(rest))
+            self.trial.unended.append(start_of(rest))
 
     def _line(self, line: bytes, size: int, key: selectors.SelectorKey) -> bool:
         """Take a line; whether it is a valid event."""
-        if size > LINE_LIMIT and _is_event(line):
-            self.trial.too_long.append(f"{_start(line)} ({size} bytes)")
+        if size > LINE_LIMIT and began_as_event(line):
+            self.trial.too_long.append(f"{start_of(line)} ({size} bytes)")
             return False
         found = read(line, now_ms()) if size <= LINE_LIMIT else None
         if isinstance(found, Malformed):
@@ -214,12 +213,12 @@ class _Watch:
         elif found is not None:
             self._event(line, found)
         elif key.fileobj is self.child.stderr and line.strip():
-            self.trial.said.append(clean(_start(line)))
+            self.trial.said.append(clean(start_of(line)))
         return isinstance(found, Emitted)
 
     def _event(self, line: bytes, found: Emitted) -> None:
-        if not _is_utf8(line):
-            self.trial.claims.append(Malformed(_start(line), "It is not in UTF-8.", found.kind))
+        if not is_utf8(line):
+            self.trial.claims.append(Malformed(start_of(line), "It is not in UTF-8.", found.kind))
         if found.kind in self.trial.kinds or len(self.trial.kinds) < KINDS_LIMIT:
             self.trial.kinds[found.kind] += 1
         if len(self.trial.doubts) < DOUBTS_LIMIT:
@@ -231,53 +230,3 @@ class _Watch:
     def _quiet(self, now: float) -> None:
         self.trial.silence = max(self.trial.silence, now - self.heard_at)
         self.heard_at = now
-
-
-class Lines:
-    """Cuts a stream into lines; keeps of each no more than shows that it is too long."""
-
-    def __init__(self) -> None:
-        self._kept = bytearray()
-        self._size = 0
-
-    def cut(self, data: bytes) -> Iterator[tuple[bytes, int]]:
-        """Yield each line that ends in ``data``, without its newline, and its size in bytes."""
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            self._add(data, start, end)
-            yield bytes(self._kept), self._size
-            self._kept.clear()
-            self._size = 0
-            start = end + 1
-        self._add(data, start, len(data))
-
-    def rest(self) -> tuple[bytes, int]:
-        """Return the line that has not ended."""
-        return bytes(self._kept), self._size
-
-    def _add(self, data: bytes, start: int, end: int) -> None:
-        room = max(0, LINE_LIMIT + 1 - len(self._kept))
-        self._kept += data[start : min(end, start + room)]
-        self._size += end - start
-
-
-def _is_event(start: bytes) -> bool:
-    """Whether a line that was cut began as an event."""
-    return isinstance(read(start, 0), Malformed)
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _start(line: bytes) -> str:
-    return cut(line[: 4 * QUOTE].decode(errors="replace"))
-
-
-def cut(text: str, limit: int = QUOTE) -> str:
-    """Return a text that is quoted, with an ellipsis where it was cut."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
