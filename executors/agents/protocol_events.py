@@ -133,6 +133,8 @@ def _option(given: object) -> Option:
 
 def _default(given: object, options: tuple[Option, ...]) -> str | None:
     """Without options there is nothing to preselect, whatever the default says."""
+    if given is not None and not isinstance(given, str):
+        raise ValueError("Its default is no text.")
     if given is None or not options:
         return None
     found = next((option.value for option in options if option.value == given), None)

@@ -11,11 +11,11 @@ from supervisor.engine.policy.rules import Rule
 from supervisor.engine.suggesting import Proposal
 from supervisor.model.acts import Judgement
 from supervisor.model.approvals import Approval, Option, Risk
+from supervisor.model.protocol import VALUE_LIMIT
 from supervisor.model.times import to_rfc3339
 from supervisor.store.policies import PolicyVersion
 
 KEY_LIMIT = 200
-VALUE_LIMIT = 200
 QUESTION_LIMIT = 16 * 1024
 OPTION_LIMIT = 50
 BATCH_LIMIT = 500

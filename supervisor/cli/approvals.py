@@ -137,14 +137,17 @@ async def approve_command(
 
 @click.command("reject")
 @click.argument("refs", metavar="ID…", nargs=-1, required=True)
-@click.option("--reason", metavar="T", help="Why not; told to what asked.")
-@click.option("--interrupt", is_flag=True, help="Also end the agent's turn.")
+@click.option("--reason", metavar="T", help="Why not; told to what asked, and kept.")
+@click.option("--interrupt", is_flag=True, help="Also end the turn of the agent that asked.")
 @json_option
 @with_client
 async def reject_command(
     client: Client, /, refs: tuple[str, ...], reason: str | None, interrupt: bool, as_json: bool
 ) -> None:
-    """Refuse what was asked; an agent is told why, and goes on without it.
+    """Refuse what was asked. It needs none of the question's options: for an option that means no, approve that one.
+
+    An agent is told why and goes on without it. A tool that exited to ask (code 90) is not started again, and its
+    session has failed with your reason. What waits in `quarterdeck ask` gets exit code 4.
 
     Example: quarterdeck reject app_01m7 --reason "Use the staging database"
     """

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import secrets
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
+from executors.agents.protocol_events import Malformed, read
 from supervisor.api.client import Client
-from supervisor.cli.connection import SUPERVISOR_AWAY, connected, no_start_option, own_session
+from supervisor.cli.connection import SUPERVISOR_AWAY, connected, listens, no_start_option, own_session
 from supervisor.cli.options import SECONDS
 from supervisor.cli.output import json_option, print_json
-from supervisor.model.errors import InvalidInput, Refused
+from supervisor.cli.prompts import read_prompt
+from supervisor.model.errors import InvalidInput, Refused, SupervisorUnreachable
 from supervisor.model.plain import clean, exact
+from supervisor.model.protocol import RISKS
+from supervisor.model.times import now_ms
 
 ANSWERED = ("approved", "consumed")
 
@@ -24,20 +31,41 @@ ANSWERED = ("approved", "consumed")
 @click.option("--option", "options", multiple=True, metavar="V=LABEL", help="An answer that may be chosen; repeat it.")
 @click.option("--default", metavar="V", help="The option that is preselected; it never decides.")
 @click.option("--expires", "expires_s", type=SECONDS, metavar="S", help="Seconds after which the question is void.")
-@click.option("--risk", type=click.Choice(["low", "medium", "high"]), default="medium", show_default=True)
+@click.option("--risk", type=click.Choice(RISKS), default="medium", show_default=True, help="How bad it may get.")
+@click.option("--preview", metavar="TEXT", help="Exactly what will happen: the commands, the diff, the names.")
+@click.option("--preview-file", type=click.Path(path_type=Path), help="A file that holds the preview; - is stdin.")
 @json_option
 @no_start_option
 def ask_command(
-    question: str, options: tuple[str, ...], expires_s: float | None, as_json: bool, no_start: bool, **more: str | None
+    question: str,
+    options: tuple[str, ...],
+    expires_s: float | None,
+    preview: str | None,
+    preview_file: Path | None,
+    as_json: bool,
+    no_start: bool,
+    **more: str | None,
 ) -> int:
     """Ask a person, wait for the answer as long as it takes, and print the choice alone.
 
-    Without options the answer is `allow`. Exits with 4 when it was rejected or expired.
+    Without options the answer is `allow`. Exits with 4 when it was rejected or expired. Inside a session no supervisor
+    is ever started: one that does not answer is waited for up to a minute, with --no-start not at all.
 
     Example: quarterdeck ask "Deploy to production?" --option yes="Deploy now" --option no="Not today"
     """
-    body = {"question": question, "options": [_option(text) for text in options], "expires_s": expires_s, **more}
+    shown = read_prompt(preview, preview_file, what="preview")
+    body: dict[str, Any] = {
+        "question": question,
+        "options": [_option(text) for text in options],
+        "expires_s": expires_s,
+        **more,
+    }
+    _check({**body, "preview": shown})
+    if shown:
+        body["preview"] = {"details": shown}
     own = own_session()
+    if own is not None and no_start and not listens(Path(os.environ["QUARTERDECK_SOCKET"])):
+        raise SupervisorUnreachable("No supervisor answers.", hint="Leave --no-start out to wait for it.")
     if own is None:
         approval = connected(lambda client: decision_of(client, body), no_start=no_start)
     else:
@@ -82,6 +110,16 @@ async def decision_of(client: Client, body: dict[str, Any]) -> dict[str, Any]:
 async def _within(client: Client, body: dict[str, Any]) -> dict[str, Any]:
     async with client:
         return await decision_of(client, body)
+
+
+def _check(asked: dict[str, Any]) -> None:
+    """Refuse what would not be a question of the approval protocol either."""
+    line = json.dumps({"type": "approval_needed", **asked}, ensure_ascii=False).encode(errors="surrogatepass")
+    found = read(line, now_ms())
+    if isinstance(found, Malformed):
+        raise InvalidInput(
+            f"This cannot be asked. {clean(found.reason)}", hint="docs/approval-protocol.md has the limits."
+        )
 
 
 def _option(text: str) -> dict[str, str]:

@@ -83,10 +83,15 @@ def refuse_in_session(what: str) -> None:
 
 def is_running(paths: Paths) -> bool:
     """Whether a supervisor accepts connections."""
+    return listens(paths.socket)
+
+
+def listens(address: Path) -> bool:
+    """Whether somebody accepts connections on a socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(CONNECT_TIMEOUT_S)
         try:
-            probe.connect(str(paths.socket))
+            probe.connect(str(address))
         except TimeoutError:
             return True  # It listens, but its queue is full: it hangs.
         except OSError:

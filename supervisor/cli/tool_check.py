@@ -14,6 +14,7 @@ import click
 
 from executors.runner.tree import become_subreaper
 from supervisor.cli.conformance.examination import Examination
+from supervisor.cli.conformance.lines import cut
 from supervisor.cli.conformance.requirements import TOOLS, Finding, Result
 from supervisor.cli.conformance.trial import Trial
 from supervisor.cli.options import SECONDS
@@ -47,8 +48,9 @@ def check(timeout_s: float, by_flag: bool, as_json: bool, command: tuple[str, ..
     """Run a tool and check that it keeps the approval protocol; exits with 0 when it does, else with 1.
 
     It runs several times, in scratch folders and without a supervisor: it is asked, each answer is given, and answers
-    that must not count. IT REALLY DOES what it does when it is approved. Names of files in the command are made
-    absolute.
+    that must not count. What waits in `quarterdeck ask` is answered by the check; nobody else is asked. IT REALLY DOES
+    what it does when it is approved. Names of files in the command are made absolute. A tool that asks nothing cannot
+    be checked: that is 1 too.
 
     Example: quarterdeck tool check -- sh ./deploy.sh --dry-run
     """
@@ -64,7 +66,7 @@ def check(timeout_s: float, by_flag: bool, as_json: bool, command: tuple[str, ..
         print_json(_document(argv, examination, findings))
     else:
         _report(examination, findings)
-    return 0 if examination.findings.conforms else 1
+    return 0 if examination.conforms else 1
 
 
 @tool_command.command("schema")
@@ -103,11 +105,14 @@ def _is_file(word: str) -> bool:
 
 
 def _tell(trial: Trial) -> None:
-    given = "not answered" if trial.answer is None else f"answered {clean(trial.answer)}"
+    unanswered = "rejected" if trial.asked_in_place else "not answered"
+    given = unanswered if trial.answer is None else f"answered {clean(trial.answer)}"
     given += " by flag" if trial.by_flag else ""
     end = "did not end" if trial.exit_code is None else f"exit code {trial.exit_code}"
-    asked = f", asks: {clean(trial.asked.question.splitlines()[0])[:80]}" if trial.asked else ""
-    click.secho(f"  run: {given}, {end} after {trial.seconds:.1f} s{asked}", dim=True)
+    asked = trial.asked or trial.asked_in_place
+    verb = "asks" if trial.asked else "waits in `ask`"
+    question = f", {verb}: {cut(clean(asked.question.splitlines()[0]), 80)}" if asked else ""
+    click.secho(f"  run: {given}, {end} after {trial.seconds:.1f} s{question}", dim=True)
 
 
 def _report(examination: Examination, findings: Sequence[Finding]) -> None:
@@ -121,8 +126,8 @@ def _report(examination: Examination, findings: Sequence[Finding]) -> None:
     if not examination.findings.conforms:
         broken = [finding.requirement for finding in findings if finding.result == "fail"]
         click.secho(f"It does not conform: {', '.join(broken)} (docs/approval-protocol.md).", fg="red")
-    elif not any(trial.questions for trial in examination.trials):
-        click.echo("It asked nothing, so nothing about approvals was seen. What was seen conforms.")
+    elif not examination.asked:
+        click.secho(f"It asked nothing, so nothing could be checked ({clean(examination.trials[0].end)}).", fg="red")
     else:
         click.secho("It conforms to version 1 of the approval protocol.", fg="green")
     if any(finding.result == "not_seen" for finding in findings):
@@ -131,7 +136,8 @@ def _report(examination: Examination, findings: Sequence[Finding]) -> None:
 
 def _document(argv: Sequence[str], examination: Examination, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
-        "conforms": examination.findings.conforms,
+        "conforms": examination.conforms,
+        "asked": examination.asked,
         "protocol": 1,
         "command": list(argv),
         "requirements": [{**asdict(finding), "text": TOOLS[finding.requirement]} for finding in findings],
@@ -144,6 +150,8 @@ def _document(argv: Sequence[str], examination: Examination, findings: Sequence[
                 "seconds": round(trial.seconds, 3),
                 "events": dict(trial.kinds),
                 "asked": trial.asked.payload() if trial.asked else None,
+                "asked_in_place": trial.asked_in_place.payload() if trial.asked_in_place else None,
+                "stderr": list(trial.said),
             }
             for trial in examination.trials
         ],

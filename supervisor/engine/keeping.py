@@ -149,7 +149,8 @@ class Keeper:
         question = approvals.latest_of_attempt(transaction.conn, attempt_id)
         if question is not None and question.status in (ApprovalStatus.CANCELLED, ApprovalStatus.SUPERSEDED):
             question = None
-        end: Outcome = outcome(session, attempt, record, question)
+        malformed = reruns.malformed(transaction, session, attempt) if question is None else ""
+        end: Outcome = outcome(session, attempt, record, question, malformed)
         if end.attempt is not AttemptStatus.WAITING_APPROVAL:
             reruns.dismiss(transaction, session)
         ended_at = record.ended_at if record else transaction.now

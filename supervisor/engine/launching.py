@@ -26,6 +26,7 @@ from supervisor.engine.ports import (
     Workspace,
     WorkspaceRequest,
 )
+from supervisor.engine.reach import with_command
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Project, Session
 from supervisor.model.errors import Refused
@@ -254,6 +255,8 @@ class Launcher:
             if self.services.paths.home is not None:
                 own["QUARTERDECK_HOME"] = str(self.services.paths.home)
         found = {**given, **profile.environment, **workspace.env, **granted, **invocation.env}
+        if container is None and (path := with_command(found.get("PATH"), self.services.paths.state)) is not None:
+            found["PATH"] = path
         # Only a decision answers: what a person's shell exports would approve every question there is.
         return {name: value for name, value in found.items() if name not in ANSWERS} | own
 

@@ -28,10 +28,17 @@ def over_budget(session: Session) -> bool:
     return session.budget_usd is not None and session.stats.cost_usd > session.budget_usd
 
 
-def outcome(session: Session, attempt: Attempt, record: ExitRecord | None, question: Approval | None = None) -> Outcome:
+def outcome(
+    session: Session,
+    attempt: Attempt,
+    record: ExitRecord | None,
+    question: Approval | None = None,
+    malformed: str = "",
+) -> Outcome:
     """Decide from how the process ended, what a person wanted, and what the stream said.
 
-    ``record`` is None when the attempt is gone without an exit record. ``question`` is what a tool exited to ask.
+    ``record`` is None when the attempt is gone without an exit record. ``question`` is what a tool exited to ask,
+    ``malformed`` a sentence that says why what it wanted to ask is no question.
     """
     failed = SessionStatus.FAILED
     if record is None:
@@ -53,6 +60,9 @@ def outcome(session: Session, attempt: Attempt, record: ExitRecord | None, quest
     if record.exit_code == WAITS_FOR_APPROVAL and question is not None:
         text = f"It exited to ask: {question.question}"
         return Outcome(AttemptStatus.WAITING_APPROVAL, SessionStatus.WAITING, "exit", text)
+    if record.exit_code == WAITS_FOR_APPROVAL and malformed:
+        text = f"It exited with code 90, but its question was malformed: {malformed}"
+        return Outcome(AttemptStatus.FAILED, failed, "exit", text)
     if record.exit_code == WAITS_FOR_APPROVAL:
         text = "It exited with code 90, which means that it waits for an approval, and has asked for none."
         return Outcome(AttemptStatus.FAILED, failed, "exit", text)

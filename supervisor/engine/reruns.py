@@ -7,6 +7,9 @@ start whose fingerprint is the same.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
+
+import msgspec
 
 from supervisor.engine.desk import Desk, close
 from supervisor.engine.digests import differences, digest_of, fingerprint
@@ -14,9 +17,12 @@ from supervisor.engine.ledger import Transaction
 from supervisor.model.acts import Judgement
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt, Session, Work
-from supervisor.model.events import NewEvent
+from supervisor.model.events import EventType, NewEvent
 from supervisor.model.statuses import ApprovalStatus, AttemptStatus, SessionStatus
-from supervisor.store import approvals, attempts
+from supervisor.store import approvals, attempts, events
+
+NOTICES_LIMIT: Final = 100
+"""How many of a session's latest malformed lines are looked at for the one that was its question."""
 
 S = SessionStatus
 Q = ApprovalStatus
@@ -91,6 +97,16 @@ def void(transaction: Transaction, session: Session) -> None:
     """End the question of a tool whose next question could not be read: nobody knows what it wants to ask."""
     for approval in _open(transaction, session):
         close(transaction, approval, Q.SUPERSEDED, "The tool asked something else, which could not be read.")
+
+
+def malformed(transaction: Transaction, session: Session, attempt: Attempt) -> str:
+    """Return why the last question of an attempt could not be read; empty when it printed none such."""
+    latest = events.recent(transaction.conn, NOTICES_LIMIT, session=session.id, type=EventType.MALFORMED_EVENT)
+    for event in reversed(latest):
+        payload = msgspec.json.decode(event.payload)
+        if event.attempt == attempt.id and payload.get("of") == EventType.APPROVAL_NEEDED:
+            return str(payload.get("reason"))
+    return ""
 
 
 def _open(transaction: Transaction, session: Session) -> list[Approval]:

@@ -93,9 +93,14 @@ def _read(record: Record, adapter: AgentAdapter) -> Iterable[NewEvent]:
         }
         # A question in it is found all the same: it is refused, or the agent would wait for ever.
         found = adapter.parse(Line(record.data, record.stream, record.time))
-        asked = [event for event in found if event.type == EventType.PERMISSION_ASKED]
+        asked = [event for event in found if event.type == EventType.PERMISSION_ASKED or _was_question(event)]
         return [NewEvent(EventType.LINE_TOO_LONG, "telemetry", record.time, "warning", "stream", payload), *asked]
     return adapter.parse(Line(record.data, record.stream, record.time))
+
+
+def _was_question(event: NewEvent) -> bool:
+    """Whether a tool wanted to ask with a line that could not be read."""
+    return event.type == EventType.MALFORMED_EVENT and event.payload.get("of") == EventType.APPROVAL_NEEDED
 
 
 def _noticed(part: Slice, now: int) -> NewEvent:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,55 @@ def test_a_tool_that_asks_outlives_the_supervisor(
 def test_a_tool_that_asks_where_no_supervisor_may_be_started_says_so(tmp_path: Path) -> None:
     code, out, err = Asking(tmp_path / "home", "Deploy?", "--no-start").ended()
     assert (code, out, "No supervisor runs" in err) == (5, "", True)
+
+
+def test_what_would_happen_is_shown_with_the_question(quarterdeck: CommandLine, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "plan").write_text("rm -r releases/1.0\nrm -r releases/1.1\n")
+    for given in (("--preview", "rm -r releases/1.0"), ("--preview-file", str(tmp_path / "plan"))):
+        asks = Asking(home, "Delete?", *given)
+        (approval,) = waiting(quarterdeck, 1)
+        assert "rm -r releases/1.0" in quarterdeck("approvals", "show", approval["id"]).out
+        quarterdeck("approve", approval["id"])
+        assert asks.ended() == (0, "allow\n", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("Sure?", "--option", "a=A", "--default", "b"), "This cannot be asked. Its default is none of its options."),
+        (("Sure?", "--option", "a", "--option", "a"), "Two of its options have the same value."),
+        (("",), "It has no question."),
+        (("Sure?", "--expires", "1e8"), "365 days"),
+        (("Sure?", "--option", "v" * 257), "1 to 256 printable characters"),
+        (("Sure?", "--preview", "x" * 32_769), "preview is longer than 32768 characters"),
+        (("Sure?", "--preview", "x", "--preview-file", "-"), "exclude each other"),
+        (("Sure?", "--preview-file", "no-such-file"), "cannot be read"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_before_anybody_is_asked(
+    quarterdeck: CommandLine, given: tuple[str, ...], words: str
+) -> None:
+    said = quarterdeck("ask", *given)
+    assert (said.code, words in said.err, "Traceback" in said.err) == (2, True, False), said.err
+
+
+def test_in_a_session_nothing_is_waited_for_with_no_start(home: Path, tmp_path: Path) -> None:
+    own = {"QUARTERDECK_SOCKET": str(tmp_path / "none.sock"), "QUARTERDECK_TOKEN": "x"}
+    began = time.monotonic()
+    code, out, err = Asking(home, "Sure?", "--no-start", **own).ended()
+    assert (code, out, "No supervisor answers." in err) == (5, "", True)
+    assert time.monotonic() - began < 15
+
+
+def test_rejecting_says_what_becomes_of_what_asked(quarterdeck: CommandLine) -> None:
+    said = " ".join(quarterdeck("reject", "--help").out.split())
+    assert "A tool that exited to ask (code 90) is not started again" in said
+
+
+def test_why_a_question_was_malformed_is_said_wherever_it_is_looked_for(quarterdeck: CommandLine) -> None:
+    script = ASKING.replace('"Deploy?"', "3")
+    printed = quarterdeck("run", "--wait", "--name", "odd", "--", "sh", "-c", script)
+    why = "It exited with code 90, but its question was malformed: Its question is no text."
+    assert printed.code == 1
+    assert why in " ".join((printed.out + printed.err).split())
+    assert why in " ".join(quarterdeck("sessions", "explain", "odd").out.split())

@@ -67,4 +67,45 @@ async def test_a_question_that_breaks_a_rule_is_reported_and_never_asked(supervi
     assert (session.status, session.attempts) == (SessionStatus.FAILED, 1)
     (payload,) = await supervised.payloads(session, EventType.MALFORMED_EVENT)
     assert payload["reason"] == "It speaks protocol 2; version 1 is understood."
+    assert session.reason.text == (
+        "It exited with code 90, but its question was malformed: It speaks protocol 2; version 1 is understood."
+    )
     assert await supervised.engine.store.read(approvals.pending) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("""echo '{"type": "approval_needed", "question": 3}'""", "Its question is no text."),
+        ("""printf '{"type": "approval_needed", "question": "%01100000d"}\\n' 0""", "It is not a JSON object."),
+    ],
+)
+async def test_the_last_line_counts_also_when_it_is_malformed(supervised: Supervised, line: str, reason: str) -> None:
+    script = f"""echo '{{"type": "approval_needed", "question": "Good?"}}'; {line}
+        echo '{{"type": "approval_decided"}}'; exit 90"""
+    session = await supervised.ended(await supervised.run("sh", "-c", script))
+    assert session.status is SessionStatus.FAILED
+    assert session.reason.text == f"It exited with code 90, but its question was malformed: {reason}"
+    assert await supervised.engine.store.read(approvals.pending) == []
+
+
+async def test_exit_code_90_without_a_question_says_so(supervised: Supervised) -> None:
+    session = await supervised.ended(await supervised.run("sh", "-c", "exit 90"))
+    assert session.reason.text.endswith("has asked for none.")
+
+
+async def test_a_last_line_without_its_newline_counts(supervised: Supervised) -> None:
+    script = """[ "${AUTO_APPROVAL-}" ] && exit; printf '{"type": "approval_needed", "question": "Go?"}'; exit 90"""
+    session = await supervised.run("sh", "-c", script)
+    await supervised.reaches(session, SessionStatus.WAITING)
+    assert (await asked(supervised)).question == "Go?"
+
+
+async def test_a_tool_finds_ask_on_its_path(supervised: Supervised) -> None:
+    script = 'test "$(quarterdeck ask --no-start "Go?" --preview "rm -r x")" = allow'
+    session = await supervised.run("sh", "-c", script, environment={"PYTHONPATH": str(ROOT)})
+    await supervised.reaches(session, SessionStatus.WAITING)
+    approval = await asked(supervised)
+    assert approval.preview["details"] == "rm -r x"
+    await supervised.engine.broker.decide([Decision(approval.id, approve=True)], PERSON)
+    assert (await supervised.ended(session)).status is SessionStatus.COMPLETED

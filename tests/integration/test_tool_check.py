@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executors.runner.identity import running
-from supervisor.cli.conformance.trial import Lines
+from supervisor.cli.conformance.lines import Lines
 from supervisor.cli.main import run
 from tests.support.commandline import Printed
 from tests.wait import wait_until
@@ -81,6 +81,33 @@ def test_the_tool_on_the_page_conforms(check: Any, tmp_path: Path) -> None:
     printed = check("--json", "--", "sh", str(script))
     assert broken(printed) == {}
     assert [one["answer"] for one in printed.json["runs"] if one["exit_code"] == 0] == ["allow"]
+    assert results(printed)["T10"] == "pass"
+
+
+def recipe(beginning: str) -> str:
+    """Return a block of the notes for tool authors, as a script."""
+    page = (ROOT / "docs" / "writing-tools.md").read_text()
+    (block,) = re.findall(rf"^    {re.escape(beginning)}\n(?:(?:    .*)?\n)*?(?=\n\S)", page, re.MULTILINE)
+    return "\n".join(line.removeprefix("    ") for line in block.splitlines()) + "\n"
+
+
+def test_the_recipe_for_json_holds_any_text(tmp_path: Path) -> None:
+    plan = 'a "b" \\ c\td\n\n  é ☃ \\n &\x1b[31m\x07\r\nlast'
+    (tmp_path / "plan.txt").write_bytes(plan.encode())
+    done = subprocess.run(["sh", "-c", recipe("json() {")], cwd=tmp_path, capture_output=True, check=True)
+    shown = json.loads(done.stderr)
+    assert shown["question"] == 'Deploy "1.4"?'
+    assert shown["preview"] == re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", plan)
+
+
+def test_the_recipe_for_heartbeats_leaves_nothing_behind(check: Any, tmp_path: Path) -> None:
+    script = recipe("beat() {").replace("sleep 20", "sleep 0.1") + "sleep 0.5\n"
+    printed = check("--json", "--", "sh", "-c", script + ASK)
+    assert printed.json["runs"][0]["events"]["heartbeat"] >= 2
+    assert broken(printed).keys() == {"T8"}
+    long = recipe("beat() {").replace("sleep 20", f"sleep 4646{os.getpid()}")
+    printed = check("--json", "--", "sh", "-c", long + "sleep 0.3; " + ASK)
+    assert results(printed)["T4"] == "pass"
 
 
 def test_the_report_for_people(check: Any, tmp_path: Path) -> None:
@@ -103,14 +130,20 @@ def test_files_are_found_from_the_scratch_folder(check: Any, tmp_path: Path, mon
 
 def test_a_tool_that_asks_nothing(check: Any) -> None:
     printed = check("--", "sh", "-c", """echo hello; echo '{"type": "progress", "done": 1}'""")
-    assert printed.code == 0
-    assert "asked nothing" in printed.out
+    assert printed.code == 1
+    assert "It asked nothing, so nothing could be checked (exit code 0)." in printed.out
+    assert "conforms to" not in printed.out
+    printed = check("--", "sh", "-c", "echo first >&2; no-such-program; exit 127")
+    assert re.search(r"nothing could be checked \(exit code 127: first / .*no-such-program", printed.out)
+    printed = check("--json", "--", "sh", "-c", "exit 127")
+    assert (printed.code, printed.json["conforms"], printed.json["asked"]) == (1, False, False)
+    assert printed.json["runs"][0]["stderr"] == []
 
 
 @pytest.mark.parametrize(
     ("script", "requirement", "words"),
     [
-        ("exit 90", "T6", "without a valid approval_needed"),
+        ("exit 90", "T6", "without an approval_needed"),
         (ASK.replace("Go?", ""), "T3", "no question"),
         (ASK.replace('"Go?"', "Go"), "T3", "no question|not a JSON"),
         (ASK.replace('"question"', '"protocol": 2, "question"'), "T3", "protocol 2"),
@@ -125,7 +158,7 @@ def test_a_tool_that_asks_nothing(check: Any) -> None:
         ('echo \'{"type": "approval_decided"}\'', "T2", "supervisor"),
         ('echo \'{"type": "progress"\'', "T1", "not a JSON object"),
         ('printf \'{"type": "caf\\351"}\\n\'', "T1", "not in UTF-8"),
-        ('printf \'{"type": "progress"}\'', "T1", "without its newline"),
+        ('printf \'{"type": "progr\'', "T1", "not a JSON object"),
         ('printf \'{"type": "x", "t": "%070000d"}\\n\' 0', "T1", "too long"),
     ],
 )  # fmt: skip
@@ -188,14 +221,142 @@ def test_a_tool_that_asks_only_once(check: Any, tmp_path: Path) -> None:
 
 
 def test_silence_and_going_on_after_asking(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("supervisor.cli.conformance.examination.SILENCE_S", 0.3)
-    monkeypatch.setattr("supervisor.cli.conformance.examination.PROMPT_S", 0.3)
+    monkeypatch.setattr("supervisor.cli.conformance.observations.SILENCE_S", 0.3)
+    monkeypatch.setattr("supervisor.cli.conformance.observations.PROMPT_S", 0.3)
     printed = check("--json", "--", "sh", "-c", ASK.replace("exit", "sleep 0.5; exit"))
     assert "after it had asked" in broken(printed)["T4"]
     assert results(printed)["T14"] == "warn"
-    monkeypatch.setattr("supervisor.cli.conformance.examination.SILENCE_S", 0.9)
+    monkeypatch.setattr("supervisor.cli.conformance.observations.SILENCE_S", 0.9)
     beats = """for n in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.1; echo '{"type": "heartbeat"}'; done"""
     assert results(check("--json", "--", "sh", "-c", beats))["T14"] == "pass"
+
+
+def doubted(printed: Printed) -> dict[str, str]:
+    found = printed.json["requirements"]
+    return {one["requirement"]: " ".join(one["reasons"]) for one in found if one["result"] == "warn"}
+
+
+@pytest.mark.parametrize(
+    ("script", "requirement", "words"),
+    [
+        (TAKES + "printf '%s' " + ASK.removeprefix("echo "), "T1", "counts, but has no newline"),
+        (TAKES + ASK.replace('"question"', '"risk": "critical", "question"'), "T3", "low, medium or high, and is read"),
+        (TAKES + ASK.replace('"question"', '"default": "x", "question"'), "T3", "default means nothing"),
+        (TAKES + "echo x > made; " + ASK, "T3", "Before it asked, it made in its folder: made"),
+        (TAKES + """echo '{"type": "progress", "done": "1"}'; """ + ASK, "T2", "done of a progress is not a number"),
+        (TAKES + """echo '{"type": "error"}'; """ + ASK, "T2", "without text"),
+        (TAKES.replace("0", "3").replace("exit", "echo boom >&2; exit") + ASK, "T8", "'allow': exit code 3: boom"),
+    ],
+)
+def test_what_is_doubtful_is_told_and_breaks_nothing(check: Any, script: str, requirement: str, words: str) -> None:
+    printed = check("--json", "--", "sh", "-c", script)
+    assert broken(printed) == {}
+    assert doubted(printed).keys() == {requirement}
+    assert words in doubted(printed)[requirement]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '"default": "c", "options": ["a"]',
+        '"expires_s": "60"',
+        '"protocol": 2',
+        '"key": " x "',
+        '"more": "%s"' % ("x" * 200),
+    ],
+)
+def test_a_question_breaks_only_the_rule_that_it_breaks(check: Any, fields: str) -> None:
+    script = ASK.replace('"question"', fields + ', "question"').replace('"Go?"', "" if "more" in fields else '"Go?"')
+    printed = check("--json", "--", "sh", "-c", script)
+    assert broken(printed).keys() == {"T3"}
+    assert ("…" in broken(printed)["T3"]) is ("more" in fields)
+
+
+def test_a_file_that_is_not_in_path_is_named_as_it_must_be(
+    check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tool.sh").write_text("#!/bin/sh\n")
+    monkeypatch.chdir(tmp_path)
+    assert "./tool.sh" in check("--json", "--", "tool.sh").json["error"]["hint"]
+    assert "executable" in check("--json", "--", "./tool.sh").json["error"]["hint"]
+
+
+# --- what waits in `ask` -----------------------------------------------------------------------
+
+WAITS = f"""
+choice=$({PROGRAM} ask "Delete?" --option delete=Delete --option keep --default keep --preview 'rm -r x') || exit 1
+echo "$choice" > "$OUT/$choice"
+"""
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home and a folder for temporary files of its own: what is found there was left behind."""
+    for name in ("home", "tmp", "out"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("QUARTERDECK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("OUT", str(tmp_path / "out"))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    return tmp_path
+
+
+def supervisors() -> list[int]:
+    return [pid for pid in running() if "\0serve\0" in commandline(pid)]
+
+
+def test_a_tool_that_waits_in_ask_is_answered_by_the_check_alone(check: Any, outside: Path) -> None:
+    before = set(supervisors())
+    printed = check("--json", "--", "sh", "-c", WAITS)
+    assert broken(printed) == {}
+    assert {"T3", "T7", "T8", "T9"} <= {name for name, result in results(printed).items() if result == "pass"}
+    runs = [(one["answer"], one["exit_code"], one["asked_in_place"]["question"]) for one in printed.json["runs"]]
+    assert runs == [(None, 1, "Delete?"), ("delete", 0, "Delete?"), ("keep", 0, "Delete?")]
+    assert printed.json["runs"][0]["asked_in_place"]["preview"] == "rm -r x"
+    assert sorted(path.name for path in (outside / "out").iterdir()) == ["delete", "keep"]
+    assert list((outside / "home").iterdir()) == list((outside / "tmp").iterdir()) == []
+    assert set(supervisors()) <= before
+    printed = check("--", "sh", "-c", WAITS)
+    assert "rejected, exit code 1" in printed.out
+    assert "waits in `ask`: Delete?" in printed.out
+    assert "It conforms" in printed.out
+
+
+def test_a_no_that_is_not_looked_at_is_doubtful(check: Any, outside: Path) -> None:
+    printed = check("--json", "--", "sh", "-c", WAITS.replace("|| exit 1", "; touch made; exit 0"))
+    assert "Rejected, it ended with exit code 0" in doubted(printed)["T9"]
+    assert "Rejected, it made in its folder: made" in doubted(printed)["T3"]
+
+
+def test_what_ask_cannot_ask_is_told(check: Any, outside: Path) -> None:
+    unchecked = f"""{sys.executable} -c '
+import asyncio, os
+from supervisor.cli.connection import own_session
+from supervisor.cli.ask import decision_of
+asyncio.run(decision_of(own_session(), {{"question": "Go?", "default": "b"  , "options": ["a"]}}))'"""
+    printed = check("--json", "--", "sh", "-c", unchecked)
+    assert "Its default is none of its options." in broken(printed)["T3"]
+
+
+def test_ask_is_found_wherever_it_is_installed(check: Any, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supervisor.engine.reach.COMMAND", "quarterdeck-of-this-test")
+    (outside / "quarterdeck-of-this-test").symlink_to(PROGRAM)
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(outside))
+    printed = check("--json", "--", "sh", "-c", WAITS.replace(PROGRAM, "quarterdeck-of-this-test"))
+    assert broken(printed) == {}
+    assert printed.code == 0
+
+
+def test_other_commands_reach_no_supervisor_either(check: Any, outside: Path) -> None:
+    script = f"{PROGRAM} sessions; {PROGRAM} beat; echo $? >&2; {PROGRAM} approve app_1"
+    printed = check("--json", "--", "sh", "-c", script)
+    said = printed.json["runs"][0]["stderr"]
+    assert "This is `quarterdeck tool check`: there is no supervisor." in said[0]
+    assert said[1] == "0"
+    assert "A session cannot decide." in said[2]
+    assert list((outside / "home").iterdir()) == []
 
 
 # --- hardships ---------------------------------------------------------------------------------
@@ -233,7 +394,7 @@ def test_a_process_that_holds_the_output_open_is_not_waited_for() -> None:
     done = subprocess.run(
         [PROGRAM, "tool", "check", "--", "sh", "-c", script], capture_output=True, timeout=60, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (1, b"")
     assert time.monotonic() - began < 20
 
 

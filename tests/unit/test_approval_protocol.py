@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from executors.agents.protocol_events import Emitted, Malformed, read
+from supervisor.cli.conformance.fields import doubts
 from supervisor.cli.conformance.requirements import TOOLS
 from supervisor.model import protocol
 from supervisor.model.approvals import Option
@@ -117,7 +118,8 @@ def test_a_default_without_options_means_nothing() -> None:
         ({"options": [{"value": "a", "label": 1}]}, "label is no text"),
         ({"options": [{"value": "a", "description": "d" * 2049}]}, "description is longer"),
         ({"options": ["a"], "default": "b"}, "default"),
-        ({"options": ["a"], "default": ["a"]}, "default"),
+        ({"options": ["a"], "default": ["a"]}, "default is no text"),
+        ({"default": []}, "default is no text"),
         ({"expires_s": 0}, "past"),
         ({"expires_s": -1}, "past"),
         ({"expires_s": 31_536_001}, "365 days"),
@@ -303,3 +305,26 @@ def test_the_schema_takes_other_events() -> None:
     ):  # fmt: skip
         SCHEMA.validate(document)
         assert isinstance(read(json.dumps(document).encode(), NOON), Emitted)
+
+
+@given(
+    kind=st.sampled_from(["progress", "tool_output", "message", "error", "heartbeat", "my.kind"]),
+    fields=st.fixed_dictionaries(
+        {},
+        optional={
+            "done": anything,
+            "of": anything,
+            "text": st.text(max_size=3) | anything,
+            "stream": st.sampled_from(["stdout", "stdin"]) | anything,
+            "severity": st.sampled_from(["info", "loud"]) | anything,
+        },
+    ),
+)
+def test_the_check_doubts_of_other_events_what_the_schema_forbids(kind: str, fields: dict[str, Any]) -> None:
+    document = {"type": kind, **fields}
+    assert bool(list(doubts(kind, document))) is bool(list(SCHEMA.iter_errors(document)))
+
+
+def test_the_check_doubts_a_risk_that_is_not_known() -> None:
+    for risk, doubtful in (("critical", True), ("high", False), (None, False)):
+        assert bool(list(doubts("approval_needed", {"question": "Go?", "risk": risk}))) is doubtful

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from executors.agents.protocol_events import Malformed
 from supervisor.cli.conformance import trial as trials
+from supervisor.cli.conformance.lines import cut
+from supervisor.cli.conformance.observations import observe
 from supervisor.cli.conformance.requirements import Findings
+from supervisor.cli.conformance.stand_in import StandIn
 from supervisor.cli.conformance.trial import Trial
-from supervisor.model.events import EventType
 from supervisor.model.protocol import (
     ANSWER_FLAG,
     ANSWER_VARIABLE,
@@ -22,13 +23,10 @@ from supervisor.model.protocol import (
     ApprovalNeeded,
     answer_argument,
     answer_environment,
-    is_reserved,
 )
 
 FOREIGN_ANSWER: Final = "none-of-the-options"
 FOREIGN_KEY: Final = "the-key-of-another-question"
-PROMPT_S: Final = 10.0
-SILENCE_S: Final = 30.0
 QUESTIONS_LIMIT: Final = 5
 """Questions that are followed one after another."""
 
@@ -47,20 +45,36 @@ class Examination:
     told: Callable[[Trial], None] = lambda trial: None
     findings: Findings = field(default_factory=Findings)
     trials: list[Trial] = field(default_factory=list)
+    stand_in: StandIn = field(default_factory=StandIn)
+
+    @property
+    def asked(self) -> bool:
+        """Whether it asked anything that could be understood."""
+        return any(trial.questions or trial.asked_in_place for trial in self.trials)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether nothing was broken, and something was asked."""
+        return self.findings.conforms and self.asked
 
     def make(self) -> None:
         """Make all runs. Raises Unavailable when the command cannot be started."""
-        try:
+        with self.stand_in, suppress(_Hung):
             first = self._asking_run(None)
             if first is not None:
                 for value in first.values:
                     self._answered(first, value)
-                answered = [one for one in self.trials if one.answer is not None]
-                if answered and all(one.exit_code for one in answered):
-                    self.findings.doubted("T8", "No answer let it end with exit code 0.")
+                self._some_answer_was_carried_out()
                 self._foreign_answers(first)
-        except _Hung:
-            pass
+            elif (waited := self.trials[0].asked_in_place) is not None:
+                self._waits_in_place(waited)
+
+    def _some_answer_was_carried_out(self) -> None:
+        answered = [one for one in self.trials if one.answer is not None]
+        if answered and all(one.exit_code for one in answered):
+            self.findings.doubted("T8", "No answer let it end with exit code 0.")
+            for one in answered:
+                self.findings.doubted("T8", f"Given {one.answer!r}: {one.end}")
 
     def _asking_run(self, first: ApprovalNeeded | None) -> ApprovalNeeded | None:
         with _folder() as folder:
@@ -68,10 +82,29 @@ class Examination:
 
     def _ask(self, folder: Path, first: ApprovalNeeded | None) -> ApprovalNeeded | None:
         """Run it without an answer; it must ask what it asked ``first``."""
-        asked = self._run(folder).asked
+        done = self._run(folder)
+        asked, made = done.asked, _made(folder)
+        if made and (asked or done.asked_in_place):
+            when = "Before it asked" if asked else "Rejected"
+            self.findings.doubted("T3", f"{when}, it made in its folder: {made}. Is that a part of what it asks about?")
         if first is not None:
             self._compare(first, asked)
         return asked
+
+    def _waits_in_place(self, first: ApprovalNeeded) -> None:
+        """Give each answer to a tool that waits in `ask`. In its first run it was rejected."""
+        if self.trials[0].exit_code == 0:
+            self.findings.doubted("T9", "Rejected, it ended with exit code 0. Does it look at the exit code of `ask`?")
+        else:
+            self.findings.seen("T9")
+        for value in first.values:
+            with _folder() as folder:
+                done = self._run(folder, value, in_place=True)
+            if done.asked_in_place is None:
+                self.findings.doubted("T8", "Started once more, it did not ask again.")
+            elif not done.exit_code:
+                self.findings.seen("T8")
+        self._some_answer_was_carried_out()
 
     def _compare(self, first: ApprovalNeeded, asked: ApprovalNeeded | None) -> None:
         if asked is None:
@@ -135,64 +168,30 @@ class Examination:
             else:
                 self.findings.broken("T10", f"Given the answer to {FOREIGN_KEY!r}, it did not ask its own question.")
 
-    def _run(self, folder: Path, answer: str | None = None, key: str | None = None, *, by_flag: bool = False) -> Trial:
-        argv, environment = list(self.command), _environment()
-        if answer is not None and (by_flag or self.by_flag):
+    def _run(
+        self,
+        folder: Path,
+        answer: str | None = None,
+        key: str | None = None,
+        *,
+        by_flag: bool = False,
+        in_place: bool = False,
+    ) -> Trial:
+        argv, environment = list(self.command), _environment() | self.stand_in.environment
+        if answer is not None and not in_place and (by_flag or self.by_flag):
             argv.append(answer_argument(answer))
-        if answer is not None and not by_flag:
+        if answer is not None and not in_place and not by_flag:
             environment |= answer_environment(answer, key)
-        done = Trial(answer, key, by_flag)
+        done = Trial(answer, key, by_flag, in_place)
+        self.stand_in.expect(answer if in_place else None)
         trials.run(argv, folder, environment, done, timeout_s=self.timeout_s)
+        done.waited = self.stand_in.asked()
         self.trials.append(done)
         self.told(done)
-        self._general(done)
+        observe(self.findings, done, self.timeout_s)
         if done.timed_out:
             raise _Hung
         return done
-
-    def _general(self, done: Trial) -> None:
-        """Note what every run shows, whatever it was given."""
-        note = self.findings
-        if done.timed_out:
-            note.broken("T7", f"It did not end within {self.timeout_s:g} s ({_given(done)}).")
-        else:
-            note.seen("T7")
-        if done.kinds:
-            note.seen("T1")
-            note.seen("T2")
-        for start in done.too_long:
-            note.broken("T1", f"A line of an event is too long: {start}")
-        for start in done.torn:
-            note.broken("T1", f"The last line of a stream is an event without its newline: {start}")
-        for claim in done.claims:
-            if isinstance(claim, Malformed):
-                note.broken(_requirement(claim), f"{claim.reason} {claim.line[:100]}")
-        if done.questions:
-            self._asked(done)
-        elif done.exit_code == 90:
-            note.broken("T6", f"It ended with exit code 90 without a valid approval_needed ({_given(done)}).")
-        if done.silence > SILENCE_S:
-            note.doubted("T14", f"It was silent for {done.silence:.0f} s; a heartbeat would show that it lives.")
-        elif done.seconds > SILENCE_S:
-            note.seen("T14")
-
-    def _asked(self, done: Trial) -> None:
-        note = self.findings
-        note.seen("T3")
-        if len(done.questions) > 1:
-            note.broken("T5", f"It asked {len(done.questions)} questions in one run; only the last one counts.")
-        else:
-            note.seen("T5")
-        if done.exit_code == 90:
-            note.seen("T6")
-        elif not done.timed_out:
-            note.broken("T4", f"It asked and ended with exit code {done.exit_code}, not with 90: nobody will be asked.")
-        if done.after_asking > PROMPT_S:
-            note.broken("T4", f"It went on for {done.after_asking:.0f} s after it had asked.")
-        elif done.left_behind:
-            note.broken("T4", f"It asked and left {done.left_behind} of its processes running.")
-        elif done.exit_code == 90:
-            note.seen("T4")
 
 
 @contextmanager
@@ -203,7 +202,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _environment() -> dict[str, str]:
-    """Return the caller's environment as a session without a terminal has it, without any supervisor."""
+    """Return the caller's environment as a session without a terminal has it, without the caller's supervisor."""
     taken = {ANSWER_VARIABLE, KEY_VARIABLE}
     kept = {
         name: value for name, value in os.environ.items() if name not in taken and not name.startswith("QUARTERDECK_")
@@ -211,15 +210,10 @@ def _environment() -> dict[str, str]:
     return {**kept, "HEADLESS": "1"}
 
 
-def _requirement(claim: Malformed) -> str:
-    if claim.of == EventType.APPROVAL_NEEDED:
-        return "T3"
-    return "T2" if claim.of is not None and is_reserved(claim.of) else "T1"
-
-
-def _given(done: Trial) -> str:
-    return "without an answer" if done.answer is None else f"given {done.answer!r}"
+def _made(folder: Path) -> str:
+    """Return the names of what is in a folder that was empty; empty when it still is."""
+    return cut(", ".join(sorted(path.name for path in folder.iterdir())))
 
 
 def _short(asked: ApprovalNeeded) -> str:
-    return asked.question.splitlines()[0][:100]
+    return cut(asked.question.splitlines()[0])

@@ -8,16 +8,16 @@ from typing import Final, Literal
 Result = Literal["pass", "fail", "warn", "not_seen"]
 
 TOOLS: Final[dict[str, str]] = {
-    "T1": "An event is one whole line of at most 64 KiB: a JSON object with a type, in UTF-8, ended by a newline.",
-    "T2": "Its types are its own, or the protocol's for tools.",
+    "T1": "An event is one whole line of at most 64 KiB, ended by a newline: a JSON object with a type, in UTF-8.",
+    "T2": "Its types are its own, or the protocol's for tools, with the fields of the protocol.",
     "T3": "It asks before it acts, with a valid approval_needed.",
     "T4": "Having asked, it ends with exit code 90 at once, and nothing of it goes on.",
     "T5": "It asks one question in a run.",
-    "T6": "It ends with exit code 90 only when it asked.",
+    "T6": "It ends with exit code 90 only when it has asked.",
     "T7": "It reads nothing from a terminal or stdin, and ends by itself.",
     "T8": "It takes the answer, and does not ask the same again.",
     "T9": "An answer that is none of its options decides nothing.",
-    "T10": "An answer with the key of another question decides nothing.",
+    "T10": "An answer with another question's key decides nothing.",
     "T11": "The same question is asked in the same words, with the same key.",
     "T12": "It takes the answer from --approval-decision= too, when its profile says so.",
     "T13": "It does not pass the answer on to the programs that it starts.",

@@ -1,4 +1,4 @@
-"""One run of a tool that is checked: started without a supervisor, watched, and ended with all that it started."""
+"""One run of a tool that is checked: started, watched, and ended with all that it started."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import selectors
 import subprocess
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from executors.agents.protocol_events import Emitted, Malformed, read
+from executors.agents.text import read_object
 from executors.runner.tree import Tree, descendants, family
+from supervisor.cli.conformance.fields import doubts
+from supervisor.cli.conformance.lines import Lines, began_as_event, is_utf8, start_of
 from supervisor.model.errors import Unavailable
+from supervisor.model.plain import clean
 from supervisor.model.protocol import LINE_LIMIT, ApprovalNeeded
 from supervisor.model.times import now_ms
 
@@ -26,6 +30,9 @@ LEFT_S: Final = 0.5
 DRAIN_S: Final = 2.0
 CLAIMS_LIMIT: Final = 1000
 KINDS_LIMIT: Final = 200
+DOUBTS_LIMIT: Final = 50
+SAID_LIMIT: Final = 5
+"""How many of the last lines on stderr are kept."""
 
 
 @dataclass(slots=True)
@@ -35,6 +42,8 @@ class Trial:
     answer: str | None
     key: str | None
     by_flag: bool = False
+    in_place: bool = False
+    """Whether the answer was for who waits in `ask`, in the place of its environment."""
     exit_code: int | None = None
     """As of a shell: 128 + the signal; None when it had to be ended."""
     seconds: float = 0.0
@@ -45,8 +54,15 @@ class Trial:
     """Its questions and whatever was malformed, in order; of very many the last ones."""
     kinds: Counter[str] = field(default_factory=Counter)
     """How often it emitted which type; of very many types the first ones."""
+    waited: list[ApprovalNeeded | Malformed] = field(default_factory=list)
+    """What it asked with `ask`, in order."""
+    doubts: list[tuple[str, str]] = field(default_factory=list)
+    """Types of events that are taken and are not what the protocol says, with the reasons."""
     too_long: list[str] = field(default_factory=list)
-    torn: list[str] = field(default_factory=list)
+    unended: list[str] = field(default_factory=list)
+    """Events at the end of a stream, without their newline."""
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=SAID_LIMIT))
+    """The last lines on stderr that are no events."""
 
     @property
     def timed_out(self) -> bool:
@@ -57,6 +73,17 @@ class Trial:
     def questions(self) -> list[ApprovalNeeded]:
         """What it asked, in order."""
         return [event.asks for event in self.claims if isinstance(event, Emitted) and event.asks]
+
+    @property
+    def asked_in_place(self) -> ApprovalNeeded | None:
+        """The first valid question that it waited with."""
+        return next((one for one in self.waited if isinstance(one, ApprovalNeeded)), None)
+
+    @property
+    def end(self) -> str:
+        """How it ended, in words, with what it said last."""
+        code = "It did not end by itself" if self.exit_code is None else f"exit code {self.exit_code}"
+        return code + (f": {' / '.join(self.said)}" if self.said else "")
 
     @property
     def asked(self) -> ApprovalNeeded | None:
@@ -80,7 +107,7 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str], trial
         )  # fmt: skip
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise Unavailable(f"{argv[0]} cannot be started: {reason}.", hint="Check its name and PATH.") from error
+        raise Unavailable(f"{argv[0]} cannot be started: {reason}.", hint=_hint(argv[0])) from error
 
     def started() -> list[int]:
         return list({*family(child.pid), *(pid for pid in descendants() if pid not in others)})
@@ -102,6 +129,16 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str], trial
     if watch.asked_at is not None:
         trial.after_asking = max(0.0, watch.ended - watch.asked_at)
     return trial
+
+
+def _hint(program: str) -> str:
+    try:
+        is_file = Path(program).is_file()
+    except (OSError, ValueError):
+        is_file = False
+    if is_file and "/" not in program:
+        return f"It is looked for in PATH; the file here is ./{program}."
+    return "Make it executable, or name its interpreter." if is_file else "Check its name and PATH."
 
 
 def _left(started: Callable[[], list[int]]) -> int:
@@ -155,77 +192,41 @@ class _Watch:
                 continue
             self._quiet(time.monotonic())
             for line, size in key.data.cut(data):
-                self._line(line, size)
+                self._line(line, size, key)
 
     def _close(self, key: selectors.SelectorKey) -> None:
         self.selector.unregister(key.fileobj)
         if hasattr(key.fileobj, "close"):
             key.fileobj.close()
-        rest, _ = key.data.rest()
-        if isinstance(read(rest, now_ms()), Emitted | Malformed):
-            self.trial.torn.append(_start(rest))
+        rest, size = key.data.rest()
+        if rest and self._line(rest, size, key):
+            self.trial.unended.append(start_of(rest))
 
-    def _line(self, line: bytes, size: int) -> None:
-        if size > LINE_LIMIT and _is_event(line):
-            self.trial.too_long.append(f"{_start(line)} ({size} bytes)")
-            return
+    def _line(self, line: bytes, size: int, key: selectors.SelectorKey) -> bool:
+        """Take a line; whether it is a valid event."""
+        if size > LINE_LIMIT and began_as_event(line):
+            self.trial.too_long.append(f"{start_of(line)} ({size} bytes)")
+            return False
         found = read(line, now_ms()) if size <= LINE_LIMIT else None
         if isinstance(found, Malformed):
             self.trial.claims.append(found)
         elif found is not None:
-            if not _is_utf8(line):
-                self.trial.claims.append(Malformed(_start(line), "It is not in UTF-8.", found.kind))
-            if found.kind in self.trial.kinds or len(self.trial.kinds) < KINDS_LIMIT:
-                self.trial.kinds[found.kind] += 1
-            if found.asks:
-                self.trial.claims.append(found)
-                self.asked_at = time.monotonic()
+            self._event(line, found)
+        elif key.fileobj is self.child.stderr and line.strip():
+            self.trial.said.append(clean(start_of(line)))
+        return isinstance(found, Emitted)
+
+    def _event(self, line: bytes, found: Emitted) -> None:
+        if not is_utf8(line):
+            self.trial.claims.append(Malformed(start_of(line), "It is not in UTF-8.", found.kind))
+        if found.kind in self.trial.kinds or len(self.trial.kinds) < KINDS_LIMIT:
+            self.trial.kinds[found.kind] += 1
+        if len(self.trial.doubts) < DOUBTS_LIMIT:
+            self.trial.doubts += [(found.kind, reason) for reason in doubts(found.kind, read_object(line) or {})]
+        if found.asks:
+            self.trial.claims.append(found)
+            self.asked_at = time.monotonic()
 
     def _quiet(self, now: float) -> None:
         self.trial.silence = max(self.trial.silence, now - self.heard_at)
         self.heard_at = now
-
-
-class Lines:
-    """Cuts a stream into lines; keeps of each no more than shows that it is too long."""
-
-    def __init__(self) -> None:
-        self._kept = bytearray()
-        self._size = 0
-
-    def cut(self, data: bytes) -> Iterator[tuple[bytes, int]]:
-        """Yield each line that ends in ``data``, without its newline, and its size in bytes."""
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            self._add(data, start, end)
-            yield bytes(self._kept), self._size
-            self._kept.clear()
-            self._size = 0
-            start = end + 1
-        self._add(data, start, len(data))
-
-    def rest(self) -> tuple[bytes, int]:
-        """Return the line that has not ended."""
-        return bytes(self._kept), self._size
-
-    def _add(self, data: bytes, start: int, end: int) -> None:
-        room = max(0, LINE_LIMIT + 1 - len(self._kept))
-        self._kept += data[start : min(end, start + room)]
-        self._size += end - start
-
-
-def _is_event(start: bytes) -> bool:
-    """Whether a line that was cut began as an event."""
-    return isinstance(read(start, 0), Malformed)
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _start(line: bytes) -> str:
-    return line[:80].decode(errors="replace")
