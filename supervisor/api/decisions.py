@@ -150,13 +150,14 @@ class PolicyRollbackBody(Body):
     rationale: Note = ""
 
 
-def approval_json(approval: Approval, session_name: str | None = None) -> dict[str, Any]:
+def approval_json(approval: Approval, session_name: str | None, project_name: str | None) -> dict[str, Any]:
     """Return an approval as the contract has it."""
     return {
         "id": approval.id,
         "subject_type": approval.subject_type,
         "subject": approval.subject,
         "project": approval.project,
+        "project_name": project_name,
         "session": approval.session,
         "session_name": session_name,
         "attempt": approval.attempt,

@@ -131,13 +131,14 @@ class StopBody(Body):
     all: bool = False
 
 
-def session_json(session: Session) -> dict[str, Any]:
+def session_json(session: Session, project_name: str | None) -> dict[str, Any]:
     """Return a session as the contract has it."""
     stats = session.stats
     return {
         "id": session.id,
         "name": session.name,
         "project": session.project,
+        "project_name": project_name,
         "task": session.task,
         "parent": session.parent,
         "mode": session.mode,

@@ -24,12 +24,12 @@ REPLAY_BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events a reader wants; None is any."""
+    """Which events a reader wants; None is any. Of several types an event has one."""
 
     session: str | None = None
     plan: str | None = None
     phase: str | None = None
-    type: str | None = None
+    types: frozenset[str] | None = None
     project: str | None = None
 
     def matches(self, event: Event) -> bool:
@@ -38,7 +38,7 @@ class Filter:
             (self.session is None or event.session == self.session)
             and (self.plan is None or event.plan == self.plan)
             and (self.phase is None or event.phase == self.phase)
-            and (self.type is None or event.type == self.type)
+            and (self.types is None or event.type in self.types)
             and (self.project is None or event.project == self.project)
         )
 

@@ -13,6 +13,7 @@ import msgspec
 from supervisor.model.errors import StoreError
 from supervisor.model.events import Event, NewEvent
 from supervisor.store import queries
+from supervisor.store.rows import to_json
 
 SQL = queries.load("events")
 
@@ -21,9 +22,14 @@ _FILTERS: Final = {
     "plan": "AND plan = :plan",
     "phase": "AND phase = :phase",
     "type": "AND type = :type",
+    # The + keeps the index of types out: it would have all events of these types read and sorted for a few of them.
+    "types": "AND +type IN (SELECT value FROM json_each(:types))",
     "project": "AND project = :project",
     "since": "AND time >= :since",
 }
+
+_END: Final = 2**63 - 1
+"""Above every number that SQLite can give out."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -80,12 +86,15 @@ def since(
     session: str | None = None,
     plan: str | None = None,
     phase: str | None = None,
-    type: str | None = None,  # noqa: A002 - the name that the domain and the command line use
+    type: str | tuple[str, ...] | None = None,  # noqa: A002 - the name that the domain and the command line use
     project: str | None = None,
     since: int | None = None,
     limit: int = 1000,
 ) -> list[Event]:
-    """Return up to ``limit`` events after number ``seq``, in order; ``since`` is a time in milliseconds."""
+    """Return up to ``limit`` events after number ``seq``, in order; ``since`` is a time in milliseconds.
+
+    ``type`` is one type, or several of which an event has one.
+    """
     chosen = {"session": session, "plan": plan, "phase": phase, "type": type, "project": project, "since": since}
     return _select(conn, "since", seq, chosen, limit)
 
@@ -97,19 +106,23 @@ def recent(
     session: str | None = None,
     plan: str | None = None,
     phase: str | None = None,
-    type: str | None = None,  # noqa: A002 - the name that the domain and the command line use
+    type: str | tuple[str, ...] | None = None,  # noqa: A002 - the name that the domain and the command line use
     project: str | None = None,
     since: int | None = None,
+    before: int | None = None,
 ) -> list[Event]:
-    """Return the newest ``limit`` events, in order; ``since`` is a time in milliseconds."""
+    """Return the newest ``limit`` events, in order: of all, or of those with a number below ``before``.
+
+    ``since`` is a time in milliseconds; ``type`` is one type, or several of which an event has one.
+    """
     chosen = {"session": session, "plan": plan, "phase": phase, "type": type, "project": project, "since": since}
-    return _select(conn, "recent", 0, chosen, limit)[::-1]
+    return _select(conn, "recent", _END if before is None else before, chosen, limit)[::-1]
 
 
-def _select(
-    conn: sqlite3.Connection, query: str, seq: int, chosen: dict[str, str | int | None], limit: int
-) -> list[Event]:
+def _select(conn: sqlite3.Connection, query: str, seq: int, chosen: dict[str, Any], limit: int) -> list[Event]:
     given = {name: value for name, value in chosen.items() if value is not None}
+    if isinstance(given.get("type"), tuple):
+        given["types"] = to_json(given.pop("type"))
     sql = SQL[query].format(filters=" ".join(_FILTERS[name] for name in given))
     return [Event(*row) for row in conn.execute(sql, {"seq": seq, "limit": limit, **given})]
 

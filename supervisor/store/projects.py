@@ -53,6 +53,11 @@ def find(conn: sqlite3.Connection) -> list[Project]:
     return [SHAPE.entity(row) for row in conn.execute(SQL["all"])]
 
 
+def names(conn: sqlite3.Connection) -> dict[str, str]:
+    """Return what every project is called, by its id."""
+    return {row["id"]: row["name"] for row in conn.execute(SQL["names"])}
+
+
 def remove(conn: sqlite3.Connection, project_id: str) -> None:
     """Forget a project; Refused while sessions belong to it, for they are its history."""
     try:

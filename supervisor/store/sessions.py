@@ -68,6 +68,19 @@ def find(
     return [SHAPE.entity(row) for row in rows]
 
 
+def with_ids(
+    conn: sqlite3.Connection,
+    ids: Collection[str],
+    *,
+    statuses: Collection[SessionStatus] | None = None,
+    project: str | None = None,
+) -> list[Session]:
+    """Return those of some sessions that there are, oldest first; ``ids`` are whole."""
+    chosen = None if statuses is None else to_json(sorted(statuses))
+    rows = conn.execute(SQL["with_ids"], {"ids": to_json(sorted(ids)), "statuses": chosen, "project": project})
+    return [SHAPE.entity(row) for row in rows]
+
+
 def count(conn: sqlite3.Connection) -> dict[SessionStatus, int]:
     """Return how many sessions have each status that occurs."""
     return {SessionStatus(row["status"]): row["number"] for row in conn.execute(SQL["count_by_status"])}

@@ -68,6 +68,7 @@ async def test_an_agents_question_is_listed_shown_and_approved(supervised: Super
     (approval,) = await waiting(supervised)
     assert approval.keys() >= KEYS
     assert (approval["status"], approval["session"], approval["session_name"]) == ("pending", session.id, "fix")
+    assert (approval["project"], approval["project_name"]) == (session.project, supervised.repository.name)
     assert approval["preview"]["input"] == {"command": ASKS["ask"]["run"]}
     assert (await supervised.client.get("/status"))["approvals_pending"] == 1
     assert (await supervised.client.get(at("approval", approval["id"][:16])))["approval"] == approval
@@ -75,6 +76,7 @@ async def test_an_agents_question_is_listed_shown_and_approved(supervised: Super
     assert decided["approval"]["decision"] == "allow"
     assert decided["approval"]["decided_by"] == "person"
     assert decided["approval"]["rationale"] == "It is needed."
+    assert decided["approval"]["project_name"] == approval["project_name"]
     assert (await supervised.ended(session)).status is SessionStatus.COMPLETED
     assert await waiting(supervised, 0) == []
     (kept,) = (await supervised.client.get("/approvals", all=True))["approvals"]
@@ -83,6 +85,7 @@ async def test_an_agents_question_is_listed_shown_and_approved(supervised: Super
 
 async def test_what_is_decided_is_decided(supervised: Supervised) -> None:
     approval = await asked(supervised)
+    assert (approval["session_name"], approval["project_name"]) == (None, None)
     await supervised.client.post(at("approval", approval["id"], "reject"), {"reason": "Not today."})
     with pytest.raises(Refused, match=r"decided already by person at 20\d\d-") as caught:
         await supervised.client.post(at("approval", approval["id"], "approve"), {})

@@ -102,7 +102,7 @@ async def test_sessions_and_projects_are_filters_that_must_exist(
         with pytest.raises(NotFound):
             await first(client.follow(0, **wanted), 1)
     assert not Filter(project="other").matches(daemon_event := (await recent(daemon))[0])
-    assert Filter(type="progress").matches(daemon_event)
+    assert Filter(types=frozenset({"progress"})).matches(daemon_event)
 
 
 async def recent(daemon: Daemon) -> list[Any]:

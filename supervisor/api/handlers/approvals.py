@@ -16,8 +16,8 @@ from supervisor.api.decisions import (
     PermissionBody,
     QuestionBody,
     RejectBody,
-    approval_json,
 )
+from supervisor.api.naming import named_approvals
 from supervisor.api.protocol import Number
 from supervisor.api.state import project_named, session_of, state_of
 from supervisor.engine.broker import Question
@@ -25,7 +25,7 @@ from supervisor.engine.deciding import Decision
 from supervisor.model.approvals import Approval
 from supervisor.model.errors import Forbidden, InvalidInput
 from supervisor.model.statuses import ApprovalStatus
-from supervisor.store import approvals, sessions
+from supervisor.store import approvals
 
 router = APIRouter(tags=["approvals"])
 
@@ -56,7 +56,7 @@ async def list_approvals(
         else:
             waiting = approvals.pending(conn, of_project)
             found = [each for each in waiting if of_session in (None, each.session)][:count]
-        return _named(conn, found)
+        return named_approvals(conn, found)
 
     return {"approvals": await store.read(read)}
 
@@ -65,7 +65,7 @@ async def list_approvals(
 async def show(request: Request, ref: str) -> dict[str, Any]:
     """One approval, with exactly what would be done."""
     store = state_of(request).engine.store
-    found = await store.read(lambda conn: _named(conn, [approvals.resolve(conn, ref)]))
+    found = await store.read(lambda conn: named_approvals(conn, [approvals.resolve(conn, ref)]))
     return {"approval": found[0]}
 
 
@@ -114,9 +114,11 @@ async def ask(request: Request, body: QuestionBody, principal: Reporter) -> dict
         risk=body.risk,
         preview=body.preview,
     )
-    broker = state_of(request).engine.broker
-    found = await broker.ask(question, body.key, body.wait_s, session_id=principal.session, actor=principal.actor)
-    return {"approval": approval_json(found)}
+    engine = state_of(request).engine
+    found = await engine.broker.ask(
+        question, body.key, body.wait_s, session_id=principal.session, actor=principal.actor
+    )
+    return {"approval": (await engine.store.read(named_approvals, [found]))[0]}
 
 
 async def _decide(request: Request, asked: Sequence[OneDecision], principal: Principal) -> list[dict[str, Any]]:
@@ -131,7 +133,7 @@ async def _decide(request: Request, asked: Sequence[OneDecision], principal: Pri
         for approval, each in zip(found, asked, strict=True)
     ]
     decided = await engine.broker.decide(decisions, principal.actor)
-    return await engine.store.read(_named, decided)
+    return await engine.store.read(named_approvals, decided)
 
 
 def _refuse_own(approval: Approval, principal: Principal) -> None:
@@ -139,10 +141,3 @@ def _refuse_own(approval: Approval, principal: Principal) -> None:
     own = approval.requested_by == principal.actor and principal.actor != OWNER
     if own and approval.status is ApprovalStatus.PENDING:
         raise Forbidden(f"{approval.id} was asked by this same token.", hint="Somebody else must decide it.")
-
-
-def _named(conn: sqlite3.Connection, found: Sequence[Approval]) -> list[dict[str, Any]]:
-    """Return approvals with the names of their sessions."""
-    ids = {approval.session for approval in found if approval.session is not None}
-    names = {each: sessions.get(conn, each).name for each in ids}
-    return [approval_json(approval, names.get(approval.session or "")) for approval in found]

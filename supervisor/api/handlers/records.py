@@ -11,6 +11,7 @@ from supervisor.api.auth import Principal, may
 from supervisor.api.protocol import NUMBER_LIMIT, Document, EmitBody, Number, audit_json, event_bytes
 from supervisor.api.state import project_named, session_of, state_of
 from supervisor.api.stream import Filter, follow
+from supervisor.model.errors import InvalidInput
 from supervisor.model.times import now_ms
 from supervisor.store import audit, events
 
@@ -19,34 +20,46 @@ router = APIRouter(tags=["records"])
 READ = [Depends(may("read"))]
 LIMIT = 10_000
 
+TYPE_LIMIT = 100
+"""Types of events that one request may name."""
+
+Types = Annotated[list[str] | None, Query(max_length=TYPE_LIMIT)]
+
 
 @router.get("/events", dependencies=READ)
 async def list_events(
     request: Request,
     after: Number | None = None,
+    before: Number | None = None,
     session: str | None = None,
     project: str | None = None,
     plan: str | None = None,
     phase: str | None = None,
-    type: str | None = None,  # noqa: A002 - the name in the contract
+    type: Types = None,  # noqa: A002 - the name in the contract
     since_s: Annotated[float, Query(ge=0, le=1e9, allow_inf_nan=False)] | None = None,
     limit: Number = 1000,
 ) -> Response:
-    """Events in order: after a number, or the newest ones; ``since_s`` keeps the last so many seconds."""
+    """Events in order: after a number, or the newest, also those before a number.
+
+    ``since_s`` keeps the last so many seconds; of several types an event has one.
+    """
+    if after is not None and before is not None:
+        raise InvalidInput("Events are read after a number or before one, not both.", hint="Give one of them.")
     store = state_of(request).engine.store
     chosen = {
         "session": (await session_of(request, session)).id if session else None,
         "project": await project_named(request, project),
         "plan": plan,
         "phase": phase,
-        "type": type,
     }
+    # One type has an index of its own.
+    types = None if type is None else type[0] if len(type) == 1 else tuple(type)
     since = now_ms() - round(since_s * 1000) if since_s is not None else None
     count = max(1, min(limit, LIMIT))
     if after is None:
-        found = await store.read(events.recent, count, since=since, **chosen)
+        found = await store.read(events.recent, count, since=since, before=before, type=types, **chosen)
     else:
-        found = await store.read(events.since, after, since=since, limit=count, **chosen)
+        found = await store.read(events.since, after, since=since, limit=count, type=types, **chosen)
     body = b'{"events":[' + b",".join(event_bytes(event) for event in found) + b"]}"
     return Response(body, media_type="application/json")
 
@@ -59,7 +72,7 @@ async def stream_events(
     project: str | None = None,
     plan: str | None = None,
     phase: str | None = None,
-    type: str | None = None,  # noqa: A002 - the name in the contract
+    type: Types = None,  # noqa: A002 - the name in the contract
 ) -> StreamingResponse:
     """Server-sent events, replayed from the number ``after``, then as they happen."""
     engine = state_of(request).engine
@@ -68,7 +81,7 @@ async def stream_events(
         project=await project_named(request, project),
         plan=plan,
         phase=phase,
-        type=type,
+        types=None if type is None else frozenset(type),
     )
     last = request.headers.get("last-event-id", "")
     start = min(int(last), NUMBER_LIMIT) if last.isdecimal() else after

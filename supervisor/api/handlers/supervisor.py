@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from supervisor.api.auth import Principal, may
-from supervisor.api.protocol import StopBody, session_json
+from supervisor.api.naming import named_sessions
+from supervisor.api.protocol import StopBody
 from supervisor.api.state import ServerState, project_named, state_of
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
@@ -75,12 +76,11 @@ async def show_queue(request: Request, project: str | None = None) -> dict[str, 
     running = await store.read(sessions.find, statuses={S.PREPARING, S.RUNNING})
     waiting = await store.read(queue.waiting)
     return {
-        "running": [
-            session_json(session)
-            for session in running
-            if session.mode == "autonomous" and wanted in (None, session.project)
-        ],
-        "waiting": [session_json(session) for session in waiting if wanted in (None, session.project)],
+        "running": await store.read(
+            named_sessions,
+            [each for each in running if each.mode == "autonomous" and wanted in (None, each.project)],
+        ),
+        "waiting": await store.read(named_sessions, [each for each in waiting if wanted in (None, each.project)]),
         "limits": {"concurrent": limits.concurrent, "waiting": limits.waiting},
         "paused_agents": [
             {"agent": pause.agent, "until": to_rfc3339(pause.until), "reason": pause.reason}

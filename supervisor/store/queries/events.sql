@@ -14,6 +14,6 @@ SELECT seq, time, project, plan, task, session, attempt, phase, type, severity, 
 FROM events WHERE seq > :seq {filters} ORDER BY seq LIMIT :limit;
 
 -- name: recent
--- The newest events, newest first. The filters are added by the caller.
+-- The newest events before a number, newest first. The filters are added by the caller.
 SELECT seq, time, project, plan, task, session, attempt, phase, type, severity, source, payload
-FROM events WHERE seq > :seq {filters} ORDER BY seq DESC LIMIT :limit;
+FROM events WHERE seq < :seq {filters} ORDER BY seq DESC LIMIT :limit;

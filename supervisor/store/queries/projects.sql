@@ -23,6 +23,10 @@ SELECT * FROM projects WHERE name = :text OR (id >= :text AND id < :text || char
 -- Every project, oldest first.
 SELECT * FROM projects ORDER BY id;
 
+-- name: names
+-- What every project is called.
+SELECT id, name FROM projects;
+
 -- name: remove
 -- Forgets a project that no session belongs to.
 DELETE FROM projects WHERE id = :id;

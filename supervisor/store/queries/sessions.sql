@@ -45,6 +45,14 @@ SELECT * FROM sessions
 WHERE status IN (SELECT value FROM json_each(:statuses)) AND (:project IS NULL OR project = :project)
 ORDER BY id;
 
+-- name: with_ids
+-- The sessions with one of some ids (a JSON list), oldest first; optionally of one project, optionally with one of some
+-- statuses (a JSON list).
+SELECT * FROM sessions
+WHERE id IN (SELECT value FROM json_each(:ids)) AND (:project IS NULL OR project = :project)
+    AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
+ORDER BY id;
+
 -- name: count_by_status
 -- How many sessions have each status.
 SELECT status, count(*) AS number FROM sessions GROUP BY status;
