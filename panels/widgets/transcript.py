@@ -2,91 +2,160 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from textual.binding import BindingType
 
 from panels.keys import bindings
 from panels.shell import Json, shell
-from panels.view.transcript import Block, Transcript
+from panels.view.finding import highlighted, text_of
+from panels.view.model import Topic
+from panels.view.transcript import Block, Filter, Transcript, passes
 from panels.widgets.lines import Line, LineView
+from supervisor.model.errors import QuarterdeckError
 
 PAGE: Final = 1_000
 """Events that are read at once."""
 
+SEARCH_PAGE: Final = 5_000
+"""Events that are read at once where older ones are searched."""
+
 EMPTY: Final = "Nothing yet. What it says and does appears here."
+NOTHING_PASSES: Final = "Nothing of this kind. f shows another, going up reads older ones."
 
 
 class TranscriptView(LineView):
-    """The transcript of the session it was told to `follow`."""
+    """The transcript of the session it was told to `follow`.
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("fold")]
+    Rows are laid out once; those of an older page are put before the others, which stay as they are.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("fold", "refresh")]
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(follow=True, id=id, classes=classes)
         self.session: str | None = None
         self.transcript = Transcript()
         self.problem = ""
-        self._rows: list[tuple[int, Line]] = []
-        self._starts: list[int] = []
+        self.wanted: re.Pattern[str] | None = None
+        """What is searched for; its matches are made visible."""
+        self.filter: Filter = "everything"
+        self.until: int | None = None
+        """The event after which nothing is shown, None while it is live."""
+        self.complete = False
+        """Whether the oldest event is there."""
+        self._rows: list[tuple[Block, Line]] = []
         self._width = 0
-        self._complete = False
         self._reading = False
         self._early: list[Json] = []
         self._deaf: Callable[[], None] | None = None
         self._dirty_from: int | None = None
+        self._was_away = False
 
     def on_mount(self) -> None:
-        """Hear events from now on."""
+        """Hear events from now on, and when the stream was broken."""
         self._deaf = shell(self).listen(self._heard)
+        shell(self).changes.subscribe(self, self._connection_changed)
 
     def on_unmount(self) -> None:
         """Hear no more."""
         if self._deaf is not None:
             self._deaf()
 
-    def follow(self, session: str | None) -> None:
-        """Show another session from its end."""
-        if session == self.session:
+    # What is read.
+
+    def follow(self, session: str | None, *, until: int | None = None) -> None:
+        """Show another session from its end, or up to an event."""
+        if session == self.session and until == self.until and not self.problem:
             return
-        self.session, self.transcript = session, Transcript()
-        self._rows, self._starts, self._early = [], [], []
-        self._complete, self._reading, self.following = False, session is not None, True
+        if session != self.session:
+            self._rows = []
+        self.session, self.until = session, until
+        self._start()
+
+    def action_refresh(self) -> None:
+        """Read it again."""
+        self._start()
+
+    def _start(self) -> None:
+        """Read from the end; what was shown of this session stays until that is there."""
+        self.transcript, self.problem = Transcript(), ""
+        self._early, self._dirty_from = [], None
+        self.complete, self._reading, self.following = False, self.session is not None, True
         self.lines_changed(0)
-        if session is not None:
+        if self.session is not None:
             shell(self).perform(self._newest, group=f"transcript {self.id}")
 
-    async def _newest(self) -> None:
-        session = self.session
-        found = (await shell(self).client.get("/events", session=session, limit=PAGE))["events"]
-        if session != self.session:
-            return
-        for event in found:
-            self.transcript.add(event)
-        self._complete = len(found) < PAGE
-        self._reading = False
-        for event in self._early:
-            self.transcript.add(event)
-        self._early = []
-        self._render_from(0)
+    async def _events(self, **query: object) -> list[Json] | None:
+        """Read events of the session; None when another one is shown by now, or they could not be had."""
+        asked = self.transcript
+        try:
+            found = await shell(self).client.get("/events", session=self.session, **query)
+        except QuarterdeckError as error:
+            if asked is self.transcript:
+                self.problem, self._reading = str(error), False
+                self.refresh()
+            return None
+        return found["events"] if asked is self.transcript else None
 
-    async def _older(self) -> None:
-        session, first = self.session, self.transcript.first_seq
-        found = (await shell(self).client.get("/events", session=session, limit=PAGE, before=first))["events"]
-        if session != self.session:
+    async def _newest(self) -> None:
+        before = None if self.until is None else self.until + 1
+        found = await self._events(limit=PAGE, before=before)
+        if found is None:
             return
-        self._complete = len(found) < PAGE
-        before = len(self._rows)
-        self.transcript.prepend(found)
-        self._render_from(0, draw=False)
-        more = len(self._rows) - before
+        self.complete = len(found) < PAGE
+        self._take(found)
+        self._lay_out_from(0)
+
+    def _take(self, found: Sequence[Json]) -> None:
+        """Take events, and those that came meanwhile."""
+        for event in (*found, *self._early):
+            self.transcript.add(event)
+        self._reading, self._early = False, []
+
+    async def _older(self, limit: int = PAGE) -> bool:
+        """Read the page before the first; whether it could be had."""
+        found = await self._events(limit=limit, before=self.transcript.first_seq)
+        if found is None:
+            return False
+        self.complete = len(found) < limit
+        count = self.transcript.prepend(found)
+        rows = self._lay_out(self.transcript.blocks[:count])
+        self._rows[:0] = rows
         self._reading = False
-        self.lines_changed(self.cursor + more)
-        self.scroll_to(y=self.scroll_offset.y + more, animate=False)
+        early, self._early = self._early, []
+        for event in early:
+            self._heard(event)
+        self.lines_changed(self.cursor + len(rows))
+        self.scroll_to(y=self.scroll_offset.y + len(rows), animate=False)
+        return True
+
+    async def _missed(self) -> None:
+        """Read what was said while the stream was broken."""
+        while (found := await self._events(after=self.transcript.last_seq, limit=PAGE)) is not None:
+            for event in found:
+                self.transcript.add(event)
+            if len(found) < PAGE:
+                self._take(())
+                self._lay_out_from(0)
+                return
+
+    def _connection_changed(self, topics: frozenset[Topic]) -> None:
+        if "connection" not in topics:
+            return
+        live = shell(self).view.connection.state == "live"
+        if live and self._was_away and self.session is not None and self.until is None and not self._reading:
+            self._reading = True
+            work = self._newest if self.problem or not self.transcript.last_seq else self._missed
+            self.problem = ""
+            shell(self).perform(work, group=f"transcript {self.id}")
+        self._was_away = not live
 
     def _heard(self, event: Json) -> None:
-        if event["session"] != self.session:
+        if event["session"] != self.session or self.until is not None:
             return
         if self._reading:
             self._early.append(event)
@@ -95,49 +164,61 @@ class TranscriptView(LineView):
         if block is None:
             return
         # Many may come between two frames: they are laid out together.
-        index = self._index_of(block)
         if self._dirty_from is None:
-            self._dirty_from = index
+            self._dirty_from = block.seq
             self.call_later(self._catch_up)
         else:
-            self._dirty_from = min(self._dirty_from, index)
+            self._dirty_from = min(self._dirty_from, block.seq)
 
     def _catch_up(self) -> None:
-        index, self._dirty_from = self._dirty_from, None
-        if index is not None:
-            self._render_from(index)
+        seq, self._dirty_from = self._dirty_from, None
+        if seq is not None:
+            self._lay_out_from(seq)
 
-    def _index_of(self, block: Block) -> int:
-        blocks = self.transcript.blocks
-        for index in range(len(blocks) - 1, -1, -1):
-            if blocks[index] is block:
-                return index
-        return 0
+    # How it is laid out.
 
-    def _render_from(self, index: int, *, draw: bool = True) -> None:
-        """Lay out the blocks from one on."""
-        width = self._width = max(20, self.scrollable_content_region.width)
-        start = self._starts[index] if index < len(self._starts) else len(self._rows)
-        del self._rows[start:]
-        del self._starts[index:]
+    def _lay_out(self, blocks: Sequence[Block]) -> list[tuple[Block, Line]]:
+        self._width = max(20, self.scrollable_content_region.width)
+        return [(block, line) for block in blocks if passes(block, self.filter) for line in block.lines(self._width)]
+
+    def _lay_out_from(self, seq: int) -> None:
+        """Lay out the block with this number and all after it."""
+        start = self._row_of(seq)
         blocks = self.transcript.blocks
-        for number in range(index, len(blocks)):
-            self._starts.append(len(self._rows))
-            self._rows += [(number, line) for line in blocks[number].lines(width)]
-        if draw:
-            self.lines_changed()
+        first = bisect_left(blocks, seq, key=lambda block: block.seq)
+        self._rows[start:] = self._lay_out(blocks[first:])
+        self.lines_changed()
+
+    def _row_of(self, seq: int) -> int:
+        return bisect_left(self._rows, seq, key=lambda row: row[0].seq)
+
+    def _lay_out_anew(self) -> None:
+        """Lay out everything; the cursor stays on its block."""
+        block, following = self.block_at(self.cursor), self.following
+        self._rows = self._lay_out(self.transcript.blocks)
+        self.following = following
+        self.lines_changed(self._row_of(block.seq) if block is not None else 0)
+        self.call_after_refresh(self._scroll_to_cursor)
 
     def on_resize(self, event: object) -> None:
         """Lay everything out anew when there is another width."""
         if max(20, self.scrollable_content_region.width) != self._width and self.transcript.blocks:
-            at = self._rows[self.cursor][0] if self.cursor < len(self._rows) else 0
-            self._render_from(0, draw=False)
-            self.lines_changed(self._starts[at] if at < len(self._starts) else 0)
+            self._lay_out_anew()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Read on where the reader comes near to the beginning of what is there."""
         super().watch_scroll_y(old_value, new_value)
-        if new_value < self.size.height and not (self._complete or self._reading) and self._rows:
+        if new_value < self.size.height:
+            self._read_older()
+
+    def move(self, by: int) -> None:
+        """Move the cursor; going up from the first line reads on too."""
+        if by < 0 and self.cursor < self.size.height:
+            self._read_older()
+        super().move(by)
+
+    def _read_older(self) -> None:
+        if not (self.complete or self._reading or self.problem) and self.transcript.first_seq is not None:
             self._reading = True
             shell(self).perform(self._older, group=f"transcript {self.id}")
 
@@ -147,23 +228,99 @@ class TranscriptView(LineView):
 
     def line(self, index: int, width: int) -> Line:
         """Return a line of the transcript."""
+        if self.problem and index == 0:
+            return [(f"  {self.problem} F5 reads it again.", "failed")]
         if not self._rows:
-            return [("  …" if self._reading else f"  {EMPTY}" if self.session else "", "dim")]
-        return self._rows[index][1]
+            empty = NOTHING_PASSES if self.transcript.blocks else EMPTY
+            return [("  …" if self._reading else f"  {empty}" if self.session else "", "dim")]
+        return highlighted(self._rows[index][1], self.wanted)
 
     def block_at(self, index: int) -> Block | None:
         """Return the block that a line belongs to."""
-        return self.transcript.blocks[self._rows[index][0]] if index < len(self._rows) else None
+        return self._rows[index][0] if index < len(self._rows) else None
+
+    # What a person does.
+
+    def show_only(self, wanted: Filter) -> None:
+        """Show only blocks that pass a filter."""
+        self.filter = wanted
+        self._lay_out_anew()
+
+    def highlight(self, wanted: re.Pattern[str] | None) -> None:
+        """Make the matches of another pattern visible."""
+        self.wanted = wanted
+        self.refresh()
+
+    def is_at_match(self) -> bool:
+        """Whether the line of the cursor has a match."""
+        at = self.cursor
+        return self.wanted is not None and at < len(self._rows) and bool(self.wanted.search(text_of(self._rows[at][1])))
+
+    def find(self, direction: int) -> bool:
+        """Go to the next match (``direction`` 1) or the one before (-1) in what is there; whether there is one."""
+        return self._find_from(self.cursor + direction, direction)
+
+    def _find_from(self, start: int, direction: int) -> bool:
+        if self.wanted is None:
+            return False
+        block: Block | None = None
+        for index in range(start, len(self._rows) if direction > 0 else -1, direction):
+            before, (block, line) = block, self._rows[index]
+            if self.wanted.search(text_of(line)):
+                self._go_to(index)
+                return True
+            # What is folded, or broken over lines, is looked at once for each block.
+            if block is not before and self._match_in(block) is None and block.matches(self.wanted):
+                if start - direction < len(self._rows) and self.block_at(start - direction) is block:
+                    continue
+                self._open_up(block)
+                return True
+        return False
+
+    def _match_in(self, block: Block) -> int | None:
+        """Return the first row of a block that shows a match."""
+        at = self._row_of(block.seq)
+        while at < len(self._rows) and self._rows[at][0] is block:
+            if self.wanted is not None and self.wanted.search(text_of(self._rows[at][1])):
+                return at
+            at += 1
+        return None
+
+    def _open_up(self, block: Block) -> None:
+        """Unfold a block and go to the first match in it."""
+        block.folded = False
+        self._lay_out_from(block.seq)
+        at = self._match_in(block)
+        self._go_to(self._row_of(block.seq) if at is None else at)
+
+    def _go_to(self, index: int) -> None:
+        self.following = False
+        self.cursor = index
+
+    async def find_back(self, progress: Callable[[int], None]) -> bool:
+        """Go to the match before, reading older pages; ``progress`` hears how many events were read in all."""
+        read, transcript = 0, self.transcript
+        if self.find(-1):
+            return True
+        while not self.complete and transcript is self.transcript:
+            rows = len(self._rows)
+            self._reading = True
+            if not await self._older(SEARCH_PAGE):
+                return False
+            read += SEARCH_PAGE
+            progress(read)
+            if self._find_from(len(self._rows) - rows - 1, -1):
+                return True
+        return False
 
     def action_fold(self) -> None:
         """Open or close the block under the cursor."""
-        if self.cursor < len(self._rows):
-            number = self._rows[self.cursor][0]
-            block = self.transcript.blocks[number]
+        block = self.block_at(self.cursor)
+        if block is not None:
             block.folded = not block.folded
             self.following = False
-            self._render_from(number, draw=False)
-            self.lines_changed(self._starts[number])
+            self._lay_out_from(block.seq)
+            self.cursor = self._row_of(block.seq)
 
     def action_open(self) -> None:
         """Open or close the block under the cursor."""
