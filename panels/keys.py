@@ -101,7 +101,7 @@ _TABLE: Final = (
     Key("T", "replay", "Replay", "show the log as it was at a moment; ← and → move it", "look"),
     Key("right_curly_bracket", "next_file", "Next file", "the next file of the diff", "move", "}", footer=False),
     Key("left_curly_bracket", "previous_file", "Previous file", "the file before", "move", "{", footer=False),
-    Key("left_square_bracket", "previous_pane", "Previous view", "the view to the left", "look", "["),
+    Key("left_square_bracket", "previous_pane", "Previous view", "the view to the left", "look", "[", footer=False),
     Key("right_square_bracket", "next_pane", "Next view", "the view to the right", "look", "]"),
     Key("f5", "refresh", "Refresh", "read it again", "look", "F5", footer=False),
     Key("question_mark", "help", "Help", "this help", "app", "?"),

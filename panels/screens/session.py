@@ -163,6 +163,8 @@ class SessionScreen(Screen[None], Acting):
         """Offer only what can be done to it now."""
         if action == "approve":
             return self.is_attached and self._asked() is not None
+        if action == "diff":
+            return self._tab != "diff"
         return Acting.check_action(self, action, parameters)
 
     def action_approve(self) -> None:
