@@ -20,10 +20,16 @@ async def diff(worktree: Path, base_commit: str, *, stat: bool) -> str:
     Text that is not UTF-8 is shown with replacement characters, binary files by name only.
     """
     kind = f"--stat={_STAT_WIDTH}" if stat else "--patch"
+    shown = await compare(worktree, base_commit, await snapshot(worktree), kind, "--no-color", "--submodule=short")
+    return shown.decode(errors="replace")
+
+
+async def compare(worktree: Path, base_commit: str, tree: str, *options: str) -> bytes:
+    """Return what git says of the differences between a commit and a tree; no program but git is started."""
     answer = await ask(
         worktree,
-        *("diff", kind, "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames", "--submodule=short"),
-        *(base_commit, await snapshot(worktree), "--"),
+        *("diff", *options, "--no-ext-diff", "--no-textconv", "--find-renames"),
+        *(base_commit, tree, "--"),
         reads=True,
     )
     if answer.code != 0:
@@ -31,7 +37,7 @@ async def diff(worktree: Path, base_commit: str, *, stat: bool) -> str:
             f"The changes since {base_commit[:12]} cannot be shown: {answer.complaint}.",
             hint="Was the history that the session began from removed? `git log` shows what there is.",
         )
-    return answer.out.decode(errors="replace")
+    return answer.out
 
 
 async def commit(worktree: Path, message: str) -> str | None:

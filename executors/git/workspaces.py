@@ -13,6 +13,7 @@ from executors.git import (
     changes,
     clones,
     exclusion,
+    files,
     merging,
     pool,
     provisioning,
@@ -20,13 +21,24 @@ from executors.git import (
     repository,
     returns,
     setup,
+    sharing,
     submodules,
     worktrees,
 )
 from executors.git.convention import check_branch, check_name
 from executors.git.lock import RepositoryLocks
 from executors.git.records import Record, Records
-from supervisor.engine.ports import MergeResult, Repository, Workspace, WorkspaceRequest, WorktreeState
+from supervisor.engine.ports import (
+    BundleResult,
+    FileContent,
+    MergeResult,
+    PushResult,
+    Repository,
+    Workspace,
+    WorkspaceRequest,
+    WorktreeFile,
+    WorktreeState,
+)
 
 
 class GitWorkspaces:
@@ -92,6 +104,14 @@ class GitWorkspaces:
         """Return everything since ``base_commit``: commits, uncommitted and untracked files."""
         return await changes.diff(worktree, base_commit, stat=stat)
 
+    async def files(self, worktree: Path, base_commit: str) -> tuple[list[WorktreeFile], bool]:
+        """Return the files that are not ignored and what became of each; whether some were left out."""
+        return await files.files(worktree, base_commit)
+
+    async def content(self, worktree: Path, path: str) -> FileContent:
+        """Return what is in one of these files."""
+        return await files.content(worktree, path)
+
     async def commit(self, worktree: Path, message: str) -> str | None:
         """Commit everything; returns the commit, or None when there was nothing."""
         return await changes.commit(worktree, message)
@@ -100,6 +120,18 @@ class GitWorkspaces:
         """Merge a session's branch into another; a conflict changes nothing and says where."""
         async with self._locks.within(root):
             return await merging.merge(root, branch, into, message)
+
+    async def push(self, root: Path, branch: str, base_commit: str, remote: str | None) -> PushResult:
+        """Push a session's branch, never forced, and follow it; what the remote refuses is in the result."""
+        result = await sharing.push(root, branch, base_commit, remote)
+        if result.pushed:
+            async with self._locks.within(root):
+                await sharing.follow(root, branch, result.remote)
+        return result
+
+    async def bundle(self, root: Path, branch: str, base_commit: str, path: Path) -> BundleResult:
+        """Write a session's commits to a new file."""
+        return await sharing.bundle(root, branch, base_commit, path)
 
     async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Say what a worktree holds that exists nowhere else."""

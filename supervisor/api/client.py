@@ -83,11 +83,11 @@ class Client:
     ) -> None:
         await self._http.aclose()
 
-    async def get(self, path: str, **query: Any) -> Json:
+    async def get(self, path: str, /, **query: Any) -> Json:
         """Return the answer to a GET; parameters that are None are left out."""
         return await self._call("GET", path, params={key: value for key, value in query.items() if value is not None})
 
-    async def get_patiently(self, path: str, **query: Any) -> Json:
+    async def get_patiently(self, path: str, /, **query: Any) -> Json:
         """Like `get`, across restarts of the supervisor."""
         deadline = asyncio.get_running_loop().time() + TIMEOUT_S
         while True:

@@ -118,6 +118,12 @@ class MergeBody(Body):
     into: PlainText | None = None
 
 
+class PushBody(Body):
+    """The remote to push to; origin, or the only one, when None."""
+
+    remote: Annotated[PlainText, Field(min_length=1)] | None = None
+
+
 class EmitBody(Body):
     """An event that a tool emits."""
 

@@ -9,6 +9,7 @@ import click
 
 from config.loading import PROJECT_FILE, Loaded, load
 from config.paths import Paths
+from config.shown import shown
 from supervisor.cli.output import json_option, print_json, table
 from supervisor.model.plain import clean
 
@@ -25,22 +26,21 @@ def config_command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also agent and container profiles.")
 @json_option
 def show(everything: bool, as_json: bool) -> None:
-    """Show every setting, its value and its source.
+    """Show every setting, its value and its source; secrets are hidden.
 
     Example: quarterdeck config show --all
     """
-    loaded = _load()
-    shown = {
-        key: {"value": value, "source": str(loaded.sources[key])}
-        for key, value in loaded.values().items()
-        if everything or as_json or not key.startswith(("agents.", "containers."))
-    }
+    settings = shown(_load())
     if as_json:
-        print_json({"settings": shown})
+        print_json({"settings": {each.key: {"value": each.value, "source": each.source} for each in settings}})
         return
     table(
         ["setting", "value", "source"],
-        [[key, clean(_text(entry["value"])), clean(entry["source"])] for key, entry in shown.items()],
+        [
+            [each.key, clean(_text(each.value)), clean(each.source)]
+            for each in settings
+            if everything or not each.key.startswith(("agents.", "containers."))
+        ],
     )
 
 

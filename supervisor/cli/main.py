@@ -38,6 +38,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "diff": ("changes", "Show everything that a session changed."),
     "commit": ("changes", "Commit everything in a session's worktree."),
     "merge": ("changes", "Merge a session's branch."),
+    "push": ("changes", "Push a session's branch to a remote."),
+    "bundle": ("changes", "Write a session's commits to a file."),
     "events": ("records", "Show what happened, or follow it live."),
     "audit": ("records", "List, verify or export the audit log."),
     "serve": ("supervision", "Run the supervisor in the foreground."),

@@ -261,6 +261,55 @@ class MergeResult:
     detail: str = ""
 
 
+FileStatus = Literal["unchanged", "added", "modified", "deleted", "renamed"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorktreeFile:
+    """A file of a worktree, compared with the base; ``before`` is the path that a renamed one had there."""
+
+    path: str
+    status: FileStatus
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What is in a file of ``size`` bytes. ``text`` is None for a binary one; of a long one it is the beginning."""
+
+    path: str
+    text: str | None
+    size: int
+    binary: bool = False
+    truncated: bool = False
+
+
+PushChange = Literal["created", "updated", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """The outcome of a push of ``commit``. ``change`` is what happened to the remote's branch, ``detail`` the word of
+    git for it, or why the remote refused; ``messages`` are lines that the remote said."""
+
+    pushed: bool
+    remote: str
+    commit: str
+    change: PushChange | None = None
+    detail: str = ""
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BundleResult:
+    """A file with ``commits`` commits, the last of which is ``commit``; ``size`` in bytes."""
+
+    path: Path
+    commit: str
+    commits: int
+    size: int
+
+
 class Workspaces(Protocol):
     """Git, as the engine sees it."""
 
@@ -292,12 +341,31 @@ class Workspaces(Protocol):
         """Return everything since ``base_commit``: commits, uncommitted and untracked files."""
         ...
 
+    async def files(self, worktree: Path, base_commit: str) -> tuple[list[WorktreeFile], bool]:
+        """Return the files that are not ignored, and whether some were left out because there are too many."""
+        ...
+
+    async def content(self, worktree: Path, path: str) -> FileContent:
+        """Return what is in one of these files; a path that leads elsewhere is refused."""
+        ...
+
     async def commit(self, worktree: Path, message: str) -> str | None:
         """Commit everything; returns the commit, or None when there was nothing."""
         ...
 
     async def merge(self, root: Path, branch: str, into: str, message: str) -> MergeResult:
         """Merge a session's branch into another; a conflict changes nothing and says where."""
+        ...
+
+    async def push(self, root: Path, branch: str, base_commit: str, remote: str | None) -> PushResult:
+        """Push a session's branch, never forced, and make the remote's its upstream.
+
+        Without a name the remote is origin, or the only one. Raises Unavailable when it cannot be reached.
+        """
+        ...
+
+    async def bundle(self, root: Path, branch: str, base_commit: str, path: Path) -> BundleResult:
+        """Write the commits since the base to a file that must not exist yet."""
         ...
 
     async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:

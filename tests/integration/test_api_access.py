@@ -36,6 +36,9 @@ SESSION_ROUTES = [
     ("GET", "logs"),
     ("GET", "diff"),
     ("GET", "attach"),
+    ("GET", "screen"),
+    ("GET", "files"),
+    ("GET", "files/content"),
     ("POST", "send"),
     ("POST", "pause"),
     ("POST", "resume"),
@@ -44,11 +47,14 @@ SESSION_ROUTES = [
     ("POST", "archive"),
     ("POST", "commit"),
     ("POST", "merge"),
+    ("POST", "push"),
+    ("POST", "bundle"),
 ]
 OTHER_ROUTES = [
     ("GET", "/status"),
     ("GET", "/doctor"),
     ("GET", "/agents"),
+    ("GET", "/config"),
     ("GET", "/queue"),
     ("GET", "/events"),
     ("GET", "/events/stream"),
@@ -268,6 +274,14 @@ async def test_too_much_is_refused_before_it_is_read(client: Client, paths: Path
         ("GET", "/events?after=-1", b""),
         ("GET", "/events?after=99999999999999999999", b""),
         ("GET", "/events?since_s=nan", b""),
+        ("GET", "/events?before=-1", b""),
+        ("GET", "/events?before=2&after=1", b""),
+        ("GET", "/sessions/x/logs?end=-1", b""),
+        ("GET", "/sessions/x/logs?end=5&offset=1", b""),
+        ("GET", "/sessions/x/files/content", b""),
+        ("GET", "/sessions?" + "&".join(["id=x"] * 501), b""),
+        ("POST", "/sessions/x/push", b'{"remote":""}'),
+        ("POST", "/sessions/x/bundle", b'{"path":"relative"}'),
         ("GET", "/events?since_s=1e400", b""),
         ("GET", "/audit?after=x", b""),
         ("GET", "/sessions?status=nice", b""),
@@ -309,7 +323,7 @@ DOCUMENTS = st.recursive(
 KEYS = ["cwd", "argv", "prompt", "agent", "mode", "executor", "name", "branch", "base", "image", "priority",
         "timeout_s", "environment", "type", "payload", "path", "text", "message", "into", "all", "tool_name",
         "hook_event_name", "session_id", "tool_input", "key", "question", "options", "default", "preview", "request",
-        "decisions", "command", "document", "rule", "version"]  # fmt: skip
+        "decisions", "command", "document", "rule", "version", "remote"]  # fmt: skip
 
 
 async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client, paths: Paths, tmp_path: Path) -> None:
@@ -317,7 +331,7 @@ async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client
     agent = await token_of(daemon, "agent", session["id"])
     routes = ["/emit", "/hooks/claude", "/hooks/codex", "/sessions", "/projects", "/questions", "/permissions/claude",
               "/approvals/decide", "/approvals/x/approve", "/policy/test", "/policy/apply", "/policy/rollback", *(
-        at("session", session["id"], what) for what in ("send", "continue", "commit", "merge", "resume")
+        at("session", session["id"], what) for what in ("send", "continue", "commit", "merge", "push", "resume")
     )]  # fmt: skip
     loop = asyncio.get_running_loop()
     http, reporter = raw(paths, paths.token_file.read_text()), raw(paths, agent)

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.api.client import at
 from supervisor.model.errors import InvalidInput
-from tests.support.supervised import Supervised
+from tests.support.supervised import Home, Supervised, eventually
 
 
 async def listed(supervised: Supervised, **query: Any) -> list[str]:
@@ -47,3 +47,33 @@ async def test_every_answer_names_the_project(supervised: Supervised) -> None:
         (await client.post(at("session", "long", "cancel")))["session"],
     ]
     assert [answer["project_name"] for answer in answers] == [name] * 6
+
+
+@pytest.mark.tmux
+async def test_the_screen_is_what_a_terminal_shows_without_secrets(home: Home) -> None:
+    home.configure(secrets=["PIN_CODE"])
+    script = "printf '\\033]2;A title\\007'; echo Code $SHOWN; read word"
+    async with home.supervised() as supervised:
+        # A session is not given the secret itself; this one has found the value somewhere.
+        environment = {"PIN_CODE": "topsecret", "SHOWN": "topsecret"}
+        await supervised.run("sh", "-c", script, name="asks", mode="dispatch", environment=environment)
+        shown: dict[str, Any] = {}
+
+        async def look() -> bool:
+            shown.update(await supervised.client.get(at("session", "asks", "screen")))
+            return "Code" in (shown["text"] or "")
+
+        await eventually(look, what=lambda: f"the screen shows the code, not {shown}")
+        assert shown["text"].startswith("Code [redacted]\n")
+        assert shown["title"] == "A title"
+        await supervised.client.post("/stop", {"all": True})
+        assert await supervised.client.get(at("session", "asks", "screen")) == {"title": None, "text": None}
+
+
+async def test_without_a_terminal_there_is_no_screen(supervised: Supervised) -> None:
+    session = await supervised.run("sleep", "60")
+    for number in range(3):
+        await supervised.run("sleep", "60", name=f"s{number}")
+    for ref in (session.id, "s2"):
+        assert await supervised.client.get(at("session", ref, "screen")) == {"title": None, "text": None}
+    await supervised.client.post("/stop", {"all": True})

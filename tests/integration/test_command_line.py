@@ -204,6 +204,14 @@ def test_reading_commands_print_one_document(quarterdeck: CommandLine) -> None:
         assert json.loads(line)["hash"]
 
 
+def test_the_settings_are_shown_without_secrets(quarterdeck: CommandLine) -> None:
+    quarterdeck.monkeypatch.setenv("QUARTERDECK_AGENTS__CLAUDE__ENVIRONMENT", "{MY_TOKEN: t0psecret}")
+    for options in (["--json"], ["--all"]):
+        printed = quarterdeck("config", "show", *options).out
+        assert "[redacted]" in printed
+        assert "t0psecret" not in printed
+
+
 def test_lists_are_narrowed_to_a_project(quarterdeck: CommandLine, tmp_path: Path) -> None:
     quarterdeck("run", "--name", "here", "--wait", "--", "true")
     other = repository(tmp_path / "other")
@@ -269,6 +277,29 @@ def test_what_was_changed_is_shown_committed_and_merged(quarterdeck: CommandLine
     assert quarterdeck("commit", "work", "-m", "Again", "--json").json["commit"] is None
     assert "Merged" in quarterdeck("merge", "work").out
     assert (where / "new.txt").read_text() == "new\n"
+
+
+def test_a_branch_is_pushed_and_written_to_a_bundle(quarterdeck: CommandLine, tmp_path: Path) -> None:
+    where = Path.cwd()
+    quarterdeck("run", "--name", "work", "--wait", "--", "sh", "-c", "echo new > new.txt")
+    assert quarterdeck("push", "work").code == 4
+    made = quarterdeck("commit", "work", "-m", "Work", "--json").json
+    refused = quarterdeck("push", "work", "--json")
+    assert (refused.code, "no remote" in refused.json["error"]["message"]) == (4, True)
+    git(where, "init", "-q", "--bare", tmp_path / "remote.git")
+    git(where, "remote", "add", "fork", tmp_path / "remote.git")
+    Path(quarterdeck.session("work")["worktree"], "later.txt").write_text("l\n")
+    pushed = quarterdeck("push", "work", "--remote", "fork")
+    assert pushed.out == f"Pushed {made['branch']} to fork ({made['commit'][:12]}).\n"
+    assert "1 file is not committed" in pushed.err
+    assert git(tmp_path / "remote.git", "rev-parse", made["branch"]) == made["commit"]
+    assert "already" in quarterdeck("push", "work").out
+    assert quarterdeck("push", "work", "--json").json["change"] == "unchanged"
+    assert quarterdeck("bundle", "work", "work.bundle").out == f"Wrote 1 commit of {made['branch']} to work.bundle.\n"
+    assert made["branch"] in git(where, "bundle", "list-heads", where / "work.bundle")
+    assert quarterdeck("bundle", "work", "work.bundle").code == 4
+    again = quarterdeck("bundle", "work", str(tmp_path / "again"), "--json").json
+    assert (again["path"], again["commits"]) == (str(tmp_path / "again"), 1)
 
 
 def test_a_conflict_is_refused_and_changes_nothing(quarterdeck: CommandLine) -> None:

@@ -1,4 +1,4 @@
-"""Sessions: run, list, show, steer, and what they changed."""
+"""Sessions: run, list, show and steer."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from supervisor.api.auth import Principal, may
 from supervisor.api.logs import read_log, read_log_before
 from supervisor.api.naming import named_sessions, session_answer
 from supervisor.api.protocol import (
-    CommitBody,
-    MergeBody,
     Number,
     RunBody,
     TextBody,
     attempt_json,
 )
-from supervisor.api.state import project_named, project_of, session_of, state_of, worktree_of
+from supervisor.api.state import project_named, session_of, state_of
 from supervisor.engine.explain import EXPLAINING_TYPES, explain
 from supervisor.engine.intake import RunRequest
 from supervisor.model.entities import ExecutorName
@@ -133,13 +131,22 @@ async def logs(
     return await (read_log(path, offset or 0, limit) if end is None else read_log_before(path, end, limit))
 
 
-@router.get("/{ref}/diff", dependencies=READ)
-async def diff(request: Request, ref: str, stat: bool = False) -> dict[str, Any]:
-    """Everything since the base commit: commits, uncommitted and untracked files."""
+@router.get("/{ref}/screen", dependencies=READ)
+async def screen(request: Request, ref: str) -> dict[str, Any]:
+    """What a session's terminal shows now; nothing when it has none, or has ended."""
     session = await session_of(request, ref)
-    workspaces = state_of(request).engine.services.workspaces
-    text = await workspaces.diff(worktree_of(session), session.base_commit or "HEAD", stat=stat)
-    return {"session": session.id, "base_commit": session.base_commit, "diff": text}
+    engine = state_of(request).engine
+    attempt = await engine.store.read(attempts.latest, session.id)
+    shown = None
+    if attempt is not None and session.status not in SESSION_ENDED:
+        services = engine.services
+        shown = await services.executor(session).screen(services.ref(attempt, session))
+    if shown is None:
+        return {"title": None, "text": None}
+    # What is printed is cleared of secrets on its way to the log; a terminal is not.
+    names = engine.services.config_for(None).settings.secrets
+    title, text = (engine.services.secrets.redact(session.id, names, part) for part in shown)
+    return {"title": title, "text": text}
 
 
 @router.post("/{ref}/send")
@@ -203,48 +210,3 @@ async def attach(request: Request, ref: str) -> dict[str, Any]:
         )
     services = engine.services
     return {"command": services.executor(session).attach_command(services.ref(attempt, session))}
-
-
-@router.post("/{ref}/commit")
-async def commit(request: Request, ref: str, body: CommitBody, principal: Operator) -> dict[str, Any]:
-    """Commit everything in a session's worktree."""
-    session = await session_of(request, ref)
-    engine = state_of(request).engine
-    made = await engine.services.workspaces.commit(worktree_of(session), body.message)
-    await engine.control.note(session.id, principal.actor, "session.commit", {"commit": made})
-    return {"commit": made, "branch": session.branch}
-
-
-@router.post("/{ref}/merge")
-async def merge(request: Request, ref: str, body: MergeBody, principal: Operator) -> dict[str, Any]:
-    """Merge a session's branch; a conflict changes nothing and says where."""
-    session = await session_of(request, ref)
-    project = await project_of(request, session)
-    engine = state_of(request).engine
-    if session.status not in SESSION_ENDED and session.mode == "autonomous":
-        raise Refused(f"{session.name} is {session.status}.", hint="Wait until it has ended, or cancel it.")
-    into = body.into or project.default_branch
-    if session.worktree is None:
-        raise NotFound(f"{session.name} has no branch yet.", hint="Wait until it runs.")
-    # A worktree that is gone holds nothing: the branch is all there is.
-    worktree = Path(session.worktree)
-    left = await engine.services.workspaces.state(worktree, session.branch or "", session.base_commit or "")
-    if left.modified or left.untracked:
-        raise Refused(
-            f"{session.name} has uncommitted changes: {left.modified} modified and {left.untracked} new files.",
-            hint=f"Commit them first: quarterdeck commit {session.name} -m MESSAGE.",
-        )
-    result = await engine.services.workspaces.merge(
-        Path(project.root), session.branch or "", into, f"Merge {session.branch} into {into}"
-    )
-    await engine.control.note(
-        session.id, principal.actor, "session.merge", {"into": into, "commit": result.commit, "merged": result.merged}
-    )
-    if not result.merged:
-        why = result.detail + (f" In conflict: {', '.join(result.conflicts)}." if result.conflicts else "")
-        raise Refused(
-            f"{session.branch} does not merge into {into}: {why.strip()}",
-            hint=f"Merge {into} into the branch{f' in {worktree}' if left.exists else ''} and settle the conflicts "
-            "there; nothing was changed.",
-        )
-    return {"merged": True, "commit": result.commit, "into": into, "branch": session.branch}

@@ -1,22 +1,24 @@
-"""The supervisor itself: status, health, doctor, stop, agents, queue."""
+"""The supervisor itself: status, health, doctor, stop, agents, settings, queue."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
+from config.shown import shown
 from supervisor.api.auth import Principal, may
 from supervisor.api.naming import named_sessions
 from supervisor.api.protocol import StopBody
 from supervisor.api.state import ServerState, project_named, state_of
-from supervisor.model.errors import QuarterdeckError
+from supervisor.model.errors import ConfigError, QuarterdeckError
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.model.times import to_rfc3339
-from supervisor.store import approvals, pauses, queue, sessions
+from supervisor.store import approvals, pauses, projects, queue, sessions
 
 router = APIRouter(tags=["supervisor"])
 
@@ -64,6 +66,28 @@ async def doctor(request: Request, security: bool = False) -> dict[str, Any]:
 async def agents(request: Request) -> dict[str, Any]:
     """The agents that can be run, and whether they are installed and may start now."""
     return {"agents": await state_of(request).agents()}
+
+
+@router.get("/config", dependencies=[Depends(may("read"))])
+async def show_config(request: Request, project: str | None = None) -> dict[str, Any]:
+    """The settings in force, each with its source; secrets are hidden.
+
+    ``problem`` says what is wrong with a file: then the settings are those without it.
+    """
+    state = state_of(request)
+    settings_of = state.engine.services.config_for
+    wanted = await project_named(request, project)
+    problem = ""
+    try:
+        root = None if wanted is None else Path((await state.engine.store.read(projects.get, wanted)).root)
+        loaded = settings_of(root)
+    except ConfigError as error:
+        loaded, problem = settings_of(None), str(error)
+    return {
+        "project": wanted,
+        "settings": [{"key": each.key, "value": each.value, "source": each.source} for each in shown(loaded)],
+        "problem": problem or state.config_problem() or None,
+    }
 
 
 @router.get("/queue", dependencies=[Depends(may("read"))])
