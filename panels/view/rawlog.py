@@ -36,7 +36,11 @@ class RawLine:
         """Return it in so many cells, the text moved to the left by ``shift``."""
         word, style = STREAMS.get(self.stream, (self.stream[:3], ""))
         text = self.text[shift:]
-        spans = [(clock(self.time) if self.time is not None else " " * 8, "dim"), (f" {word:<3} ", "dim"), (text, style)]
+        spans = [
+            (clock(self.time) if self.time is not None else " " * 8, "dim"),
+            (f" {word:<3} ", "dim"),
+            (text, style),
+        ]
         if self.note:
             # What was cut is said where it is seen: beside the text, or at once when the text goes on past the edge.
             room = max(0, width - GUTTER - len(self.note))

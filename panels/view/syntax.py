@@ -50,6 +50,20 @@ def coloured(path: str, line: str) -> tuple[Span, ...]:
     return spans if "".join(text for text, _ in spans) == line else ((line, ""),)
 
 
+def coloured_text(path: str, text: str) -> list[tuple[Span, ...]]:
+    """Return the lines of a clean text as spans: exact also over several lines, and slow (a second for a megabyte)."""
+    lexer = _lexer(path.rpartition("/")[2])
+    if lexer is None:
+        return [((line, ""),) for line in text.split("\n")]
+    lines: list[list[Span]] = [[]]
+    for token, part in lexer.get_tokens(text):
+        style = _style(str(token))
+        first, *others = part.split("\n")
+        lines[-1].append((first, style))
+        lines += [[(other, style)] for other in others]
+    return [tuple(span for span in line if span[0]) for line in lines]
+
+
 @lru_cache(maxsize=512)
 def _style(token: str) -> str:
     return next((style for prefix, style in _STYLES if token.startswith(prefix)), "")

@@ -6,28 +6,24 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from rich.segment import Segment
-from textual.binding import BindingType
 from textual.strip import Strip
 
 from panels import shown
-from panels.keys import bindings
 from panels.view.comments import Comment
 from panels.view.diff import DiffLine, FileDiff
 from panels.view.diffrows import Row, rows
 from panels.view.syntax import coloured
-from panels.widgets.lines import Line, LineView
+from panels.widgets.lines import Line
+from panels.widgets.wide import WIDEST, WideView
 from supervisor.model.plain import clean
 
 SIDE_WIDTH: Final = 90
 """Cells below which two columns are too narrow to be read."""
 
-LONGEST: Final = 5_000
-"""Characters of a line that can be scrolled to; the size of a longer one is said."""
-
 SIGNS: Final = {"modified": "~", "added": "+", "deleted": "-", "renamed": "→", "copied": "="}
 
 
-class DiffView(LineView):
+class DiffView(WideView):
     """The changes of a session. The pane that holds it says what is reviewed and commented."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"diff--add", "diff--remove"}
@@ -35,7 +31,6 @@ class DiffView(LineView):
     DiffView > .diff--add { background: $qd-ok 14%; }
     DiffView > .diff--remove { background: $qd-failed 16%; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("left", "right")]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -45,8 +40,6 @@ class DiffView(LineView):
         self.reviewed: set[str] = set()
         self.comments: list[Comment] = []
         self.side_by_side = False
-        self.shift = 0
-        """Cells that lines are moved to the left."""
         self._digits = 1
         self._wide = 0
 
@@ -173,11 +166,11 @@ class DiffView(LineView):
         gutter = "".join(f"{'' if number is None else number:>{self._digits}} " for number in numbers)
         sign_style = {"+": "add-bold", "-": "remove-bold"}.get(line.kind, "dim")
         room = max(1, width - len(gutter) - 2)
-        text = clean(line.text[:LONGEST].replace("\r", "")).expandtabs(4)
+        text = clean(line.text[:WIDEST].replace("\r", "")).expandtabs(4)
         spans = [*coloured(path, text)]
         if line.ends_bare:
             spans.append(("  no newline at the end", "dim"))
-        if len(line.text) > LONGEST:
+        if len(line.text) > WIDEST:
             spans.append((f" … {shown.count(len(line.text))} characters", "dim"))
         code = Strip([Segment(part, styles[style]) for part, style in spans])
         code = code.crop(self.shift, self.shift + room).adjust_cell_length(room)
@@ -188,18 +181,6 @@ class DiffView(LineView):
             name = "diff--add" if line.kind == "+" else "diff--remove"
             strip = strip.apply_style(self.get_component_rich_style(name, partial=True))
         return strip.adjust_cell_length(width)
-
-    # What a person does to it alone.
-
-    def action_right(self) -> None:
-        """Move the lines to the left: what is on the right comes in."""
-        self.shift = min(self.shift + 8, LONGEST)
-        self.refresh()
-
-    def action_left(self) -> None:
-        """Move the lines back."""
-        self.shift = max(0, self.shift - 8)
-        self.refresh()
 
 
 def _number(line: DiffLine | None) -> int:

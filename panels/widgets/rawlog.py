@@ -10,9 +10,9 @@ from textual.timer import Timer
 
 from panels.keys import bindings
 from panels.shell import Json, shell
-from panels.view.rawlog import LONGEST
 from panels.view.rawlog import RawLog as Lines
-from panels.widgets.lines import Line, LineView
+from panels.widgets.lines import Line
+from panels.widgets.wide import WideView
 from supervisor.model.errors import QuarterdeckError
 
 PAGE: Final = 262_144
@@ -24,24 +24,21 @@ END: Final = 2**53
 REREAD_S: Final = 0.25
 """Lines that come within this time are read together."""
 
-STEP: Final = 8
 EMPTY: Final = "Nothing was written yet. Everything its processes print appears here, as they print it."
 
 
-class RawLog(LineView):
+class RawLog(WideView):
     """The log of one session; older pages are read when they are scrolled to."""
 
     DEFAULT_CSS = """
     RawLog { padding: 0 0 0 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("left", "right", "refresh")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("refresh")]
 
     def __init__(self, session: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(follow=True, id=id)
         self.session = session
         self.log_lines = Lines()
-        self.shift = 0
-        """Cells that the text is moved to the left."""
         self.problem = ""
         self._reading = False
         self._timer: Timer | None = None
@@ -63,7 +60,7 @@ class RawLog(LineView):
 
     # What is read.
 
-    async def _page(self, **where: int) -> Json | None:
+    async def _read_page(self, **where: int) -> Json | None:
         from supervisor.api.client import at
 
         try:
@@ -90,21 +87,21 @@ class RawLog(LineView):
         shell(self).perform(doing, group=f"raw log {self.session}")
 
     async def _newest(self) -> None:
-        if (page := await self._page(end=END)) is not None:
+        if (page := await self._read_page(end=END)) is not None:
             self.log_lines = Lines()
             self.log_lines.take_newest(page)
             self.following = True
             self.lines_changed()
 
     async def _older(self) -> None:
-        if (page := await self._page(end=self.log_lines.offset)) is not None:
+        if (page := await self._read_page(end=self.log_lines.offset)) is not None:
             more = self.log_lines.take_older(page)
             self.lines_changed(self.cursor + more)
             self.scroll_to(y=self.scroll_offset.y + more, animate=False)
 
     async def _newer(self) -> None:
         more = True
-        while more and (page := await self._page(offset=self.log_lines.next_offset)) is not None:
+        while more and (page := await self._read_page(offset=self.log_lines.next_offset)) is not None:
             more = self.log_lines.take_newer(page)
             self.lines_changed()
 
@@ -154,13 +151,3 @@ class RawLog(LineView):
         if index - len(lines) < len(rest):
             return rest[index - len(lines)].spans(self.shift, width)
         return [("…" if self._reading else EMPTY, "dim")]
-
-    def action_right(self) -> None:
-        """Move the text to the left: what is on the right comes in."""
-        self.shift = min(self.shift + STEP, LONGEST)
-        self.refresh()
-
-    def action_left(self) -> None:
-        """Move the text back."""
-        self.shift = max(0, self.shift - STEP)
-        self.refresh()
