@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from panels.view.model import ViewModel
@@ -33,10 +35,11 @@ def size_of(stat: str) -> tuple[int, int]:
 
 
 class Measuring:
-    """Tells ``view`` the sizes of diffs."""
+    """Tells ``view`` the sizes of diffs; ``draw`` has what changed in it drawn."""
 
-    def __init__(self, client: Client, view: ViewModel) -> None:
-        self._client, self._view = client, view
+    def __init__(self, client: Client, view: ViewModel, draw: Callable[[], Awaitable[None]]) -> None:
+        self._client, self._view, self._draw = client, view, draw
+        self._busy: set[str] = set()
         self._wanted: dict[str, None] = {}
         self._there = asyncio.Event()
         self._first_done = False
@@ -72,20 +75,29 @@ class Measuring:
 
     async def _work(self) -> None:
         while True:
-            await self._there.wait()
-            if not self._wanted:
+            # One that is being measured waits: of two answers the older could come last.
+            session = next((each for each in self._wanted if each not in self._busy), None)
+            if session is None:
                 self._there.clear()
+                await self._there.wait()
                 continue
-            session = next(iter(self._wanted))
             del self._wanted[session]
-            known = self._view.sessions.get(session)
-            if known is None or not _has_worktree(known):
-                continue
+            self._busy.add(session)
             try:
-                answer = await self._client.get(at("session", session, "diff"), stat=True)
-            except QuarterdeckError:
-                continue  # A worktree that is gone has no size; nobody asked for it.
+                await self._measure(session)
+            finally:
+                self._busy.remove(session)
+                self._there.set()
+
+    async def _measure(self, session: str) -> None:
+        known = self._view.sessions.get(session)
+        if known is None or not _has_worktree(known):
+            return
+        # A worktree that is gone has no size; nobody asked for it.
+        with suppress(QuarterdeckError):
+            answer = await self._client.get(at("session", session, "diff"), stat=True)
             self._view.measured(session, *size_of(answer["diff"]))
+            await self._draw()
 
 
 def _has_worktree(session: SessionView) -> bool:

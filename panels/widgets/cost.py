@@ -156,6 +156,6 @@ class CostPane(Vertical):
         widget.refresh()
 
 
-def _ticks(numbers: list[int]) -> list[int]:
+def _ticks(numbers: list[int]) -> list[float]:
     step = max(1, len(numbers) // 8)
-    return numbers[::step]
+    return [float(number) for number in numbers[::step]]

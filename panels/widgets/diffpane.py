@@ -177,6 +177,7 @@ class DiffPane(Vertical):
         view.show(files)
         self._show_files()
         self.shell.view.measured(self.session, sum(f.added for f in files), sum(f.removed for f in files))
+        self.shell.perform(self.shell.refresh_view)
 
     def _show_files(self) -> None:
         view = self.view

@@ -18,7 +18,7 @@ from panels.keys import bindings
 from panels.shell import Json, Shell, shell
 from panels.view.filetree import SIGNS, Entry, FileTree
 from panels.view.syntax import Span, coloured_text
-from panels.widgets.lines import Line, LineView
+from panels.widgets.lines import Line, LineView, noted
 from panels.widgets.wide import WIDEST, WideView
 from supervisor.model.errors import NotFound, QuarterdeckError
 from supervisor.model.plain import clean
@@ -37,6 +37,7 @@ class FileTreeView(LineView):
         self.files = FileTree(())
         self.rows: list[Entry] = []
         self.note = "…"
+        """What is said where there are no files."""
 
     def show(self, files: FileTree, note: str = "") -> None:
         """Take the files; the cursor stays on its own, and open folders stay open."""
@@ -61,13 +62,13 @@ class FileTreeView(LineView):
         self._arrange_rows(folder)
 
     def count(self) -> int:
-        """Return the number of rows, one where there is nothing."""
-        return len(self.rows) or 1
+        """Return the number of rows."""
+        return len(self.rows) or len(noted(self.note, self.scrollable_content_region.width))
 
     def line(self, index: int, width: int) -> Line:
         """Return a folder or a file."""
         if not self.rows:
-            return [(self.note, "dim")]
+            return noted(self.note, width)[index]
         entry = self.rows[index]
         indent = "  " * entry.depth
         name = clean(entry.name).replace("\n", " ")

@@ -23,6 +23,7 @@ from textual.strip import Strip
 
 from panels.keys import bindings
 from panels.palette import Palette, palette
+from panels.view.wrapping import wrap
 
 Span = tuple[str, str]
 """A text and the name of its style."""
@@ -31,6 +32,11 @@ Line = Sequence[Span]
 
 TWICE_S: Final = 1.0
 """Within this time a second ``g`` goes to the top."""
+
+
+def noted(text: str, width: int, style: str = "dim") -> list[Line]:
+    """Return lines that say something in so many cells where there is nothing else to be shown."""
+    return [[(line, style)] for line in wrap(text, max(20, width))]
 
 
 def width_of(line: Line) -> int:

@@ -11,7 +11,7 @@ from textual.timer import Timer
 from panels.keys import bindings
 from panels.shell import Json, shell
 from panels.view.rawlog import RawLog as Lines
-from panels.widgets.lines import Line
+from panels.widgets.lines import Line, noted
 from panels.widgets.wide import WideView
 from supervisor.model.errors import QuarterdeckError
 
@@ -82,7 +82,7 @@ class RawLog(WideView):
                 await work()
             finally:
                 self._reading = False
-                self.refresh()
+                self.lines_changed()
 
         shell(self).perform(doing, group=f"raw log {self.session}")
 
@@ -92,6 +92,9 @@ class RawLog(WideView):
             self.log_lines.take_newest(page)
             self.following = True
             self.lines_changed()
+            # Few long lines may fill a page.
+            while len(self.log_lines.lines) < self.size.height and self.log_lines.has_older and not self.problem:
+                await self._older()
 
     async def _older(self) -> None:
         if (page := await self._read_page(end=self.log_lines.offset)) is not None:
@@ -137,17 +140,21 @@ class RawLog(WideView):
     # What is drawn.
 
     def count(self) -> int:
-        """Return the number of lines, one where there is nothing."""
-        return len(self.log_lines.lines) + len(self.log_lines.open_lines) or 1
+        """Return the number of lines."""
+        return len(self.log_lines.lines) + len(self.log_lines.open_lines) or len(self._note())
+
+    def _note(self) -> list[Line]:
+        text = f"{self.problem} F5 reads it again." if self.problem else "…" if self._reading else EMPTY
+        return noted(text, self.scrollable_content_region.width, "failed" if self.problem else "dim")
 
     def line(self, index: int, width: int) -> Line:
         """Return a line with its time and its stream."""
         if self.problem and index == 0:
-            return [(f"{self.problem} F5 reads it again.", "failed")]
+            return self._note()[0]
         lines = self.log_lines.lines
         if index < len(lines):
             return lines[index].spans(self.shift, width)
         rest = self.log_lines.open_lines
         if index - len(lines) < len(rest):
             return rest[index - len(lines)].spans(self.shift, width)
-        return [("…" if self._reading else EMPTY, "dim")]
+        return self._note()[index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from textual.binding import BindingType
@@ -11,8 +11,8 @@ from textual.timer import Timer
 
 from panels.keys import bindings
 from panels.shell import Json, shell
-from panels.view.timeline import Row, timeline
-from panels.widgets.lines import Line, LineView
+from panels.view.timeline import timeline
+from panels.widgets.lines import Line, LineView, noted
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.times import now_ms
 
@@ -36,8 +36,7 @@ class TimelinePane(LineView):
     def __init__(self, session: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.session = session
-        self.rows: list[Row] = []
-        self.problem = ""
+        self.rows: Sequence[Line] = []
         self._known: tuple[list[Json], list[Json], list[Json]] | None = None
         self._timer: Timer | None = None
         self._deaf: Callable[[], None] | None = None
@@ -78,10 +77,10 @@ class TimelinePane(LineView):
                 get(at("session", self.session, "explain")),
             )
         except QuarterdeckError as error:
-            self.problem = str(error)
+            self.rows = noted(f"{error} F5 reads it again.", self.scrollable_content_region.width, "failed")
+            self._known = None
             self.lines_changed()
             return
-        self.problem = ""
         self._known = (statuses["events"], attempts["attempts"], explained["signals"])
         self._lay_out()
 
@@ -104,6 +103,4 @@ class TimelinePane(LineView):
 
     def line(self, index: int, width: int) -> Line:
         """Return a row."""
-        if self.problem and index == 0:
-            return [(f"{self.problem} F5 reads it again.", "failed")]
         return self.rows[index] if self.rows else [("…", "dim")]

@@ -14,11 +14,14 @@ from panels.shell import Json, shell
 from panels.view.finding import highlighted, text_of
 from panels.view.model import Topic
 from panels.view.transcript import Block, Filter, Transcript, passes
-from panels.widgets.lines import Line, LineView
+from panels.widgets.lines import Line, LineView, noted
 from supervisor.model.errors import QuarterdeckError
 
 PAGE: Final = 1_000
 """Events that are read at once."""
+
+FILLING: Final = 10
+"""Pages that are read at most by themselves to fill the screen with what passes a filter."""
 
 SEARCH_PAGE: Final = 5_000
 """Events that are read at once where older ones are searched."""
@@ -97,7 +100,7 @@ class TranscriptView(LineView):
         except QuarterdeckError as error:
             if asked is self.transcript:
                 self.problem, self._reading = str(error), False
-                self.refresh()
+                self.lines_changed()
             return None
         return found["events"] if asked is self.transcript else None
 
@@ -109,6 +112,13 @@ class TranscriptView(LineView):
         self.complete = len(found) < PAGE
         self._take(found)
         self._lay_out_from(0)
+        await self._fill()
+
+    async def _fill(self) -> None:
+        """Read on while a filter leaves so little that the screen is not full."""
+        for _ in range(FILLING):
+            if self.complete or len(self._rows) >= self.size.height or not await self._older():
+                return
 
     def _take(self, found: Sequence[Json]) -> None:
         """Take events, and those that came meanwhile."""
@@ -223,16 +233,22 @@ class TranscriptView(LineView):
             shell(self).perform(self._older, group=f"transcript {self.id}")
 
     def count(self) -> int:
-        """Return the number of lines, one where there is nothing."""
-        return len(self._rows) or 1
+        """Return the number of lines."""
+        return len(self._rows) or len(self._note())
+
+    def _note(self) -> list[Line]:
+        if self.problem:
+            return noted(f"{self.problem} F5 reads it again.", self._note_width(), "failed")
+        text = "…" if self._reading else NOTHING_PASSES if self.transcript.blocks else EMPTY if self.session else ""
+        return noted(text, self._note_width())
+
+    def _note_width(self) -> int:
+        return self.scrollable_content_region.width - 1
 
     def line(self, index: int, width: int) -> Line:
         """Return a line of the transcript."""
-        if self.problem and index == 0:
-            return [(f"  {self.problem} F5 reads it again.", "failed")]
-        if not self._rows:
-            empty = NOTHING_PASSES if self.transcript.blocks else EMPTY
-            return [("  …" if self._reading else f"  {empty}" if self.session else "", "dim")]
+        if not self._rows or (self.problem and index == 0):
+            return self._note()[index]
         return highlighted(self._rows[index][1], self.wanted)
 
     def block_at(self, index: int) -> Block | None:
@@ -245,6 +261,8 @@ class TranscriptView(LineView):
         """Show only blocks that pass a filter."""
         self.filter = wanted
         self._lay_out_anew()
+        if len(self._rows) < self.size.height and not (self.complete or self._reading or self.problem):
+            shell(self).perform(self._fill, group=f"transcript {self.id}")
 
     def highlight(self, wanted: re.Pattern[str] | None) -> None:
         """Make the matches of another pattern visible."""
