@@ -203,11 +203,13 @@ class TranscriptView(LineView):
         return bisect_left(self._rows, seq, key=lambda row: row[0].seq)
 
     def _lay_out_anew(self) -> None:
-        """Lay out everything; the cursor stays on its block."""
+        """Lay out everything; the cursor stays on its block, and on its line while that is as long as it was."""
         block, following = self.block_at(self.cursor), self.following
+        into = self.cursor - self._row_of(block.seq) if block is not None else 0
         self._rows = self._lay_out(self.transcript.blocks)
         self.following = following
-        self.lines_changed(self._row_of(block.seq) if block is not None else 0)
+        at = self._row_of(block.seq) if block is not None else 0
+        self.lines_changed(at + into if self.block_at(at + into) is block else at)
         self.call_after_refresh(self._scroll_to_cursor)
 
     def on_resize(self, event: object) -> None:
