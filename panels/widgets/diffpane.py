@@ -229,7 +229,7 @@ class DiffPane(Vertical):
     def _go_to(self, file: int) -> None:
         view = self.view
         view.cursor = view.start_of(file)
-        view.scroll_to(y=view.cursor, animate=False)
+        view.scroll_at(view.cursor)
 
     def action_next_file(self) -> None:
         """Go to the next file."""

@@ -95,7 +95,7 @@ class ContentView(WideView):
         """Take another file."""
         self.path, self.lines, self.note, self.shift = path, lines, note, 0
         self.lines_changed(0)
-        self.scroll_home(animate=False)
+        self.scroll_at(0)
 
     def count(self) -> int:
         """Return the number of lines, and one for what is to be said."""

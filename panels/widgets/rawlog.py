@@ -100,7 +100,7 @@ class RawLog(WideView):
         if (page := await self._read_page(end=self.log_lines.offset)) is not None:
             more = self.log_lines.take_older(page)
             self.lines_changed(self.cursor + more)
-            self.scroll_to(y=self.scroll_offset.y + more, animate=False)
+            self.scroll_at(self.scroll_offset.y + more)
 
     async def _newer(self) -> None:
         more = True

@@ -140,7 +140,7 @@ class TranscriptView(LineView):
         for event in early:
             self._heard(event)
         self.lines_changed(self.cursor + len(rows))
-        self.scroll_to(y=self.scroll_offset.y + len(rows), animate=False)
+        self.scroll_at(self.scroll_offset.y + len(rows))
         return True
 
     async def _missed(self) -> None:

@@ -24,7 +24,8 @@ from tests.support.app import running_app, session_screen, shown, text_of
 from tests.support.supervised import Supervised
 from tests.wait import until
 
-START = 1_700_000_000_000
+START = 4_000_000_000_000
+"""Later than anything that really happens in a test: numbers follow time."""
 
 HOSTILE = "[red]m[/red] \\033[2J\\033]0;t\\007 \\342\\200\\256bidi 漢字🦊"
 
