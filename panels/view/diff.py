@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, Literal
 
 Kind = Literal[" ", "+", "-"]
@@ -68,8 +69,7 @@ def parse(text: str) -> list[FileDiff]:
     lines = text.split("\n")
     if lines and not lines[-1]:
         lines.pop()
-    starts = _starts(lines)
-    return [_file(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    return [_file(lines[start:end]) for start, end in pairwise([*_starts(lines), len(lines)])]
 
 
 def _starts(lines: list[str]) -> list[int]:

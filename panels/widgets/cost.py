@@ -63,7 +63,7 @@ class TurnTable(LineView):
         ]
 
 
-class CostPane(Vertical):
+class CostPane(Vertical, can_focus=True):
     """Reads the turns when it is first shown, and again when one ends."""
 
     DEFAULT_CSS = """
@@ -100,8 +100,8 @@ class CostPane(Vertical):
             self._deaf()
 
     def focus_first(self) -> None:
-        """Put the keys into the table."""
-        self.query_one(TurnTable).focus()
+        """Put the keys into the table; without one they work here."""
+        (self if self.has_class("-silent") else self.query_one(TurnTable)).focus()
 
     def _heard(self, event: Json) -> None:
         if event["session"] == self.session and event["type"] == "turn_ended":
@@ -127,12 +127,17 @@ class CostPane(Vertical):
             self._show(found)
 
     def _without_turns(self, why: str) -> None:
+        had_keys = self.query_one(TurnTable).has_focus
         self.add_class("-silent")
+        if had_keys:
+            self.focus_first()
         self.query_one("#silent", Static).update(why)
         self.query_one("#sum", Static).update("")
 
     def _show(self, found: list[Turn]) -> None:
         self.remove_class("-silent")
+        if self.has_focus:
+            self.focus_first()
         table = self.query_one(TurnTable)
         table.turns = found
         table.lines_changed()

@@ -74,7 +74,7 @@ class FileList(LineView):
         ]
 
 
-class DiffPane(Vertical):
+class DiffPane(Vertical, can_focus=True):
     """Reads the diff when it is first shown, and again on F5."""
 
     DEFAULT_CSS = """
@@ -137,8 +137,8 @@ class DiffPane(Vertical):
         return self.query_one("#files", FileList)
 
     def focus_first(self) -> None:
-        """Put the keys into the diff."""
-        self.view.focus()
+        """Put the keys into the diff; without one they work here."""
+        (self if self.has_class("-none") else self.view).focus()
 
     def on_resize(self, event: events.Resize) -> None:
         """Show the list where there is room."""
@@ -181,14 +181,15 @@ class DiffPane(Vertical):
 
     def _show_files(self) -> None:
         view = self.view
-        had_keys = self.screen.focused is not None and self in self.screen.focused.ancestors
+        focused = self.screen.focused
+        had_keys = focused is None or focused is self or self in focused.ancestors
         self.set_class(not view.files, "-none")
         if not view.files:
             self.query_one("#none", Static).update(f"{self._problem} F5 tries again." if self._problem else EMPTY)
         self.file_list.show(view.files, view.reviewed)
         self._say()
-        if had_keys and view.files:
-            view.focus()
+        if had_keys and self.display:
+            self.focus_first()
 
     def _say(self) -> None:
         files, view = self.view.files, self.view

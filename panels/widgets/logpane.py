@@ -41,7 +41,8 @@ class LogPane(Vertical):
     DEFAULT_CSS = """
     LogPane #searching { height: 1; display: none; background: $surface; }
     LogPane.-searching #searching { display: block; }
-    LogPane SearchInput, LogPane SearchInput:focus { width: 1fr; height: 1; border: none; padding: 0 1; background: $surface; }
+    LogPane SearchInput { width: 1fr; height: 1; padding: 0 1; background: $surface; }
+    LogPane SearchInput, LogPane SearchInput:focus { border: none; }
     LogPane #found { width: auto; max-width: 60%; height: 1; padding: 0 1; color: $text-muted; }
     LogPane Slider { display: none; }
     LogPane.-replaying Slider { display: block; }

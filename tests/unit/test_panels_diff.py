@@ -173,6 +173,11 @@ def test_the_digest_changes_with_the_change_only(repo: Path) -> None:
     assert before["c.txt"].digest != after["c.txt"].digest
 
 
+def test_no_change_is_no_file() -> None:
+    assert parse("") == []
+    assert parse("not a diff\n") == []
+
+
 lines = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=12)
 
 
