@@ -13,17 +13,20 @@ from panels.keys import bindings
 from panels.shell import Json, shell
 from panels.view.finding import highlighted, text_of
 from panels.view.model import Topic
-from panels.view.transcript import Block, Filter, Transcript, passes
+from panels.view.transcript import RESULT_LINES, Block, Filter, Transcript, passes
 from panels.widgets.lines import Line, LineView, noted
 from supervisor.model.errors import QuarterdeckError
 
+FIRST: Final = 300
+"""Events that are read first: enough for any screen, and quickly there."""
+
 PAGE: Final = 1_000
-"""Events that are read at once."""
+"""Events that are read at once after that."""
 
 FILLING: Final = 10
 """Pages that are read at most by themselves to fill the screen with what passes a filter."""
 
-SEARCH_PAGE: Final = 5_000
+SEARCH_PAGE: Final = 2_000
 """Events that are read at once where older ones are searched."""
 
 EMPTY: Final = "Nothing yet. What it says and does appears here."
@@ -106,10 +109,10 @@ class TranscriptView(LineView):
 
     async def _newest(self) -> None:
         before = None if self.until is None else self.until + 1
-        found = await self._events(limit=PAGE, before=before)
+        found = await self._events(limit=FIRST, before=before)
         if found is None:
             return
-        self.complete = len(found) < PAGE
+        self.complete = len(found) < FIRST
         self._take(found)
         self._lay_out_from(0)
         await self._fill()
@@ -195,7 +198,7 @@ class TranscriptView(LineView):
         """Lay out the block with this number and all after it."""
         start = self._row_of(seq)
         blocks = self.transcript.blocks
-        first = bisect_left(blocks, seq, key=lambda block: block.seq)
+        first = bisect_left(blocks, seq, key=lambda each: each.seq)
         self._rows[start:] = self._lay_out(blocks[first:])
         self.lines_changed()
 
@@ -278,40 +281,50 @@ class TranscriptView(LineView):
 
     def find(self, direction: int) -> bool:
         """Go to the next match (``direction`` 1) or the one before (-1) in what is there; whether there is one."""
-        return self._find_from(self.cursor + direction, direction)
-
-    def _find_from(self, start: int, direction: int) -> bool:
-        if self.wanted is None:
+        block = self.block_at(self.cursor)
+        if block is None or self.wanted is None:
             return False
-        block: Block | None = None
-        for index in range(start, len(self._rows) if direction > 0 else -1, direction):
-            before, (block, line) = block, self._rows[index]
-            if self.wanted.search(text_of(line)):
-                self._go_to(index)
-                return True
-            # What is folded, or broken over lines, is looked at once for each block.
-            if block is not before and self._match_in(block) is None and block.matches(self.wanted):
-                if start - direction < len(self._rows) and self.block_at(start - direction) is block:
-                    continue
-                self._open_up(block)
-                return True
+        row = self.cursor + direction
+        if self._find_in(block, row, direction):
+            return True
+        if direction > 0 and self._unfold(block) and self._find_in(block, row, 1):
+            return True
+        return self._find_from(self._index_of(block) + direction, direction)
+
+    def _find_from(self, index: int, direction: int) -> bool:
+        """Go to the first match in the blocks from one on; what they say is searched, not how it is laid out."""
+        blocks, wanted = self.transcript.blocks, self.wanted
+        for number in range(index, len(blocks) if direction > 0 else -1, direction):
+            block = blocks[number]
+            if wanted is None or not block.matches(wanted) or not passes(block, self.filter):
+                continue
+            self._unfold(block)
+            first, last = self._row_of(block.seq), self._row_of(block.seq + 1) - 1
+            if not self._find_in(block, first if direction > 0 else last, direction):
+                self._go_to(first)  # It is broken over lines.
+            return True
         return False
 
-    def _match_in(self, block: Block) -> int | None:
-        """Return the first row of a block that shows a match."""
-        at = self._row_of(block.seq)
-        while at < len(self._rows) and self._rows[at][0] is block:
-            if self.wanted is not None and self.wanted.search(text_of(self._rows[at][1])):
-                return at
-            at += 1
-        return None
-
-    def _open_up(self, block: Block) -> None:
-        """Unfold a block and go to the first match in it."""
+    def _unfold(self, block: Block) -> bool:
+        """Unfold a block when a match is in what is folded; whether it was."""
+        hidden = block.detail[RESULT_LINES:] if block.folded else []
+        if self.wanted is None or not any(self.wanted.search(text) for text, _ in hidden):
+            return False
         block.folded = False
         self._lay_out_from(block.seq)
-        at = self._match_in(block)
-        self._go_to(self._row_of(block.seq) if at is None else at)
+        return True
+
+    def _find_in(self, block: Block, row: int, direction: int) -> bool:
+        """Go to the first row of a block, from one on, that shows a match."""
+        while self.wanted is not None and 0 <= row < len(self._rows) and self._rows[row][0] is block:
+            if self.wanted.search(text_of(self._rows[row][1])):
+                self._go_to(row)
+                return True
+            row += direction
+        return False
+
+    def _index_of(self, block: Block) -> int:
+        return bisect_left(self.transcript.blocks, block.seq, key=lambda each: each.seq)
 
     def _go_to(self, index: int) -> None:
         self.following = False
@@ -323,13 +336,13 @@ class TranscriptView(LineView):
         if self.find(-1):
             return True
         while not self.complete and transcript is self.transcript:
-            rows = len(self._rows)
+            blocks = len(self.transcript.blocks)
             self._reading = True
             if not await self._older(SEARCH_PAGE):
                 return False
             read += SEARCH_PAGE
             progress(read)
-            if self._find_from(len(self._rows) - rows - 1, -1):
+            if self._find_from(len(self.transcript.blocks) - blocks - 1, -1):
                 return True
         return False
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -197,13 +198,15 @@ async def test_files_are_gone_through_by_keys_list_and_mouse(supervised: Supervi
         assert view.folded == set()
 
 
-async def test_the_editor_is_opened_at_the_line_in_the_worktree(supervised: Supervised, monkeypatch: Any) -> None:
+async def test_the_editor_is_opened_at_the_line_in_the_worktree(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = await changed(supervised)
     monkeypatch.setenv("VISUAL", "true")
     async with running_app(supervised.paths) as (app, pilot):
         _, view = await opened(app, pilot, session)
         commands: list[list[str]] = []
-        app.suspend_for = commands.append  # type: ignore[method-assign]
+        monkeypatch.setattr(app, "suspend_for", commands.append)
         await at_line(pilot, view, "TWO [b]")
         await pilot.press("e")
         assert commands == [["true", "+2", str(await asyncio.to_thread(Path(session.worktree or "", "a.txt").resolve))]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.widgets import Static
 
 from panels.dialogs import AskText, Confirm
@@ -86,7 +87,7 @@ async def test_a_session_that_does_not_exist_says_so(supervised: Supervised) -> 
         await until(lambda: "no session" in text_of(app))
 
 
-async def test_what_it_waits_for_is_said_and_reached(supervised: Supervised) -> None:
+async def test_what_it_waits_for_is_said_and_reached(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
     session = await supervised.run("sh", "-c", "sleep 60")
     async with running_app(supervised.paths) as (app, pilot):
         screen = await session_screen(app, pilot, session.id)
@@ -97,7 +98,7 @@ async def test_what_it_waits_for_is_said_and_reached(supervised: Supervised) -> 
         await pilot.pause()
         assert "May I [b]go[/b]?" in text_of(app)
         asked: list[str] = []
-        app.show_approval = asked.append  # type: ignore[method-assign]
+        monkeypatch.setattr(app, "show_approval", asked.append)
         await pilot.press("a")
         assert asked == ["apr_1"]
         await pilot.click("#asked")
@@ -153,6 +154,19 @@ async def test_search_goes_on_into_older_pages_and_back(supervised: Supervised) 
         await pilot.press("escape")
         assert log.has_focus
         assert log.wanted is None
+
+
+async def test_a_folded_match_is_opened(supervised: Supervised) -> None:
+    session = await supervised.ended(
+        await supervised.script({"run": "seq 500 540; echo needle in a haystack"}, {"say": "."})
+    )
+    async with running_app(supervised.paths) as (app, pilot):
+        await session_screen(app, pilot, session.id)
+        await until(lambda: "o opens them" in text_of(app))
+        assert "needle in a haystack" not in "\n".join(line for line in text_of(app).splitlines() if "seq" not in line)
+        await pilot.press("slash", *"540")
+        await until(lambda: "│ 540" in text_of(app))
+        assert "│ needle in a haystack" in text_of(app)
 
 
 async def test_an_older_page_is_put_before_without_moving_what_is_read(supervised: Supervised) -> None:
@@ -252,7 +266,7 @@ async def test_the_raw_log_is_live_and_reads_back(supervised: Supervised) -> Non
         screen = await session_screen(app, pilot, session.id, "raw")
         raw = screen.query_one(RawLog)
         await until(lambda: any("line 20000" in line for line in shown(raw)))
-        assert raw.log_lines.has_older
+        assert raw.log_lines.offset > 0
         gate.touch()
         await until(lambda: any("err got more" in line for line in shown(raw)), what="the log goes on")
         known = raw.count()

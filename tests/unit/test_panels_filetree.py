@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from panels.view.filetree import FileTree
 
-FILES = [
+FILES: list[dict[str, Any]] = [
     {"path": "z.txt", "status": "modified", "before": None},
     {"path": "src/deep/new.py", "status": "added", "before": None},
     {"path": "src/old.py", "status": "unchanged", "before": None},
