@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from textual.pilot import Pilot
 
+import panels.app
 from config.paths import Paths
 from panels.app import QuarterdeckApp
 from panels.screens.session import SessionScreen
 from panels.widgets.lines import LineView
+from supervisor.api.client import Client
+from supervisor.model.errors import NotFound
 from tests.wait import until
 
 
@@ -28,6 +32,36 @@ async def running_app(
     async with app.run_test(size=size) as pilot:
         await until(lambda: app.view.connection.state == "live", what="the app connects")
         yield app, pilot
+
+
+class StillClient:
+    """Answers GETs from what was prepared, by their path; what was not is not found."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self._answers = answers
+
+    async def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """Return the answer that was prepared for a path, or a path with a type of events."""
+        found = self._answers.get(f"{path}?type={query.get('type')}", self._answers.get(path))
+        if found is None or query.get("before") or query.get("after"):
+            raise NotFound("There is no such session any more.", hint="`quarterdeck sessions` lists them.")
+        answer: dict[str, Any] = found
+        return answer
+
+
+class StillApp(QuarterdeckApp):
+    """The app with a view model and answers made by hand: it connects to nothing and always looks the same."""
+
+    CSS_PATH = Path(panels.app.__file__).with_name("app.tcss")
+
+    def __init__(self, paths: Paths, sessions: list[dict[str, Any]], answers: dict[str, Any]) -> None:
+        super().__init__(paths, no_revival)
+        self.view.take_sessions(sessions)
+        self.view.connected("live")
+        self._client = cast("Client", StillClient(answers))
+
+    def _connect(self) -> None:
+        self._changed(self.view.take_changes())
 
 
 async def session_screen(app: QuarterdeckApp, pilot: Pilot[Any], session: str, tab: str = "log") -> SessionScreen:
