@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from textual.widgets import Static
 
+from panels.app import QuarterdeckApp
 from panels.dialogs import AskText, Confirm
 from panels.screens.main import MainScreen
-from panels.screens.session import TABS
+from panels.screens.session import TABS, SessionScreen
 from panels.view.cost import Turn
 from panels.widgets.cost import CostPane, TurnTable
 from panels.widgets.filespane import ContentView, FileTreeView
@@ -21,8 +22,8 @@ from panels.widgets.timeline import TimelinePane
 from panels.widgets.transcript import PAGE, TranscriptView
 from supervisor.model.events import NewEvent
 from supervisor.store import events
-from tests.support.app import running_app, session_screen, shown, text_of
-from tests.support.supervised import Supervised
+from tests.support.app import no_revival, running_app, session_screen, shown, text_of
+from tests.support.supervised import Home, Supervised
 from tests.wait import until
 
 START = 4_000_000_000_000
@@ -114,6 +115,52 @@ async def test_a_message_goes_on_with_one_that_has_ended(supervised: Supervised)
         await until(lambda: isinstance(app.screen, AskText))
         await pilot.press("h", "i", "ctrl+s")
         await until(lambda: "You said: hi" in text_of(app), what="the log shows the answer, live")
+
+
+async def test_the_next_that_waits_is_opened_in_its_place(supervised: Supervised) -> None:
+    first = await supervised.ended(await supervised.run("true"))
+    second = await supervised.ended(await supervised.run("true"))
+    async with running_app(supervised.paths) as (app, pilot):
+        await session_screen(app, pilot, first.id)
+        await pilot.press("w")
+        await until(lambda: any("Nothing else waits" in note.message for note in app._notifications))
+        app.view.sessions[second.id].status = "waiting"
+        await pilot.press("w")
+        await until(lambda: isinstance(app.screen, SessionScreen) and app.screen.session_id == second.id)
+        assert len(app.screen_stack) == 2
+
+
+async def test_the_fleet_learns_how_much_was_changed(supervised: Supervised) -> None:
+    before = await supervised.ended(await supervised.run("sh", "-c", "seq 3 > new.txt; echo > a.txt"))
+    gate = supervised.paths.state / "gate"
+    live = await supervised.run("sh", "-c", f"{until_exists(gate)}; seq 7 > new.txt")
+    async with running_app(supervised.paths) as (app, _):
+        await until(lambda: (app.view.sessions[before.id].added, app.view.sessions[before.id].removed) == (4, 3))
+        assert app.view.sessions[live.id].added is None
+        gate.touch()
+        await until(lambda: app.view.sessions[live.id].added == 7, what="it is measured at its end")
+
+
+async def test_the_log_has_what_was_said_while_the_supervisor_was_away(home: Home) -> None:
+    gate = home.paths.state / "gate"
+    async with home.supervised() as first:
+        script = f"echo before; {until_exists(gate)}; seq -f 'away %g' 50; sleep 60"
+        session = await first.run("sh", "-c", script)
+        await first.printed(session, "before")
+        app = QuarterdeckApp(home.paths, no_revival)
+        testing = app.run_test(size=(80, 24))
+        pilot = await testing.__aenter__()
+        await until(lambda: app.view.connection.state == "live")
+        screen = await session_screen(app, pilot, session.id)
+        log = screen.query_one("#log", TranscriptView)
+        await until(lambda: any("before" in line for line in shown(log)))
+    await until(lambda: app.view.connection.state == "away")
+    gate.touch()
+    async with home.supervised():
+        await until(lambda: any("away 50" in line for line in shown(log)), what="the log catches up")
+        texts = "\n".join(block.text for block in log.transcript.blocks if block.kind == "output").split()
+        assert texts == ["before", *" ".join(f"away {n}" for n in range(1, 51)).split()]
+        await testing.__aexit__(None, None, None)
 
 
 # The log.

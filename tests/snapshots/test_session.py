@@ -161,6 +161,8 @@ def opened(tab: str, *keys: str) -> Callable[[Pilot[Any]], Any]:
         app.open_session("ses_1", tab)
         await pilot.pause()
         await until(lambda: not app.workers or all(worker.is_finished for worker in app.workers))
+        await until(lambda: app.screen.focused is not None and app.screen.focused.size.width)
+        await pilot.pause()
         await pilot.press(*keys)
         await pilot.pause()
 

@@ -52,7 +52,7 @@ class StillClient:
 class StillApp(QuarterdeckApp):
     """The app with a view model and answers made by hand: it connects to nothing and always looks the same."""
 
-    CSS_PATH = Path(panels.app.__file__).with_name("app.tcss")
+    CSS_PATH = str(Path(panels.app.__file__).with_name("app.tcss"))
 
     def __init__(self, paths: Paths, sessions: list[dict[str, Any]], answers: dict[str, Any]) -> None:
         super().__init__(paths, no_revival)
