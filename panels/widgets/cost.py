@@ -21,6 +21,9 @@ from supervisor.model.errors import QuarterdeckError
 TURNS: Final = 1_000
 """Turns that are read, the newest."""
 
+MANY: Final = 3
+"""Turns from which a line is drawn; fewer are bars."""
+
 EMPTY: Final = """\
 No turn has ended yet.
 
@@ -142,7 +145,8 @@ class CostPane(Vertical, can_focus=True):
         table.turns = found
         table.lines_changed()
         tokens = f"{shown.count(sum(t.input for t in found))} in, {shown.count(sum(t.output for t in found))} out"
-        money = f"${found[-1].total_usd:.2f}" if found[-1].total_usd else "the agent does not say what it costs"
+        total = found[-1].total_usd
+        money = f"${total:.{2 if total >= 1 else 3}f}" if total else "the agent does not say what it costs"
         count = f"{len(found)} {'turn' if len(found) == 1 else 'turns'}"
         self.query_one("#sum", Static).update(f"{count} · {tokens} · {money}")
         self._plot(found)
@@ -153,7 +157,11 @@ class CostPane(Vertical, can_focus=True):
         plot.clear_data()
         if found[-1].total_usd:
             plot.title("Cost in all, in dollars, by turn")
-            plot.plot(numbers, [turn.total_usd for turn in found], marker="braille")
+            totals = [turn.total_usd for turn in found]
+            if len(found) >= MANY:
+                plot.plot(numbers, totals, marker="braille")
+            else:
+                plot.bar(numbers, totals)
         else:
             plot.title("Tokens by turn")
             plot.bar(numbers, [turn.input + turn.output for turn in found])

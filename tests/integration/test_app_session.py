@@ -405,7 +405,7 @@ async def test_cost_is_drawn_by_turn(supervised: Supervised) -> None:
         assert table.turns[0] == Turn(1, START + 1, 1_000, 10, 5, 0.25, 0.25, False)
         assert "✕  2" in shown(table)[2]
         await pilot.pause()
-        assert "3 turns · 6.0k in, 30 out · $0.75" in text_of(app)
+        assert "3 turns · 6.0k in, 30 out · $0.750" in text_of(app)
         assert "Cost in all" in text_of(app)
         assert not screen.query_one(CostPane).has_class("-silent")
 
