@@ -56,6 +56,7 @@ class SessionScreen(Screen[None], Acting):
         self.session_id = session_id
         self._tab = tab if tab in TABS else "log"
         self._fetched: SessionView | None = None
+        self._problem = ""
 
     def compose(self) -> ComposeResult:
         """Put in what it is, the tabs, and the keys."""
@@ -91,19 +92,22 @@ class SessionScreen(Screen[None], Acting):
         try:
             found = await self.shell.client.get(at("session", self.session_id))
         except QuarterdeckError as error:
-            self.query_one(Head).show(self.session, str(error))
+            self._problem = str(error)
+            self._draw()
             return
+        self._problem = ""
         self._fetched = session_view(found["session"])
         self._draw()
 
     def _heard(self, topics: frozenset[Topic]) -> None:
         if topics & {"fleet", "approvals", "connection"}:
-            if self.session is None and self.shell.view.connection.state == "live":
+            # Asked again after each connecting only: it may exist no more, and the fleet changes all the time.
+            if "connection" in topics and self.session is None and self.shell.view.connection.state == "live":
                 self.shell.perform(self._fetch, group="session")
             self._draw()
 
     def _draw(self) -> None:
-        self.query_one(Head).show(self.session, "…")
+        self.query_one(Head).show(self.session, self._problem or "…")
         asked = self._asked()
         self.set_class(asked is not None, "-asked")
         if asked is not None:
