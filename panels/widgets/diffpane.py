@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Final
 
-from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -21,11 +20,10 @@ from panels.reviews import Reviews
 from panels.shell import Json, Shell, shell
 from panels.view.comments import Comment, comment_on, message, place_of
 from panels.view.diff import FileDiff, parse
-from panels.view.fleet import fitted
-from panels.widgets.diff import SIDE_WIDTH, SIGNS, DiffView
-from panels.widgets.lines import Line, LineView
+from panels.widgets.diff import SIDE_WIDTH, DiffView
+from panels.widgets.filelist import FileList
+from panels.widgets.lines import LineView
 from supervisor.model.errors import NotFound, QuarterdeckError
-from supervisor.model.plain import clean
 
 LIST_WIDTH: Final = 100
 """Cells from which the list of files is beside the diff."""
@@ -39,39 +37,6 @@ Everything that differs from where the session began is shown here, committed or
   ␣   mark a file as read    C   commit, M merge when you are content"""
 
 OUT_OF_DATE: Final = "A turn has ended since this was read. F5 reads it again."
-
-
-class FileList(LineView):
-    """The files that were changed."""
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self.files: list[FileDiff] = []
-        self.reviewed: set[str] = set()
-
-    def show(self, files: list[FileDiff], reviewed: set[str]) -> None:
-        """Take the files, and which of them were read."""
-        self.files, self.reviewed = files, reviewed
-        self.lines_changed()
-
-    def count(self) -> int:
-        """Return the number of files."""
-        return len(self.files)
-
-    def line(self, index: int, width: int) -> Line:
-        """Return a file: whether it was read, its name, how much was changed. The end of a name says more."""
-        file = self.files[index]
-        figures = shown.lines(file.added, file.removed)
-        room = max(4, width - len(figures) - 4)
-        name = clean(file.path).replace("\n", " ")
-        if cell_len(name) > room:
-            name = "…" + name[-(room - 1) :]
-        is_read = file.path in self.reviewed
-        return [
-            ("✔ " if is_read else f"{SIGNS[file.status]} ", "ok" if is_read else "accent"),
-            (fitted(name, room) + " ", "dim" if is_read else ""),
-            (figures, "dim"),
-        ]
 
 
 class DiffPane(Vertical, can_focus=True):

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from rich.segment import Segment
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.strip import Strip
 
-from panels import shown
 from panels.keys import bindings
-from panels.shell import Json, Shell, shell
+from panels.shell import Shell, shell
 from panels.view.filetree import SIGNS, Entry, FileTree
-from panels.view.syntax import Span, coloured_text
+from panels.widgets.content import ContentView, about, coloured_content
 from panels.widgets.lines import Line, LineView, noted
-from panels.widgets.wide import WIDEST, WideView
 from supervisor.model.errors import NotFound, QuarterdeckError
 from supervisor.model.plain import clean
 
@@ -80,60 +75,6 @@ class FileTreeView(LineView):
         before = f"  was {clean(entry.before)}" if entry.before else ""
         word = "  deleted" if entry.status == "deleted" else ""
         return [(f"{indent}{sign} ", style), (name, "" if entry.status != "deleted" else "dim"), (before + word, "dim")]
-
-
-class ContentView(WideView):
-    """What is in a file."""
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self.path = ""
-        self.note = ""
-        self.lines: list[tuple[Span, ...]] = []
-
-    def show(self, path: str, lines: list[tuple[Span, ...]], note: str = "") -> None:
-        """Take another file."""
-        self.path, self.lines, self.note, self.shift = path, lines, note, 0
-        self.lines_changed(0)
-        self.scroll_at(0)
-
-    def count(self) -> int:
-        """Return the number of lines, and one for what is to be said."""
-        return len(self.lines) + 1
-
-    def can_choose(self, index: int) -> bool:
-        """The heading is passed over where there is something below it."""
-        return index > 0 or not self.lines
-
-    def line(self, index: int, width: int) -> Line:
-        """Return the heading, or a line."""
-        if index == 0:
-            return [(clean(self.path).replace("\n", " "), "title"), (f"  {self.note}", "dim")]
-        return self.lines[index - 1]
-
-    def strip(self, index: int, width: int) -> Strip:
-        """Return a line with its number, moved sideways."""
-        if index == 0:
-            return super().strip(index, width)
-        styles, digits = self.styles_by_name, len(str(len(self.lines)))
-        number = f"{index:>{digits}}  "
-        code = Strip([Segment(text, styles[style]) for text, style in _cut(self.lines[index - 1])])
-        room = max(1, width - len(number))
-        return Strip.join([Strip([Segment(number, styles["dim"])]), code.crop(self.shift, self.shift + room)])
-
-
-def _cut(spans: Sequence[Span]) -> list[Span]:
-    """Return what of a line can be scrolled to; the size of a longer one is said."""
-    size = sum(len(text) for text, _ in spans)
-    if size <= WIDEST:
-        return list(spans)
-    found, room = list[Span](), WIDEST
-    for text, style in spans:
-        found.append((text[:room], style))
-        room -= len(text)
-        if room <= 0:
-            break
-    return [*found, (f" … {shown.count(size)} characters", "waiting")]
 
 
 class FilesPane(Horizontal):
@@ -233,8 +174,8 @@ class FilesPane(Horizontal):
         from supervisor.api.client import at
 
         found = await self.shell.client.get(at("session", self.session, "files/content"), path=path)
-        lines = await asyncio.to_thread(_coloured, found)
-        self.content.show(path, lines, _about(found))
+        lines = await asyncio.to_thread(coloured_content, found)
+        self.content.show(path, lines, about(found))
         self.add_class("-open")
         self.content.focus()
 
@@ -265,25 +206,3 @@ class FilesPane(Horizontal):
             return
         self.shell.suspend_for(command)
         self.action_refresh()
-
-
-COLOURED: Final = 262_144
-"""Characters of a file up to which it is coloured; more would take seconds."""
-
-
-def _coloured(found: Json) -> list[tuple[Span, ...]]:
-    if found["text"] is None:
-        return []
-    text = clean(found["text"].replace("\r\n", "\n").replace("\r", " ")).expandtabs(4)
-    path = found["path"] if len(text) <= COLOURED else ""
-    lines = coloured_text(path, text.removesuffix("\n"))
-    return lines if text else []
-
-
-def _about(found: Json) -> str:
-    size = f"{shown.count(found['size'])}B"
-    if found["binary"]:
-        return f"{size}, a binary file: its content is not shown"
-    if not found["text"]:
-        return "empty"
-    return f"{size}, of which the beginning is shown" if found["truncated"] else size

@@ -16,7 +16,8 @@ from panels.dialogs import AskText, Confirm
 from panels.reviews import Reviews
 from panels.view.diff import parse
 from panels.widgets.diff import DiffView
-from panels.widgets.diffpane import DiffPane, FileList
+from panels.widgets.diffpane import DiffPane
+from panels.widgets.filelist import FileList
 from supervisor.model.entities import Session
 from tests.support.app import running_app, session_screen, shown, text_of
 from tests.support.supervised import Supervised, eventually

@@ -12,8 +12,9 @@ from panels.dialogs import AskText, Confirm
 from panels.screens.main import MainScreen
 from panels.screens.session import TABS, SessionScreen
 from panels.view.cost import Turn
+from panels.widgets.content import ContentView
 from panels.widgets.cost import CostPane, TurnTable
-from panels.widgets.filespane import ContentView, FileTreeView
+from panels.widgets.filespane import FileTreeView
 from panels.widgets.head import Head
 from panels.widgets.logpane import LogPane
 from panels.widgets.rawlog import RawLog
