@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from config.paths import Paths
     from panels.feed import Feed
+    from panels.measuring import Measuring
     from supervisor.api.client import Client
 
 T = TypeVar("T")
@@ -72,6 +73,7 @@ class QuarterdeckApp(App[None]):
         self.paths, self._revive = paths, revive
         self._client: Client | None = None
         self._feed: Feed | None = None
+        self._measuring: Measuring | None = None
         self._listeners: list[Callable[[Json], None]] = []
         for each in (themes.DARK, themes.LIGHT):
             self.register_theme(each)
@@ -95,8 +97,12 @@ class QuarterdeckApp(App[None]):
     async def _follow(self) -> None:
         # What speaks HTTP takes longer to load than the first frame to paint.
         module = await asyncio.to_thread(import_module, "panels.feed")
+        measuring = import_module("panels.measuring")
         async with module.open_client(self.paths) as self._client:
             feed: Feed = module.Feed(self._client, self.view, self._changed, self._revive)
+            self._measuring = measuring.Measuring(self._client, self.view, feed.refresh)
+            feed.listen(self._measuring.heard)
+            self.run_worker(self._measuring.run(), name="measuring", exit_on_error=False)
             for listener in self._listeners:
                 feed.listen(listener)
             self._feed = feed
@@ -117,6 +123,8 @@ class QuarterdeckApp(App[None]):
         notifying.Notifier(self, self.view, chosen, os.environ).start(self.changes)
 
     def _changed(self, topics: frozenset[Topic]) -> None:
+        if self._measuring is not None and self.view.connection.state == "live":
+            self._measuring.connected()
         self.changes.publish(topics)
 
     # What panels ask for (`panels.shell.Shell`).

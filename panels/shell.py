@@ -12,6 +12,7 @@ from panels.view.model import Topic, ViewModel
 if TYPE_CHECKING:
     from textual.signal import Signal
 
+    from config.paths import Paths
     from supervisor.api.client import Client
 
 T = TypeVar("T")
@@ -22,6 +23,9 @@ class Shell(Protocol):
     """The app, as its parts see it."""
 
     view: ViewModel
+    paths: Paths
+    """Where the supervisor and the app keep their files."""
+
     changes: Signal[frozenset[Topic]]
     """Published with the topics of the view model that changed, at most some times a second."""
 

@@ -6,9 +6,10 @@ styles are names (`panels.palette`), so nothing in it can act on the screen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from panels.shown import money
 from panels.view.wrapping import wrap
@@ -58,6 +59,34 @@ class Block:
                 yield [("  │ ", "dim"), (line, style)]
         if len(self.detail) > len(shown):
             yield [(f"  │ … {len(self.detail) - len(shown)} more lines, o opens them", "dim")]
+
+    def matches(self, wanted: re.Pattern[str]) -> bool:
+        """Whether what is searched for occurs in it, also where it is folded."""
+        return bool(
+            wanted.search(self.text) or wanted.search(self.head) or any(wanted.search(text) for text, _ in self.detail)
+        )
+
+    @property
+    def is_error(self) -> bool:
+        """Whether something went wrong in it."""
+        return self.kind in _ERRORS or self.mark[1] == "failed" or self.style == "failed"
+
+
+Filter = Literal["everything", "messages", "tools", "errors"]
+
+FILTERS: Final[tuple[Filter, ...]] = ("everything", "messages", "tools", "errors")
+"""In the order in which a key goes through them."""
+
+_MESSAGES: Final = frozenset({"message", "message_delivered", "output"})
+_TOOLS: Final = frozenset({"tool_use", "tool_result", "permission_refused", "approval_registered"})
+_ERRORS: Final = frozenset({"error", "stalled", "retry", "usage_limit", "message_undelivered"})
+
+
+def passes(block: Block, wanted: Filter) -> bool:
+    """Whether a block is shown under a filter."""
+    if wanted == "errors":
+        return block.is_error
+    return wanted == "everything" or block.kind in (_MESSAGES if wanted == "messages" else _TOOLS)
 
 
 class Transcript:

@@ -30,14 +30,16 @@ def _ascii(line: str, width: int) -> Iterator[str]:
 
 
 def _wide(line: str, width: int) -> Iterator[str]:
-    taken = ""
-    for word in line.split(" "):
-        wanted = f"{taken} {word}" if taken else word
-        if cell_len(wanted) <= width:
-            taken = wanted
-            continue
-        if taken:
-            yield taken
-        *whole, taken = chop_cells(word, width) or [""]
-        yield from whole
-    yield taken
+    start, end = 0, len(line)
+    while start < end:
+        # A cell holds a character or a few; what is longer is cut, which costs nothing but a shorter line.
+        ahead = line[start : start + 4 * width + 16]
+        piece = next(iter(chop_cells(ahead, width)), ahead) or line[start]
+        reach = start + len(piece)
+        blank = line.rfind(" ", start + 1, reach + 1) if reach < end else -1
+        if blank > start:
+            yield line[start:blank]
+            start = blank + 1
+        else:
+            yield piece
+            start = reach

@@ -24,6 +24,7 @@ from textual.strip import Strip
 
 from panels.keys import bindings
 from panels.palette import Palette, palette
+from panels.view.wrapping import wrap
 
 Span = tuple[str, str]
 """A text and the name of its style."""
@@ -32,6 +33,11 @@ Line = Sequence[Span]
 
 TWICE_S: Final = 1.0
 """Within this time a second ``g`` goes to the top."""
+
+
+def noted(text: str, width: int, style: str = "dim") -> list[Line]:
+    """Return lines that say something in so many cells where there is nothing else to be shown."""
+    return [[(line, style)] for line in wrap(text, max(20, width))]
 
 
 def width_of(line: Line) -> int:
@@ -137,7 +143,7 @@ class LineView(ScrollView, can_focus=True):
         if wanted != self.cursor:
             self.cursor = wanted
         if self.following:
-            self.scroll_end(animate=False)
+            self.scroll_at(self.max_scroll_y)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -215,9 +221,13 @@ class LineView(ScrollView, can_focus=True):
         while first > 0 and not self.can_choose(first - 1):
             first -= 1  # A heading is shown with the first line below it.
         if first < top:
-            self.scroll_to(y=first, animate=False)
+            self.scroll_at(first)
         elif self.cursor >= top + height > 0:
-            self.scroll_to(y=self.cursor - height + 1, animate=False)
+            self.scroll_at(self.cursor - height + 1)
+
+    def scroll_at(self, line: int) -> None:
+        """Have a line at the top, now: also before the bar for scrolling has come with the lines."""
+        self.scroll_to(y=line, animate=False, force=True)
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the lines into another width."""
@@ -253,7 +263,7 @@ class LineView(ScrollView, can_focus=True):
     def action_first(self) -> None:
         """Move to the first line."""
         self.move(-self.count())
-        self.scroll_home(animate=False)
+        self.scroll_at(0)
 
     def action_top(self) -> None:
         """Move to the first line when it is asked for twice."""
@@ -267,7 +277,7 @@ class LineView(ScrollView, can_focus=True):
         """Move to the last line, and stay there if the view follows."""
         self.move(self.count())
         self.following = self._follow
-        self.scroll_end(animate=False)
+        self.scroll_at(self.max_scroll_y)
 
     def action_open(self) -> None:
         """Open the line of the cursor."""
