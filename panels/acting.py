@@ -59,7 +59,7 @@ class Acting(DOMNode):
         """Offer only what can be done to the session under the cursor."""
         if action not in _POSSIBLE:
             return True
-        chosen = self.targets() if self.is_attached else ()
+        chosen = self.targets() if self.is_running else ()
         return bool(chosen) and any(map(_POSSIBLE[action], chosen))
 
     def _possible(self, action: str) -> list[SessionView]:

@@ -157,7 +157,9 @@ class QuarterdeckApp(App[None]):
                 if done is not None:
                     done(result)
 
-        self.run_worker(doing(), group=group, exclusive=group != "perform", exit_on_error=False)
+        # The function, not what it returns: a worker that comes too late, when the app closes, calls nothing.
+        called: Any = doing
+        self.run_worker(called, group=group, exclusive=group != "perform", exit_on_error=False)
 
     def say(self, message: str, *, severity: str = "information", title: str = "") -> None:
         """Show a short message; markup in it means nothing."""

@@ -58,7 +58,7 @@ class Deciding(DOMNode):
         """Offer decisions only where something waits for one."""
         if action not in DECISIONS:
             return True
-        chosen = self.chosen() if self.is_attached else ()
+        chosen = self.chosen() if self.is_running else ()
         if action == "approve_always":
             return not self.are_marked() and any(map(_has_rules, chosen))
         return bool(chosen)

@@ -28,7 +28,7 @@ async def compare(worktree: Path, base_commit: str, tree: str, *options: str) ->
     """Return what git says of the differences between a commit and a tree; no program but git is started."""
     answer = await ask(
         worktree,
-        *("diff", *options, "--no-ext-diff", "--no-textconv", "--find-renames"),
+        *("diff", *options, "--no-ext-diff", "--no-textconv", "--find-renames", "--src-prefix=a/", "--dst-prefix=b/"),
         *(base_commit, tree, "--"),
         reads=True,
     )

@@ -116,7 +116,8 @@ class FleetPanel(Panel, Acting):
     DEFAULT_CSS = """
     FleetPanel { layout: horizontal; }
     FleetPanel #left { width: 55%; height: 1fr; }
-    FleetPanel #search { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
+    FleetPanel #search { display: none; height: 1; padding: 0 1; background: $surface; }
+    FleetPanel #search, FleetPanel #search:focus { border: none; }
     FleetPanel #search.-open { display: block; }
     FleetPanel #empty { display: none; }
     FleetPanel.-empty #empty { display: block; }
@@ -212,9 +213,9 @@ class FleetPanel(Panel, Acting):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done here and now."""
         if action in ("approve", "reject"):
-            return self.is_attached and self._asked() is not None
+            return self.is_mounted and self._asked() is not None
         if action in ("diff", "view"):
-            return self.is_attached and self.sessions.session is not None
+            return self.is_mounted and self.sessions.session is not None
         return Acting.check_action(self, action, parameters)
 
     def _asked(self) -> Json | None:

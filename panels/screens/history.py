@@ -79,7 +79,8 @@ class HistoryPanel(Panel):
     SCOPED_CSS = False
     DEFAULT_CSS = """
     HistoryPanel #bar { height: 1; padding: 0 1; background: $surface; }
-    HistoryPanel #search { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
+    HistoryPanel #search { display: none; height: 1; padding: 0 1; background: $surface; }
+    HistoryPanel #search, HistoryPanel #search:focus { border: none; }
     HistoryPanel #search.-open { display: block; }
     HistoryPanel #body { layout: vertical; height: 1fr; }
     HistoryPanel #records { height: 1fr; width: 1fr; }

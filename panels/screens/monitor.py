@@ -52,7 +52,8 @@ class MonitorPanel(Panel):
     DEFAULT_CSS = """
     MonitorPanel { layout: horizontal; }
     MonitorPanel #happens { width: 1fr; height: 1fr; }
-    MonitorPanel #search { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
+    MonitorPanel #search { display: none; height: 1; padding: 0 1; background: $surface; }
+    MonitorPanel #search, MonitorPanel #search:focus { border: none; }
     MonitorPanel #search.-open { display: block; }
     MonitorPanel #empty { display: none; }
     MonitorPanel.-empty #empty { display: block; }

@@ -165,7 +165,7 @@ class NewSession(Dialog[str]):
         return await shell(self).client.get("/projects")
 
     def _take_projects(self, found: Json) -> None:
-        if not self.is_attached:
+        if not self.is_mounted:
             return
         roots = [project["root"] for project in found["projects"]]
         folder = self.query_one(Folder)
@@ -256,7 +256,7 @@ class NewSession(Dialog[str]):
     def _answered(self, answer: Json | QuarterdeckError, fields: Fields) -> None:
         self._starting = False
         if isinstance(answer, QuarterdeckError):
-            if self.is_attached:
+            if self.is_mounted:
                 self._say(str(answer))
             else:
                 shell(self).say(str(answer), severity="error")
@@ -267,7 +267,7 @@ class NewSession(Dialog[str]):
         except OSError as error:
             shell(self).say(f"The choices are not remembered: {error.strerror}.", severity="warning")
         shell(self).view.take_sessions([session])
-        if self.is_attached:
+        if self.is_mounted:
             self.dismiss(session["id"])
 
     def _say(self, problem: str) -> None:

@@ -167,7 +167,7 @@ class SessionScreen(Screen[None], Acting):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done to it now."""
         if action == "approve":
-            return self.is_attached and self._asked() is not None
+            return self.is_mounted and self._asked() is not None
         if action == "diff":
             return self._tab != "diff"
         return Acting.check_action(self, action, parameters)

@@ -213,7 +213,7 @@ class DiffPane(Vertical, can_focus=True):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done with the line under the cursor."""
-        if not self.is_attached or action not in _NEEDS_FILES:
+        if not self.is_mounted or action not in _NEEDS_FILES:
             return True
         view = self.view
         if action == "send_comments":

@@ -133,7 +133,7 @@ class FilesPane(Horizontal):
         if action == "back":
             return self.has_class("-open")
         if action in ("edit", "fold"):
-            return self.is_attached and self.files.entry is not None
+            return self.is_mounted and self.files.entry is not None
         return True
 
     def action_refresh(self) -> None:
