@@ -38,8 +38,9 @@ LIGHT: Final = Theme(
 
 _ON_DARK: Final = {"running": "#62d6e8", "ok": "#7fd08b", "failed": "#ff7a70", "waiting": "#f2d15c"}
 _ON_LIGHT: Final = {"running": "#006d80", "ok": "#1f7a34", "failed": "#b3261e", "waiting": "#8a6100"}
-_MORE_DARK: Final = {"stalled": "#e08ae6", "paused": "#a9b6c6"}
-_MORE_LIGHT: Final = {"stalled": "#8e2a96", "paused": "#56657a"}
+_MORE_DARK: Final = {"stalled": "#e08ae6", "paused": "#a9b6c6", "added": "#16301f", "removed": "#3b1c1f"}
+_MORE_LIGHT: Final = {"stalled": "#8e2a96", "paused": "#56657a", "added": "#d9f2de", "removed": "#fbdfdc"}
+# The last two lie behind lines of a diff; they are opaque, for lines are drawn without blending.
 
 
 def status_variables(*, dark: bool) -> dict[str, str]:

@@ -28,8 +28,8 @@ class DiffView(WideView):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"diff--add", "diff--remove"}
     DEFAULT_CSS = """
-    DiffView > .diff--add { background: $qd-ok 14%; }
-    DiffView > .diff--remove { background: $qd-failed 16%; }
+    DiffView > .diff--add { background: $qd-added; }
+    DiffView > .diff--remove { background: $qd-removed; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
