@@ -6,6 +6,7 @@ It paints its shell first and connects after. It can crash, be closed, be opened
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shlex
 import subprocess
@@ -97,6 +98,8 @@ class QuarterdeckApp(App[None]):
     async def _follow(self) -> None:
         # What speaks HTTP takes longer to load than the first frame to paint.
         module = await asyncio.to_thread(import_module, "panels.feed")
+        # What is loaded now stays; looking through it again and again costs keys tens of milliseconds.
+        gc.freeze()
         measuring = import_module("panels.measuring")
         async with module.open_client(self.paths) as self._client:
             feed: Feed = module.Feed(self._client, self.view, self._changed, self._revive)

@@ -58,7 +58,7 @@ class FleetList(LineView):
         held = self.session
         self.rows, self._columns = found, None
         self.marked &= {row.id for row in found if isinstance(row, SessionView)}
-        self.lines_changed(self.index_of(held.id) if held is not None else None)
+        self.lines_changed(self.index_of(held.id) if held is not None else None, all_of_them=False)
 
     def index_of(self, session: str) -> int | None:
         """Return the line of a session, None when it is not in the list."""
@@ -177,7 +177,7 @@ class FleetPanel(Panel, Acting):
 
     def _tick(self) -> None:
         if self.is_on_screen:
-            self.sessions.refresh()
+            self.sessions.lines_changed(all_of_them=False)
 
     def _peek(self) -> None:
         self.query_one(Peek).show(self.sessions.session)

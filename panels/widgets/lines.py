@@ -31,6 +31,9 @@ Span = tuple[str, str]
 
 Line = Sequence[Span]
 
+KEPT: Final = 500
+"""Lines that are remembered as they were drawn; more than any screen has."""
+
 TWICE_S: Final = 1.0
 """Within this time a second ``g`` goes to the top."""
 
@@ -99,6 +102,7 @@ class LineView(ScrollView, can_focus=True):
         self._last_g = 0.0
         self._styles_of: tuple[str, Palette] | None = None
         self._base: Style | None = None
+        self._as_drawn: dict[int, Line] = {}
 
     # What a subclass says.
 
@@ -128,8 +132,11 @@ class LineView(ScrollView, can_focus=True):
             self._styles_of = (theme, palette(self.app.theme_variables))
         return self._styles_of[1]
 
-    def lines_changed(self, cursor: int | None = None) -> None:
-        """Draw anew after the lines have changed; ``cursor`` is where its line is now."""
+    def lines_changed(self, cursor: int | None = None, *, all_of_them: bool = True) -> None:
+        """Draw anew after the lines have changed; ``cursor`` is where its line is now.
+
+        Without ``all_of_them`` only those that look different now are drawn: for what changes many times a second.
+        """
         count = self.count()
         size = Size(self.scrollable_content_region.width, count)
         if size != self.virtual_size:
@@ -144,7 +151,17 @@ class LineView(ScrollView, can_focus=True):
             self.cursor = wanted
         if self.following:
             self.scroll_at(self.max_scroll_y)
-        self.refresh()
+        if all_of_them:
+            self.refresh()
+        else:
+            self._refresh_different()
+
+    def _refresh_different(self) -> None:
+        top, width, count = self.scroll_offset.y, self.scrollable_content_region.width, self.count()
+        for index in range(top, top + self.size.height):
+            drawn = self._as_drawn.get(index)
+            if drawn != (self.line(index, width) if index < count else None):
+                self._show(index)
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen."""
@@ -152,6 +169,7 @@ class LineView(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         base = self._base or self._take_base()
         if index >= self.count():
+            self._as_drawn.pop(index, None)
             return Strip.blank(width, base)
         strip = self.strip(index, width)
         if index == self.cursor:
@@ -173,8 +191,11 @@ class LineView(ScrollView, can_focus=True):
 
     def strip(self, index: int, width: int) -> Strip:
         """Return a line with its styles."""
-        styles = self.styles_by_name
-        return Strip([Segment(text, styles[name]) for text, name in self.line(index, width)])
+        styles, line = self.styles_by_name, self.line(index, width)
+        if len(self._as_drawn) > KEPT:
+            self._as_drawn.clear()
+        self._as_drawn[index] = line
+        return Strip([Segment(text, styles[name]) for text, name in line])
 
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor on a line."""

@@ -42,6 +42,7 @@ class Peek(Vertical):
         super().__init__(id=id, classes=classes)
         self._session: str | None = None
         self._settling: Timer | None = None
+        self._facts = Content("")
 
     def show(self, session: SessionView | None) -> None:
         """Show another session: its facts at once, its transcript when the cursor has come to rest."""
@@ -60,7 +61,10 @@ class Peek(Vertical):
         session = view.sessions.get(self._session or "")
         asked = next((each for each in view.approvals.values() if each["session"] == self._session), None)
         self.set_class(session is not None and asked is not None, "-asked")
-        self.query_one("#facts", Static).update(_facts(session) if session is not None else "", layout=False)
+        facts = _facts(session) if session is not None else Content("")
+        if facts != self._facts:
+            self._facts = facts
+            self.query_one("#facts", Static).update(facts, layout=False)
         if asked is not None:
             keys = Content.from_markup("  [b]a[/b] show it exactly and decide")
             question = Content(f"◐ {one_line(asked['question'])}").append(keys)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -28,8 +29,14 @@ KEYS = 100
 KEY_BAR_S = 0.050
 LOAD_S = 30.0
 LINES = 200_000
+FIRST = 1_000_001
+"""The first line's number: all have seven digits, which nothing else on the screen has."""
+
 OPEN_BAR_S = 0.300
 PAGES = 50
+
+NUMBER = re.compile(rb"(?<![0-9;])1[0-9]{6}(?![0-9;])")
+"""A line's number, not one in a control sequence."""
 
 EMPTY = """
 from textual.app import App
@@ -89,10 +96,10 @@ def _paint(place: Stage, count: int) -> Figure:
 async def _long(place: Stage, client: Client, scale: float) -> list[Figure]:
     """Open a session that printed very much, and page through it."""
     count = sized(LINES, scale)
-    started = await client.post("/sessions", place.request("seq", "1", str(count), name="long"))
+    started = await client.post("/sessions", place.request("seq", str(FIRST), str(FIRST + count - 1), name="long"))
     session = started["session"]["id"]
     await wait_for(client, {session}, "completed")
-    opened, pages = await asyncio.to_thread(_scroll, place, count, sized(PAGES, scale))
+    opened, pages = await asyncio.to_thread(_scroll, place, FIRST + count - 1, sized(PAGES, scale))
     await client.post(f"/sessions/{session}/archive")
     return [
         Figure(
@@ -102,7 +109,7 @@ async def _long(place: Stage, client: Client, scale: float) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _scroll(place: Stage, count: int, pages: int) -> tuple[list[float], list[float]]:
+def _scroll(place: Stage, last: int, pages: int) -> tuple[list[float], list[float]]:
     opened: list[float] = []
     paged: list[float] = []
     with _app(place) as screen:
@@ -110,17 +117,31 @@ def _scroll(place: Stage, count: int, pages: int) -> tuple[list[float], list[flo
         screen.wait(b"live")
         for _ in range(5):
             began = screen.press(b"\r")
-            opened.append(screen.wait(str(count).encode()) - began)
+            opened.append(screen.wait(str(last).encode(), after=b"Timeline") - began)
             began = screen.press(b"\x1b")
             screen.wait(b"Fleet")
         screen.press(b"\r")
-        screen.wait(str(count).encode())
+        screen.wait(str(last).encode(), after=b"Timeline")
         for _ in range(pages):
+            smallest = min(_numbers(screen), default=last)
             began = screen.press(b"\x1b[5~")
-            while not screen.read(0.02):
-                pass
-            paged.append(time.perf_counter() - began)
+            paged.append(_above(screen, smallest) - began)
     return opened, paged
+
+
+def _numbers(screen: Screen) -> list[int]:
+    """Return the numbers of the lines that have been drawn; the first is in the command, too."""
+    return [number for found in NUMBER.findall(screen.drawn()) if (number := int(found)) != FIRST]
+
+
+def _above(screen: Screen, number: int) -> float:
+    """Return the moment at which a line above one with a number has been drawn."""
+    deadline = time.monotonic() + 10
+    while not any(found < number for found in _numbers(screen)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing above {number} was drawn")
+        screen.read(0.05)
+    return time.perf_counter()
 
 
 async def _busy(place: Stage, client: Client, scale: float) -> list[Figure]:

@@ -42,14 +42,18 @@ class Screen:
         os.write(self._terminal, keys)
         return time.perf_counter()
 
-    def wait(self, text: bytes, timeout_s: float = 30.0) -> float:
-        """Return the moment at which a text has been drawn."""
+    def wait(self, text: bytes, timeout_s: float = 30.0, *, after: bytes = b"") -> float:
+        """Return the moment at which a text has been drawn, behind another one if that is given."""
         deadline = time.monotonic() + timeout_s
-        while text not in self._drawn:
+        while after not in self._drawn or text not in self._drawn[self._drawn.index(after) :]:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{text!r} was not drawn; the last that was: {self._drawn[-2000:]!r}")
             self.read(0.05)
         return time.perf_counter()
+
+    def drawn(self) -> bytes:
+        """Return what has been drawn since the last key."""
+        return self._drawn
 
     def read(self, patience_s: float = 0.0) -> bytes:
         """Take what has been drawn meanwhile, and return it."""
