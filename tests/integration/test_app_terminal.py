@@ -91,6 +91,47 @@ def test_a_terminal_is_attached_to_and_left_again(person: Person) -> None:
     person.sees("1 Fleet", "inside", "● live")
 
 
+def test_a_session_is_started_its_diff_read_and_its_work_merged(person: Person) -> None:
+    person.sees("● live", "No sessions yet")
+    person.press("n")
+    person.sees("Folder", "Agent")
+    person.press("Escape")
+    person.sees("No sessions yet")
+    person.run("run", "--name", "worker", "--", "sh", "-c", "echo brand new > fresh.txt")
+    person.sees("Done 1", "worker")
+    person.press("d")
+    person.sees("fresh.txt", "brand new")
+    person.press("C")
+    person.sees("Commit everything in worker")
+    person.press("-l", "Add a file")
+    person.press("Enter")
+    person.sees("committed", without="Commit everything")
+    person.press("M")
+    person.sees("Merge worker?", "fresh.txt")
+    person.press("y")
+    person.sees("merged", without="Merge worker?")
+    assert (person.root / "fresh.txt").read_text() == "brand new\n"
+
+
+@pytest.mark.parametrize(("key", "choice"), [("a", "yes"), ("r", "")])
+def test_what_waits_is_found_shown_and_decided(person: Person, key: str, choice: str) -> None:
+    person.sees("● live")
+    asks = f"{QUARTERDECK} ask 'Deploy it?' --option yes=Yes && echo it was allowed || echo it was refused"
+    person.run("run", "--name", "asker", "--", "sh", "-c", asks)
+    person.sees("Needs you 1", "Deploy it?")
+    person.press("w")
+    person.press("2")
+    person.sees("Deploy it?", "risk")
+    person.press(key)
+    if choice:
+        person.sees("Yes", "Choose")
+        person.press("Enter")
+    person.sees("Nothing waits for you")
+    person.press("1")
+    person.press("v")
+    person.sees("it was allowed" if choice else "it was refused")
+
+
 def test_a_session_is_stopped_and_the_supervisor_restarted_under_it(person: Person) -> None:
     person.sees("● live")
     person.run("run", "--name", "doomed", "--", "sleep", "600")
