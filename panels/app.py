@@ -6,7 +6,6 @@ It paints its shell first and connects after. It can crash, be closed, be opened
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import shlex
 import subprocess
@@ -50,7 +49,8 @@ def _commands() -> type[Provider]:
 class QuarterdeckApp(App[None]):
     """Shows what needs the person, what every agent does now and what it costs, and lets them act.
 
-    ``paths`` say where the supervisor listens; ``revive`` is called while none answers: it may start one.
+    ``paths`` say where the supervisor listens; ``revive`` is called while none answers: it may start one. ``loaded`` is
+    called once everything that takes long to load is there.
     """
 
     TITLE = "Quarterdeck"
@@ -66,9 +66,11 @@ class QuarterdeckApp(App[None]):
         paths: Paths,
         revive: Callable[[], Awaitable[None]],
         *,
+        loaded: Callable[[], object] = lambda: None,
         theme: str = themes.DARK.name,
     ) -> None:
         super().__init__()
+        self._loaded = loaded
         self.view = ViewModel()
         self.changes: Signal[frozenset[Topic]] = Signal(self, "changes")
         self.paths, self._revive = paths, revive
@@ -98,8 +100,7 @@ class QuarterdeckApp(App[None]):
     async def _follow(self) -> None:
         # What speaks HTTP takes longer to load than the first frame to paint.
         module = await asyncio.to_thread(import_module, "panels.feed")
-        # What is loaded now stays; looking through it again and again costs keys tens of milliseconds.
-        gc.freeze()
+        self._loaded()
         measuring = import_module("panels.measuring")
         async with module.open_client(self.paths) as self._client:
             feed: Feed = module.Feed(self._client, self.view, self._changed, self._revive)

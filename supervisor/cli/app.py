@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 
 from config.paths import Paths
@@ -26,6 +27,7 @@ def open_app() -> int:
         if not is_alive(paths):
             await asyncio.to_thread(start_in_background, paths)
 
-    app = QuarterdeckApp(paths, revive)
+    # What is loaded once stays: looking through it again and again costs keys tens of milliseconds.
+    app = QuarterdeckApp(paths, revive, loaded=gc.freeze)
     app.run()
     return app.return_code or 0

@@ -52,7 +52,7 @@ class Person:
     def has_left(self) -> None:
         """The program in the terminal has ended, well."""
         wait_until(
-            lambda: self.terminal.run("display-message", "-p", "#{pane_dead} #{pane_dead_status}") == "1 0\n", 20
+            lambda: self.terminal.run("display-message", "-p", "#{pane_dead} #{pane_dead_status}") == "1 0\n", 45
         )
 
     def leave(self) -> None:
