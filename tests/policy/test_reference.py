@@ -154,3 +154,28 @@ def test_corpora_are_judged_alike(name: str) -> None:
         if both.differ(act) is not None:
             differing.append(_report(shipped(), act, name))
     assert not differing, "\n".join(differing)
+
+
+_EVERYTHING: Rules = [
+    {"name": "all", "effect": "allow", "reason": "Because.", "command": "*", "within": "any", "expansions": "all"},
+    {"name": "no-rm", "effect": "deny", "reason": "Because.", "command": "rm"},
+]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cmake -B --",
+        "'~{/'",
+        "nohup '~other/x' y",
+        "sh -c 'e>&${X}-'",
+        ">&${X}-|rm x",
+        "a >&'…-x'; rm x",
+        "a >&-x; rm x",
+        "../../../usr/bin/git -C src/a/b status",
+    ],
+)
+def test_what_was_once_judged_differently_is_judged_alike(line: str) -> None:
+    act = Act("execute", "Bash", WORKTREE, WORKTREE, command=line)
+    for rules in (shipped(), _EVERYTHING):
+        assert evaluators(rules).differ(act) is None, _report(rules, act, "found")

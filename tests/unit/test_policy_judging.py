@@ -117,6 +117,8 @@ def test_a_command_is_found_wherever_it_stands(line: str) -> None:
         '"$x" y',
         "r${x}m y",
         "/bin/r* y",
+        "'~{/'",
+        "nohup '~other/x' y",
         "{rm,-rf,y}",
         'sh -c "$x"',
         "eval $x",
@@ -201,6 +203,24 @@ def test_forbidden_options_are_found_when_abbreviated_or_joined() -> None:
     for line in ("sort -o x y", "sort -ox y", "sort -uox y", "sort --outp=x y", "sort y --output x", "find . -execdir"):
         assert judge(rules, act(line)).effect == "ask", line
     assert judge(rules, act("sort -u y")).effect == "allow"
+
+
+def test_two_dashes_alone_can_be_forbidden() -> None:
+    rules = book({"command": "cmake", "without": "--"})
+    assert judge(rules, act("cmake -B --")).effect == "ask"
+    assert judge(rules, act("cmake -B --fresh -")).effect == "allow"
+
+
+def test_git_stays_git_whatever_folder_it_is_sent_to() -> None:
+    line = "../../../usr/bin/git -C src/a/b status"
+    assert judge(book({"command": "git status"}), act(line)).effect == "allow"
+
+
+def test_a_redirection_to_an_unknown_file_hides_nothing_else_of_the_line() -> None:
+    """`>&$X-x` is one word, and unlike `>&-x` read: a command in the line that is denied stays denied."""
+    rules = book(EVERYTHING, {"command": "rm", "effect": "deny"})
+    judgement = judge(rules, act("a >&${X}-|rm x"))
+    assert [part.effect for part in judgement.parts] == ["ask", "allow", "deny"]
 
 
 def test_an_allowing_flag_must_be_written_plainly() -> None:

@@ -125,6 +125,8 @@ def test_a_variable_with_the_name_of_a_secret_is_noted() -> None:
         "echo $\\\nHOME",
         "ls +(a|b)",
         "a<(b)",
+        "a >&-x",
+        "a >&'-x'",
         "fi",
         "select x in a; do b; done",
         "for ((;;)); do a; done",

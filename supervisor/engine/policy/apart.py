@@ -168,6 +168,9 @@ class _Taking:
             self.unclear(_written(words), "it is wrapped too often")
             return
         programs = self.programs(head.text, folders)
+        if not programs:
+            self.unclear(_written(words), "where the program is, is not known")
+            return
         program = programs[0] if len(programs) == 1 else ""
         try:
             if program == "git":
@@ -285,15 +288,14 @@ class _Taking:
         self.folders = wanted
 
     def programs(self, text: str, folders: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the names that a program may go by, seen from each folder."""
+        """Return the names that a program may go by, seen from each folder; none when its path is unknown."""
         if "/" not in text:
             return (text,)
         names: dict[str, None] = {}
         for folder in folders:
             path = resolved(text, folder, self.place.home)
             if path is None:
-                names[text] = None
-                continue
+                return ()
             parent, _, last = path.rpartition("/")
             name = self.place.name(path, folder)
             names[last if parent in _SYSTEM else name.text if name else path] = None

@@ -344,7 +344,7 @@ class _Reader:
             plain = word.known and not _QUOTES.search(self.text, began, self.at)
             if plain and _DESCRIPTOR.fullmatch(word.text):
                 return
-            if operator == "<&" or word.text.lstrip("…").startswith("-"):
+            if operator == "<&" or word.text.startswith("-"):
                 raise Unreadable(f"`{operator}` has no number")  # bash ends `>&-x` behind the dash
         simple.redirections.append(Redirection(operator, word))
 
