@@ -159,11 +159,15 @@ def test_corpora_are_judged_alike(name: str) -> None:
 _EVERYTHING: Rules = [
     {"name": "all", "effect": "allow", "reason": "Because.", "command": "*", "within": "any", "expansions": "all"},
     {"name": "no-rm", "effect": "deny", "reason": "Because.", "command": "rm"},
+    {"name": "no-secret", "effect": "deny", "reason": "Because.", "path": ["./src/secret", "./É"]},
+    {"name": "variables", "effect": "allow", "reason": "Because.", "variable": "*"},
+    {"name": "no-home", "effect": "deny", "reason": "Because.", "variable": ["X=/home/*", "A*=x"]},
+    {"name": "no-evil", "effect": "deny", "reason": "Because.", "line": "*evil*"},
 ]
 
 
 @pytest.mark.parametrize(
-    "line",
+    "command",
     [
         "cmake -B --",
         "'~{/'",
@@ -173,9 +177,28 @@ _EVERYTHING: Rules = [
         "a >&'…-x'; rm x",
         "a >&-x; rm x",
         "../../../usr/bin/git -C src/a/b status",
+        "cat <<E\n$[x]\nE",
+        "cat <<E; >&1\nx\nE",
+        "bash <<'E'\nls \\\nE",
+        "X=$PWD ls",
+        "AB=c=x ls",
+        "find . -exec cd src ';' -exec cat secret ';'",
+        f"{'nohup ' * 20}git -C src status",
+        f"{'nohup ' * 20}git status",
+        f"ls {'x' * 70_000} evil",
+        f"ls {'a/' * 62}$PWD/*",
+        "ls $PWD*",
+        "for X #a\\\ndo ls; done",
+        "cat './é'*",
+        f"{'( ' * 14}echo `bash -c '( ( ( ( ls ) ) ) )'`{' )' * 14}",
+        f"{'( ' * 15}echo `bash -c '( ( ( ( ls ) ) ) )'`{' )' * 15}",
+        f"{'( ' * 18}for x in $(ls); do ls; done{' )' * 18}",
+        f"{'( ' * 19}for x in $(ls); do ls; done{' )' * 19}",
+        ("cat", "a\0b"),
     ],
 )
-def test_what_was_once_judged_differently_is_judged_alike(line: str) -> None:
-    act = Act("execute", "Bash", WORKTREE, WORKTREE, command=line)
+@pytest.mark.parametrize("folder", ["", "/.config"])
+def test_what_was_once_judged_differently_is_judged_alike(command: str | tuple[str, ...], folder: str) -> None:
+    act = Act("execute", "Bash", WORKTREE + folder, WORKTREE, command=command)
     for rules in (shipped(), _EVERYTHING):
         assert evaluators(rules).differ(act) is None, _report(rules, act, "found")
