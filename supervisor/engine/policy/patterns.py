@@ -20,15 +20,21 @@ class PathName(NamedTuple):
     globbed: bool = False
 
 
+@lru_cache(maxsize=4096)
+def _pieces(pattern: str) -> tuple[str, tuple[str, ...], str]:
+    """Return what stands before the first ``*`` of a pattern, between them, and behind the last."""
+    first, *middle, last = pattern.split("*")
+    return first, tuple(piece for piece in middle if piece), last
+
+
 def matches_text(pattern: str, text: str) -> bool:
     """Say whether the whole text fits the pattern, whose only special character is ``*``: any text.
 
     Each piece is taken where it first stands, so that also a long text is gone through once.
     """
-    first, *middle = pattern.split("*")
-    if not middle:
+    if "*" not in pattern:
         return pattern == text
-    *middle, last = middle
+    first, middle, last = _pieces(pattern)
     at, end = len(first), len(text) - len(last)
     if at > end or not text.startswith(first) or not text.endswith(last):
         return False
