@@ -1,7 +1,8 @@
 """The engine and the reference evaluator say the same about every act.
 
 POLICY_CASES (100,000) says how many random acts are judged. Half of them follow from a fixed seed, half from
-POLICY_SEED, which may be given to look further; a failure names the seed to repeat it with.
+POLICY_SEED, which may be given to look further; a failure names the seed to repeat it with. A tenth as many are
+judged besides that are made of rare things.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from supervisor.engine.policy import book, library
 from supervisor.model import acts
 from tests.policy.cases import HOME, WORKTREE, Cases, corpus
 from tests.policy.parts import Act
+from tests.policy.rare import RareCases
 from tests.policy.reference import STRICTNESS, Reference, Verdict
 
 _CASES = int(os.environ.get("POLICY_CASES", "100000"))
@@ -132,15 +134,25 @@ def _chunks() -> Iterator[tuple[str, int]]:
 @pytest.mark.parametrize(("source", "number"), list(_chunks()))
 def test_random_acts_are_judged_alike(source: str, number: int) -> None:
     seed = _FIXED if source == "fixed" else _SEED
-    cases = Cases(seed * 1_000 + number, _BOOKS)
+    name = f"POLICY_SEED={seed}" if source == "drawn" else f"the fixed seed {seed}"
+    _judged_alike(Cases(seed * 1_000 + number, _BOOKS), f"{name}, chunk {number}")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", range(max(1, _CASES // _CHUNK // 10)))
+def test_rare_acts_are_judged_alike(number: int) -> None:
+    _judged_alike(RareCases(_SEED * 1_000 + number, _BOOKS), f"POLICY_SEED={_SEED}, rare chunk {number}")
+
+
+def _judged_alike(cases: Cases, name: str) -> None:
+    """Fail with the first of the cases that engine and reference judge differently."""
     books = [shipped(), *cases.books]
     both = [evaluators(rules) for rules in books]
     effects: Counter[str] = Counter()
     for at in range(min(_CASES, _CHUNK)):
         case = cases.case()
         if both[case.book].differ(case.act) is not None:
-            name = f"POLICY_SEED={seed}" if source == "drawn" else f"the fixed seed {seed}"
-            pytest.fail(_report(books[case.book], case.act, f"{name}, chunk {number}, case {at}, book {case.book}"))
+            pytest.fail(_report(books[case.book], case.act, f"{name}, case {at}, book {case.book}"))
         effects[both[case.book].reference.judge(case.act).effect if at % 10 == 0 else "unseen"] += 1
     assert {"allow", "ask", "deny"} <= set(effects), f"one-sided cases: {effects}"
 
