@@ -603,7 +603,7 @@ def _git(words: list[Term]) -> _Taken | None:
             at += 2
         else:
             break
-    return _Taken([words[0], *words[at:]], folders=tuple(folders)) if at > 1 else None
+    return _Taken([Known("git"), *words[at:]], folders=tuple(folders)) if at > 1 else None
 
 
 def _inner_line(words: list[Term], redirections: Sequence[shell.Redirection]) -> list[str | None]:

@@ -148,7 +148,7 @@ def has_option(option: str, words: list[str], strict: bool) -> bool:
         if strict:
             return any(re.fullmatch(r"-[A-Za-z]+", word) and option[1] in word[1:] for word in words)
         return any(word.startswith("-") and not word.startswith("--") and option[1] in word[1:] for word in words)
-    if option.startswith("--"):
+    if option.startswith("--") and option != "--":
         if strict:
             return any(word == option or word.startswith(f"{option}=") for word in words)
         names = [word.split("=", 1)[0] for word in words if word.startswith("--") and word != "--"]

@@ -381,19 +381,21 @@ class _Reader:
         variable = self.plain()
         if not _NAME.fullmatch(variable):
             raise Unreadable
-        here = self.at
+        self.blanks()
+        separated = self.peek() == "\n"
         self.newlines()
-        separated = "\n" in self.text[here : self.at].replace("\\\n", "")
         spaced = self.text[self.at - 1 : self.at] in (" ", "\t", "\n")
         words: list[Word] = []
         if spaced and self.text.startswith("in", self.at) and self.text[self.at + 2 : self.at + 3] in " \t\n;":
             self.at += 2
             separated = False
+            self.depth += 1
             while True:
                 self.blanks()
                 if self.peek() in ("", "\n", ";"):
                     break
                 words.append(self.one_word())
+            self.depth -= 1
         if self.peek() == ";":
             self.take()
         elif self.peek() != "\n" and not separated:

@@ -117,6 +117,8 @@ def test_a_command_is_found_wherever_it_stands(line: str) -> None:
         '"$x" y',
         "r${x}m y",
         "/bin/r* y",
+        "'~{/'",
+        "nohup '~other/x' y",
         "{rm,-rf,y}",
         'sh -c "$x"',
         "eval $x",
@@ -181,12 +183,20 @@ def test_variables_are_judged() -> None:
     for line in (
         "PATH=/tmp x",
         "PAGER=$x y",
+        "PAGER=$PWD y",
         "export PATH",
         "env LD_PRELOAD=x y",
         "http_proxy=y",
         "for PATH in a; do x; done",
     ):
         assert judge(rules, act(line)).effect == "ask", line
+
+
+def test_name_and_value_of_a_variable_are_compared_each_for_itself() -> None:
+    rules = book(EVERYTHING, {"variable": "A*=x"}, {"variable": "X=/home/*", "effect": "deny"})
+    assert judge(rules, act("AB=x ls")).effect == "allow"
+    assert judge(rules, act("AB=c=x ls")).effect == "ask"
+    assert judge(rules, act("X=$PWD ls")).effect == "deny"
 
 
 def test_options_are_found_in_any_order_and_combined() -> None:
@@ -201,6 +211,46 @@ def test_forbidden_options_are_found_when_abbreviated_or_joined() -> None:
     for line in ("sort -o x y", "sort -ox y", "sort -uox y", "sort --outp=x y", "sort y --output x", "find . -execdir"):
         assert judge(rules, act(line)).effect == "ask", line
     assert judge(rules, act("sort -u y")).effect == "allow"
+
+
+def test_two_dashes_alone_can_be_forbidden() -> None:
+    rules = book({"command": "cmake", "without": "--"})
+    assert judge(rules, act("cmake -B --")).effect == "ask"
+    assert judge(rules, act("cmake -B --fresh -")).effect == "allow"
+
+
+def test_what_starts_programs_in_another_folder_counts_for_what_follows() -> None:
+    rules = book(EVERYTHING, {"path": "./src/secret", "effect": "deny"})
+    assert judge(rules, act("find . -exec cat secret ';'")).effect == "allow"
+    assert judge(rules, act("find . -exec cd src ';' -exec cat secret ';'")).effect == "deny"
+
+
+def test_git_counts_among_the_wrappers() -> None:
+    rules = book({"command": "git"})
+    assert judge(rules, act("nohup " * 20 + "git status")).effect == "allow"
+    assert judge(rules, act("nohup " * 20 + "git -C src status")).effect == "ask"
+
+
+def test_globs_behind_the_folder_may_lead_to_hidden_files() -> None:
+    rules = book({"command": "ls", "within": "any"})
+    assert judge(rules, act("ls $PWD*", cwd="/home/dev/project")).effect == "allow"
+    assert judge(rules, act("ls $PWD*", cwd="/home/dev/.config")).effect == "ask"
+
+
+def test_a_nul_in_a_word_leads_nowhere() -> None:
+    assert judge(book({"command": "cat"}), act(("cat", "a\0b"))).effect == "ask"
+
+
+def test_git_stays_git_whatever_folder_it_is_sent_to() -> None:
+    line = "../../../usr/bin/git -C src/a/b status"
+    assert judge(book({"command": "git status"}), act(line)).effect == "allow"
+
+
+def test_a_redirection_to_an_unknown_file_hides_nothing_else_of_the_line() -> None:
+    """`>&$X-x` is one word, and unlike `>&-x` read: a command in the line that is denied stays denied."""
+    rules = book(EVERYTHING, {"command": "rm", "effect": "deny"})
+    judgement = judge(rules, act("a >&${X}-|rm x"))
+    assert [part.effect for part in judgement.parts] == ["ask", "allow", "deny"]
 
 
 def test_an_allowing_flag_must_be_written_plainly() -> None:
@@ -271,4 +321,5 @@ def test_nothing_is_allowed_while_rules_have_a_problem() -> None:
 def test_lines_are_judged_as_a_whole_also_when_unreadable() -> None:
     rules = book({"line": ["*:(){:|:&};:*"], "effect": "deny", "name": "bomb"})
     assert judge(rules, act(":(){ :|:& };:")).rule == "bomb"
+    assert judge(rules, act("x " * 70_000 + "; :(){ :|:& };:")).rule == "bomb"
     assert book_of(rules_in(Document(None), "x")).rules == ()

@@ -50,7 +50,7 @@ def test_commands_of_a_line(line: str, expected: list[list[str]]) -> None:
 def test_a_here_document_in_a_substitution() -> None:
     line = "git commit -m \"$(cat <<'EOF'\nIt's (done)\n\nEOF\n)\" && ls"
     assert words(line) == [["cat"], ["git", "commit", "-m", "?"], ["ls"]]
-    assert read_line(line, "/h")[0].document == "It's (done)\n"
+    assert read_line(line, "/h")[0].document == "It's (done)\n\n"
 
 
 def test_redirections_and_assignments_belong_to_their_command() -> None:
@@ -61,7 +61,7 @@ def test_redirections_and_assignments_belong_to_their_command() -> None:
         (">>", "err"),
         ("&>", "both"),
     ]
-    assert [(one.name, one.value) for one in command.assignments] == [("A", "1"), ("B", None)]
+    assert [(one.name, one.value and one.value.text) for one in command.assignments] == [("A", "1"), ("B", None)]
 
 
 def test_redirections_of_compounds_follow_as_a_command_without_words() -> None:
@@ -104,6 +104,8 @@ def test_a_variable_with_the_name_of_a_secret_is_noted() -> None:
         "cat <<< x",
         "cat << EOF\nno end",
         "cat <<EOF\n$(ls)\nEOF",
+        "cat <<EOF\n$[x]\nEOF",
+        "cat <<EOF; >&1\nx\nEOF",
         "cat <<A <<B\nA\nB",
         "a ;; b",
         "a & & b",
@@ -125,6 +127,8 @@ def test_a_variable_with_the_name_of_a_secret_is_noted() -> None:
         "echo $\\\nHOME",
         "ls +(a|b)",
         "a<(b)",
+        "a >&-x",
+        "a >&'-x'",
         "fi",
         "select x in a; do b; done",
         "for ((;;)); do a; done",

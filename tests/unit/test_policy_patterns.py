@@ -96,6 +96,18 @@ def test_text_patterns_know_only_the_star() -> None:
     assert matches_text("a?", "a?")
     assert not matches_text("a?", "ab")
     assert not matches_text("a", "A")
+    assert matches_text("*", "")
+    assert matches_text("a*bc*c", "abcc")
+    assert not matches_text("a*a", "a")
+    assert not matches_text("a*bc*c", "abc")
+    assert not matches_text("*b*a*", "ab")
+    assert not matches_text("*aba*aba*", "ababa")
+
+
+def test_a_long_text_is_gone_through_once() -> None:
+    """With a search that goes back, this would take longer than anybody waits."""
+    assert not matches_text("*a*a*a*a*a*b", "a" * 1_000_000)
+    assert not matches_text("*a*a*a*a*b*a*", "a" * 1_000_000)
 
 
 @pytest.mark.parametrize(

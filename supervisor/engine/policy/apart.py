@@ -21,7 +21,7 @@ from supervisor.engine.policy.facts import (
     VariableFact,
 )
 from supervisor.engine.policy.grammar import doubt
-from supervisor.engine.policy.lines import DEEPEST, FOLDER, LONGEST, Simple, Unreadable, Word, read_line
+from supervisor.engine.policy.lines import DEEPEST, Simple, Unreadable, Word, placed, read_line
 from supervisor.engine.policy.patterns import PathName, normalised, resolved
 from supervisor.model.acts import Act
 
@@ -84,12 +84,12 @@ def _host_fact(url: str) -> Fact:
 def _command_facts(act: Act, place: Place) -> list[Fact]:
     taking = _Taking(act.cwd, place)
     if isinstance(act.command, str):
-        taking.facts.append(LineFact(act.command[:LONGEST].translate(_BLANKS)))
+        taking.facts.append(LineFact(act.command.translate(_BLANKS)))
         taking.line(act.command, 0, loop=False)
     elif not act.command or not act.command[0]:
         taking.unclear("", "there is no command")
     else:
-        taking.simple(Simple([Word(word) for word in act.command]), 0)
+        taking.command(tuple(Word(word) for word in act.command), Simple())
     return taking.facts
 
 
@@ -116,29 +116,21 @@ class _Taking:
         if why := doubt(text, commands):
             self.unclear(text, why)
         for command in commands:
-            self.simple(command, depth)
+            self.simple(command)
 
-    def simple(self, command: Simple, depth: int) -> None:
+    def simple(self, command: Simple) -> None:
         if command.secret:
             self.unclear(f"${command.secret}", "by its name this variable holds a secret")
         for redirection in command.redirections:
             accesses: tuple[Access, ...] = {"<": ("read",), "<>": ("read", "write")}.get(  # type: ignore[assignment]
                 redirection.operator, ("write",)
             )
-            self.redirected(self.placed(redirection.target), accesses)
+            self.redirected(placed(redirection.target, self.folders), accesses)
         for assignment in command.assignments:
-            self.variable(assignment.name, assignment.value)
+            value = None if assignment.value is None else placed(assignment.value, self.folders)
+            self.variable(assignment.name, value.text if value is not None and value.known else None)
         if command.words:
-            words = tuple(self.placed(word) for word in command.words)
-            self.command(words, command, depth, tuple(self.folders))
-
-    def placed(self, word: Word) -> Word:
-        """Fill the folder in where the word holds $PWD."""
-        if FOLDER not in word.text:
-            return word
-        if len(self.folders) > 1:
-            return Word(word.text.replace(FOLDER, "…"), known=False)
-        return Word(word.text.replace(FOLDER, self.folders[0]), word.known, word.glob)
+            self.command(tuple(placed(word, self.folders) for word in command.words), command)
 
     def redirected(self, target: Word, accesses: Iterable[Access]) -> None:
         if not target.known or target.glob:
@@ -153,14 +145,11 @@ class _Taking:
 
     def variable(self, name: str, value: str | None) -> None:
         if name != name.lower() or name.endswith("proxy"):
-            known = value is not None and FOLDER not in value
-            self.facts.append(VariableFact(name, value if known else None))
+            self.facts.append(VariableFact(name, value))
 
-    def command(
-        self, words: tuple[Word, ...], command: Simple, depth: int, folders: tuple[str, ...], wrapped: int = 0
-    ) -> None:
+    def command(self, words: tuple[Word, ...], command: Simple, wrapped: int = 0) -> None:
         """Take one command with its wrappers apart."""
-        head, rest = words[0], words[1:]
+        head, rest, folders = words[0], words[1:], tuple(self.folders)
         if not head.known or head.glob or not head.text:
             self.unclear(_written(words), "the program is not known")
             return
@@ -168,43 +157,50 @@ class _Taking:
             self.unclear(_written(words), "it is wrapped too often")
             return
         programs = self.programs(head.text, folders)
+        if not programs:
+            self.unclear(_written(words), "where the program is, is not known")
+            return
         program = programs[0] if len(programs) == 1 else ""
         try:
             if program == "git":
                 towards, rest = wrappers.of_git(rest)
+                wrapped += len(rest) < len(words) - 1
                 for folder in towards:
                     ways = [resolved(folder, before, self.place.home) for before in folders]
                     if None in ways:
                         raise wrappers.Locked
                     folders = tuple(dict.fromkeys(way for way in ways if way is not None))
+                if wrapped > _MOST_WRAPPERS:
+                    self.unclear(_written(words), "it is wrapped too often")
+                    return
             elif (inner := wrappers.unwrapped(program, rest)) is not None:
-                self.command(inner, command, depth, folders, wrapped + 1)
+                self.command(inner, command, wrapped + 1)
                 return
             elif program == "env" and (started := wrappers.without_environment(rest)) is not None:
                 for name, value in started[0]:
                     self.variable(name, value)
-                self.command(started[1], command, depth, folders, wrapped + 1)
+                self.command(started[1], command, wrapped + 1)
                 return
-            elif self.script(program, rest, command, depth):
+            elif self.script(program, rest, command):
                 return
-            self.outer(programs, head, rest, command, depth, folders, wrapped)
+            self.outer(programs, head, rest, command, folders, wrapped)
         except wrappers.Locked:
             self.fact(programs, head, words[1:], folders, locked=True)
 
-    def script(self, program: str, rest: tuple[Word, ...], command: Simple, depth: int) -> bool:
+    def script(self, program: str, rest: tuple[Word, ...], command: Simple) -> bool:
         """Take what a shell runs apart, and what only sets variables. False when the command is neither."""
         if program in wrappers.SHELLS:
             if (script := wrappers.shell_script(rest)) is not None:
-                self.inner_line([script], command, depth)
+                self.inner_line([script], command)
                 return True
             if not rest and command.document is not None and command.inputs == 1:
                 if command.document_is_text:
-                    self.line(command.document, depth + 1, loop=command.loop)
+                    self.line(command.document, command.depth + 1, loop=command.loop)
                 else:
                     self.unclear(command.document, "the here-document has expansions in it")
                 return True
         elif program == "eval":
-            self.inner_line(rest, command, depth)
+            self.inner_line(rest, command)
             return True
         elif program == "export" and rest:
             found = [_VARIABLE.fullmatch(word.text) if word.known else None for word in rest]
@@ -215,11 +211,11 @@ class _Taking:
                 return True
         return False
 
-    def inner_line(self, words: Sequence[Word], command: Simple, depth: int) -> None:
+    def inner_line(self, words: Sequence[Word], command: Simple) -> None:
         if not words or any(not word.known or word.glob for word in words):
             self.unclear(_written(tuple(words)), "what the shell would run is not known")
         else:
-            self.line(" ".join(word.text for word in words), depth + 1, loop=command.loop)
+            self.line(" ".join(word.text for word in words), command.depth + 1, loop=command.loop)
 
     def outer(
         self,
@@ -227,7 +223,6 @@ class _Taking:
         head: Word,
         rest: tuple[Word, ...],
         command: Simple,
-        depth: int,
         folders: tuple[str, ...],
         wrapped: int,
     ) -> None:
@@ -244,9 +239,9 @@ class _Taking:
         self.fact(programs, head, rest, folders)
         for words in inner:
             if words:
-                self.command(words, Simple(loop=command.loop), depth, folders, wrapped + 1)
+                self.command(words, Simple(loop=command.loop, depth=command.depth), wrapped + 1)
         if program in wrappers.USER_SHELLS and (script := wrappers.user_script(rest)) is not None:
-            self.inner_line([script], command, depth)
+            self.inner_line([script], command)
         if program in ("cd", "pushd", "popd"):
             self.change(program, rest, loop=command.loop)
 
@@ -285,15 +280,14 @@ class _Taking:
         self.folders = wanted
 
     def programs(self, text: str, folders: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the names that a program may go by, seen from each folder."""
+        """Return the names that a program may go by, seen from each folder; none when its path is unknown."""
         if "/" not in text:
             return (text,)
         names: dict[str, None] = {}
         for folder in folders:
             path = resolved(text, folder, self.place.home)
             if path is None:
-                names[text] = None
-                continue
+                return ()
             parent, _, last = path.rpartition("/")
             name = self.place.name(path, folder)
             names[last if parent in _SYSTEM else name.text if name else path] = None

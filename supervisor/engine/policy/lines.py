@@ -6,7 +6,7 @@ The reader is its own and not a general grammar, because what it does not know m
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 LONGEST = 65_536
@@ -51,11 +51,16 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word: what is known of its text, whether all of it is known, and whether it has unquoted globs."""
+    """A word: what is known of its text, whether all of it is known, and whether it has unquoted globs.
+
+    ``shape`` is there while the folder of a word with globs is not filled in: its text, with what is quoted made
+    unreadable.
+    """
 
     text: str
     known: bool = True
     glob: bool = False
+    shape: str = ""
 
 
 PIPE = "/dev/fd/63"
@@ -77,7 +82,7 @@ class Assignment:
     """A variable that is set; the value is None when it is not known."""
 
     name: str
-    value: str | None
+    value: Word | None
 
 
 @dataclass(slots=True)
@@ -85,7 +90,8 @@ class Simple:
     """A simple command. Without words it is only assignments or redirections (also those of a compound).
 
     One with ``secret`` has nothing else: a variable of that name is looked at here. ``document`` is what a
-    here-document holds, ``inputs`` the number of redirections that have to do with its standard input.
+    here-document holds, ``inputs`` the number of redirections that have to do with its standard input, ``depth`` where
+    the line that it stands in began.
     """
 
     words: list[Word] = field(default_factory=list)
@@ -95,6 +101,7 @@ class Simple:
     document_is_text: bool = True
     inputs: int = 0
     loop: bool = False
+    depth: int = 0
     secret: str = ""
 
 
@@ -125,6 +132,7 @@ def read_line(text: str, home: str, depth: int = 0, *, loop: bool = False) -> li
 class _Reader:
     def __init__(self, text: str, home: str, depth: int, loop: bool) -> None:
         self.text, self.home, self.depth, self.loops = text, home, depth, int(loop)
+        self.began = depth
         self.at = 0
         self.commands: list[Simple] = []
         self.open: _Open | None = None
@@ -271,7 +279,7 @@ class _Reader:
         elif not ended:
             raise Unreadable("the words of `for` have no end")
         self.newlines()
-        self.commands.append(Simple(assignments=[Assignment(name[0], None)], loop=self.loops > 0))
+        self.commands.append(Simple(assignments=[Assignment(name[0], None)], loop=self.loops > 0, depth=self.began))
         self.loops += 1
         self.word_of("do")
         self.sequence(separated=True)
@@ -279,7 +287,7 @@ class _Reader:
         self.loops -= 1
 
     def outer_redirections(self) -> None:
-        outer = Simple(loop=self.loops > 0)
+        outer = Simple(loop=self.loops > 0, depth=self.began)
         self.blanks()
         while not self.substitutes() and (found := _REDIRECTION.match(self.text, self.at)):
             self.redirection(outer, found)
@@ -290,7 +298,7 @@ class _Reader:
     # -- simple commands
 
     def simple(self) -> None:
-        simple = Simple(loop=self.loops > 0)
+        simple = Simple(loop=self.loops > 0, depth=self.began)
         began = self.at
         while True:
             self.blanks()
@@ -308,7 +316,7 @@ class _Reader:
                 continue
             simple.words.append(self.word())
         if self.at == began or not (
-            simple.words or simple.assignments or simple.redirections or simple.document is not None or self.open
+            simple.words or simple.assignments or simple.redirections or simple.document is not None
         ):
             raise Unreadable("a command is missing")
         self.commands.append(simple)
@@ -321,7 +329,7 @@ class _Reader:
         if self.peek() == "(" or self.substitutes():
             raise Unreadable("arrays are not read")
         known = value.known and found[2] == "="
-        simple.assignments.append(Assignment(found[1], value.text if known else None))
+        simple.assignments.append(Assignment(found[1], value if known else None))
 
     def redirection(self, simple: Simple, found: re.Match[str]) -> None:
         operator = found[3] or "&>"
@@ -344,7 +352,7 @@ class _Reader:
             plain = word.known and not _QUOTES.search(self.text, began, self.at)
             if plain and _DESCRIPTOR.fullmatch(word.text):
                 return
-            if operator == "<&" or word.text.lstrip("…").startswith("-"):
+            if operator == "<&" or word.text.startswith("-"):
                 raise Unreadable(f"`{operator}` has no number")  # bash ends `>&-x` behind the dash
         simple.redirections.append(Redirection(operator, word))
 
@@ -375,8 +383,8 @@ class _Reader:
             lines.append(line)
         else:
             raise Unreadable("a here-document has no end")
-        text = "\n".join(lines)
-        if not waiting.quoted and re.search(r"`|\$\(|\$\{|\\", text):
+        text = "".join(f"{line}\n" for line in lines)
+        if not waiting.quoted and re.search(r"`|\$[(\[{]|\\", text):
             raise Unreadable("a here-document has expansions in it")
         _check_quoted(text)
         waiting.owner.document = text
@@ -636,15 +644,34 @@ def _finished(text: str, shape: str, known: bool, tilde: bool | None, home: str)
     glob = shape != "[" and any(char in shape for char in "*?[")
     if not known:
         return Word(text.replace(_QUOTED, "…"), known=False)
-    if glob and text.count("/") > _MOST_SLASHES:
+    if not glob:
+        return Word(text)
+    return Word(text, glob=True, shape=shape) if FOLDER in text else _globbed(text, shape)
+
+
+def _globbed(text: str, shape: str) -> Word:
+    """Return a word with globs: unknown when they may lead to hidden files or upwards."""
+    if text.count("/") > _MOST_SLASHES:
         return Word(text, known=False)
-    if glob:
-        at, magic = 0, False
-        for segment in text.split("/"):
-            part = shape[at : at + len(segment)]
-            has = any(char in part for char in "*?[")
-            if (has and segment.startswith(".")) or (magic and segment == ".."):
-                return Word(text, known=False)
-            magic = magic or has
-            at += len(segment) + 1
-    return Word(text, known=True, glob=glob)
+    at, magic = 0, False
+    for segment in text.split("/"):
+        part = shape[at : at + len(segment)]
+        has = any(char in part for char in "*?[")
+        if (has and segment.startswith(".")) or (magic and segment == ".."):
+            return Word(text, known=False)
+        magic = magic or has
+        at += len(segment) + 1
+    return Word(text, glob=True)
+
+
+def placed(word: Word, folders: Sequence[str]) -> Word:
+    """Fill the folder in where the word holds $PWD; with several possible ones the word is unknown."""
+    if FOLDER not in word.text:
+        return word
+    if len(folders) > 1 or not word.known:
+        return Word(word.text.replace(FOLDER, "…"), known=False)
+    text = word.text.replace(FOLDER, folders[0])
+    if not word.glob:
+        return Word(text)
+    marks = zip(word.text, word.shape, strict=True)
+    return _globbed(text, "".join(_QUOTED * len(folders[0]) if char == FOLDER else mark for char, mark in marks))

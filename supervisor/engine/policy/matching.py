@@ -59,9 +59,10 @@ def matches(rule: Rule, fact: Fact) -> bool:
 
 
 def _matches_variable(pattern: str, fact: VariableFact) -> bool:
-    if "=" not in pattern:
-        return matches_text(pattern, fact.name)
-    return fact.value is not None and matches_text(pattern, f"{fact.name}={fact.value}")
+    name, sign, value = pattern.partition("=")
+    if not matches_text(name, fact.name):
+        return False
+    return not sign or (fact.value is not None and matches_text(value, fact.value))
 
 
 def _matches_command(rule: Rule, fact: CommandFact) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple
 
 _MAGIC = re.compile(r"[*?\[]")
 _LAST_MAGIC = re.compile(r"[*?\[\]]")
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class PathName(NamedTuple):
@@ -19,14 +21,29 @@ class PathName(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def text_pattern(pattern: str) -> re.Pattern[str]:
-    """Return what matches a pattern whose only special character is ``*``: any text."""
-    return re.compile(".*".join(re.escape(piece) for piece in pattern.split("*")), re.DOTALL)
+def _pieces(pattern: str) -> tuple[str, tuple[str, ...], str]:
+    """Return what stands before the first ``*`` of a pattern, between them, and behind the last."""
+    first, *middle, last = pattern.split("*")
+    return first, tuple(piece for piece in middle if piece), last
 
 
 def matches_text(pattern: str, text: str) -> bool:
-    """Say whether the whole text fits the pattern."""
-    return text_pattern(pattern).fullmatch(text) is not None if "*" in pattern else pattern == text
+    """Say whether the whole text fits the pattern, whose only special character is ``*``: any text.
+
+    Each piece is taken where it first stands, so that also a long text is gone through once.
+    """
+    if "*" not in pattern:
+        return pattern == text
+    first, middle, last = _pieces(pattern)
+    at, end = len(first), len(text) - len(last)
+    if at > end or not text.startswith(first) or not text.endswith(last):
+        return False
+    for piece in middle:
+        at = text.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
 
 
 def normalised(path: str) -> str:
@@ -130,7 +147,11 @@ def _may_match(pattern: list[str], path: list[str]) -> bool:
         return not path
     if pattern[0] == "**":
         return any(_may_match(pattern[1:], path[skipped:]) for skipped in range(len(path) + 1))
-    return bool(path) and _may_fit(pattern[0].lower(), path[0].lower()) and _may_match(pattern[1:], path[1:])
+    return (
+        bool(path)
+        and _may_fit(pattern[0].translate(_LOWER), path[0].translate(_LOWER))
+        and _may_match(pattern[1:], path[1:])
+    )
 
 
 def _may_fit(pattern: str, segment: str) -> bool:
