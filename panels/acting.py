@@ -57,7 +57,7 @@ class Acting(DOMNode):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done to the session under the cursor."""
-        if action not in _POSSIBLE:
+        if action not in _POSSIBLE or action == "message":
             return True
         chosen = self.targets() if self.is_running else ()
         return bool(chosen) and any(map(_POSSIBLE[action], chosen))
@@ -74,6 +74,8 @@ class Acting(DOMNode):
 
         chosen = self._possible("message")
         if not chosen:
+            for session in self.targets()[:1]:
+                self._shell.say(f"{session.name} {_why_deaf(session)}")
             return
         ended = all(session.is_ended for session in chosen)
         title = f"{'Another prompt' if ended else 'A message'} for {_names(chosen)}"
@@ -93,7 +95,8 @@ class Acting(DOMNode):
         if not chosen:
             return
         what = "\n".join(f"  {session.name}: {session.doing or session.status}" for session in chosen)
-        body = f"{what}\n\nIts processes end now. Worktree, branch and log stay; you can let it go on later with m."
+        body = f"{what}\n\nIts processes end now. Worktree, branch and log stay; "
+        body += "m lets an agent go on later, ^r starts the same work once more."
         self._push(
             Confirm(f"Stop {_names(chosen)}?", body, yes="Stop", danger=True),
             lambda yes: self._each(chosen, "cancel", said="stopped") if yes else None,
@@ -168,12 +171,14 @@ class Acting(DOMNode):
         from supervisor.api.client import at
 
         answer = await self._shell.client.get(at("session", session.id, "diff"), stat=True)
-        return str(answer["diff"]).rstrip()
+        projects = (await self._shell.client.get("/projects"))["projects"]
+        into = next(project["default_branch"] for project in projects if project["id"] == session.project)
+        return f"{session.branch}\ninto {into}\n\n{str(answer['diff']).rstrip() or 'It changed nothing.'}"
 
     def _merge(self, session: SessionView, stat: str) -> None:
         from panels.dialogs import Confirm
 
-        body = f"{session.branch}\n\n{stat or 'It changed nothing.'}\n\nA conflict changes nothing and says where."
+        body = f"{stat}\n\nA conflict changes nothing and says where."
         self._push(
             Confirm(f"Merge {session.name}?", body, yes="Merge"),
             lambda yes: self._each([session], "merge", said="merged") if yes else None,
@@ -219,6 +224,12 @@ def _hears(session: SessionView) -> bool:
     if session.is_ended:
         return session.prompt is not None
     return session.status in ("running", "waiting") and (session.prompt is not None or session.mode == "dispatch")
+
+
+def _why_deaf(session: SessionView) -> str:
+    if session.prompt is None and session.mode != "dispatch":
+        return "runs a command, which hears no messages; ^r starts one that has ended once more."
+    return f"is {session.status}: it hears no message now."
 
 
 def _names(chosen: Sequence[SessionView]) -> str:

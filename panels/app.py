@@ -11,6 +11,9 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
@@ -22,7 +25,7 @@ from textual.worker import Worker, WorkerState
 
 from panels import themes
 from panels.keys import bindings
-from panels.screens.main import MainScreen
+from panels.screens.main import PANELS, MainScreen
 from panels.view.model import Topic, ViewModel
 from supervisor.model.errors import QuarterdeckError, SupervisorUnreachable
 from supervisor.model.plain import clean
@@ -58,7 +61,8 @@ class QuarterdeckApp(App[None]):
     COMMANDS = {_commands}  # noqa: RUF012 - Textual reads it as an attribute of instances too
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (50, "-stacked"), (80, "-wide"), (120, "-roomy")]  # noqa: RUF012 - as above
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("help", "quit_app", "theme", "app.command_palette", "app.focus_next", "app.focus_previous", "back")
+        *bindings(*(f"panel('{name}')" for name in PANELS)),
+        *bindings("help", "quit_app", "theme", "app.command_palette", "app.focus_next", "app.focus_previous", "back"),
     ]
 
     def __init__(
@@ -80,7 +84,7 @@ class QuarterdeckApp(App[None]):
         self._listeners: list[Callable[[Json], None]] = []
         for each in (themes.DARK, themes.LIGHT):
             self.register_theme(each)
-        self.theme = theme
+        self.theme = theme if theme in self.available_themes else themes.DARK.name
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give every theme the colours of statuses."""
@@ -251,6 +255,12 @@ class QuarterdeckApp(App[None]):
         names = [*ours, *sorted(set(self.available_themes) - {*ours, "textual-ansi"})]
         self.theme = names[(names.index(self.theme) + 1) % len(names) if self.theme in names else 0]
         self.say(f"Theme: {self.theme}")
+        self.perform(partial(asyncio.to_thread, self._remember_theme, self.theme), group="theme")
+
+    def _remember_theme(self, theme: str) -> None:
+        remembered = import_module("panels.remembered")
+        with suppress(OSError):
+            remembered.save(self.paths.state, replace(remembered.load(self.paths.state), theme=theme))
 
     def action_help(self) -> None:
         """Show what every key does."""

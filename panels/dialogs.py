@@ -32,7 +32,7 @@ class Confirm(Dialog[bool]):
     """Asks yes or no. ``body`` says exactly what happens, and what would be lost; with ``danger`` it looks so."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "yes", "Yes"),
+        Binding("y", "yes", "Yes"),
         Binding("n", "dismiss_none", "No"),
     ]
 

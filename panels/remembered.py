@@ -17,12 +17,13 @@ SIZE_LIMIT: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The choices of the new-session dialog; empty ones were never made."""
+    """The theme, and the choices of the new-session dialog; empty ones were never made."""
 
     agent: str = ""
     executor: str = ""
     folder: str = ""
     budget: str = ""
+    theme: str = ""
 
 
 def load(state: Path) -> Remembered:

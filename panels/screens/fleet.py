@@ -126,7 +126,9 @@ class FleetPanel(Panel, Acting):
     FleetPanel.-empty #left { width: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("new", "new_prompt", "diff", "view", "search", "approve", "reject", "back", "refresh")
+        *bindings(
+            "new", "new_prompt", "diff", "view", "search", "approve", "reject", "reject_reason", "back", "refresh"
+        )
     ]
 
     def compose(self) -> ComposeResult:
@@ -178,6 +180,7 @@ class FleetPanel(Panel, Acting):
     def _tick(self) -> None:
         if self.is_on_screen:
             self.sessions.lines_changed(all_of_them=False)
+            self.query_one(Peek).facts_changed()
 
     def _peek(self) -> None:
         self.query_one(Peek).show(self.sessions.session)
@@ -212,7 +215,7 @@ class FleetPanel(Panel, Acting):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done here and now."""
-        if action in ("approve", "reject"):
+        if action in ("approve", "reject", "reject_reason"):
             return self.is_mounted and self._asked() is not None
         if action in ("diff", "view"):
             return self.is_mounted and self.sessions.session is not None
@@ -286,7 +289,7 @@ class FleetPanel(Panel, Acting):
         if (asked := self._asked()) is not None:
             self.shell.show_approval(asked["id"])
 
-    action_reject = action_approve
+    action_reject = action_reject_reason = action_approve
 
     def action_search(self) -> None:
         """Search the list."""
@@ -295,8 +298,11 @@ class FleetPanel(Panel, Acting):
         search.focus()
 
     def action_back(self) -> None:
-        """End the search."""
+        """End the search; without one take the marks off."""
         search = self.query_one("#search", Input)
+        if not search.has_class("-open"):
+            self.acted()
+            return
         search.value = ""
         search.remove_class("-open")
         self.sessions.focus()

@@ -35,7 +35,7 @@ class MainScreen(Screen[None]):
     AUTO_FOCUS = "FleetList"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(*(f"panel('{name}')" for name in PANELS), "next_waiting"),
+        *bindings("next_waiting"),
     ]
 
     def compose(self) -> ComposeResult:
@@ -58,6 +58,8 @@ class MainScreen(Screen[None]):
         if not switcher.query(f"#{name}"):
             module, kind = PANELS[name]
             switcher.mount(getattr(import_module(module), kind)(id=name))
+        # Keys that come before the panel has them must not go to the one that is left.
+        self.set_focus(None)
         switcher.current = name
         self.query_one(Topline).current = name
         self.query_one(AlertStrip).hushed = name == "monitor"
@@ -67,10 +69,6 @@ class MainScreen(Screen[None]):
     def on_topline_chosen(self, event: Topline.Chosen) -> None:
         """Show the panel whose name was clicked."""
         self.show(event.panel)
-
-    def action_panel(self, name: str) -> None:
-        """Show a panel."""
-        self.show(name)
 
     def action_next_waiting(self) -> None:
         """Go to the next session that waits for the person, in the fleet."""

@@ -198,6 +198,8 @@ class MonitorPanel(Panel):
         search = self.query_one("#search", Input)
         search.value = ""
         search.remove_class("-open")
+        self.activity.phase = None
+        self._draw_events()
         self.focus_first()
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -16,12 +16,15 @@ from textual.widgets import ContentSwitcher, Static
 
 from panels.acting import Acting
 from panels.keys import bindings
+from panels.screens.main import PANELS
 from panels.shell import Json, Shell, shell
 from panels.view.model import Topic
 from panels.view.sessions import SessionView, session_view
 from panels.widgets.head import Head
 from panels.widgets.keyline import Keyline
+from panels.widgets.strip import AlertStrip
 from panels.widgets.tabline import Tabline
+from panels.widgets.topline import Topline
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.plain import one_line
 
@@ -61,6 +64,8 @@ class SessionScreen(Screen[None], Acting):
 
     def compose(self) -> ComposeResult:
         """Put in what it is, the tabs, and the keys."""
+        yield Topline(list(PANELS), "", id="topline")
+        yield AlertStrip(id="alert")
         yield Head(id="head")
         yield Static(id="asked")
         yield Tabline(tuple(TABS), self._tab, id="tabs")
@@ -153,6 +158,10 @@ class SessionScreen(Screen[None], Acting):
     def action_previous_pane(self) -> None:
         """Show the tab to the left."""
         self._turn(-1)
+
+    def on_topline_chosen(self, event: Topline.Chosen) -> None:
+        """Go to the panel whose name was clicked."""
+        self.shell.show_panel(event.panel)
 
     def on_tabline_chosen(self, event: Tabline.Chosen) -> None:
         """Show the tab that was clicked."""

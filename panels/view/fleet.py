@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -86,10 +87,17 @@ class Columns:
         return 3 + self.name + self.agent + self.branch + self.lines + self.cost + self.age
 
 
+def title(session: SessionView) -> str:
+    """Return what a session is called: its name, or what it was given to do where nobody named it."""
+    if re.fullmatch(rf"{re.escape(session.agent)}-[0-9a-z]{{6}}", session.name):
+        return one_line((session.prompt or session.command)[:200]) or session.name
+    return session.name
+
+
 def columns(shown_rows: Sequence[Row], width: int) -> Columns:
     """Return the columns of these lines in so many cells; the ones that matter least give way first."""
     sessions = [row for row in shown_rows if isinstance(row, SessionView)]
-    longest = max((len(each.name) for each in sessions), default=0)
+    longest = max((cell_len(title(each)) for each in sessions), default=0)
     return Columns(
         name=min(longest + 1, max(12, width // 4)),
         agent=9 if width >= 60 else 0,
@@ -111,7 +119,7 @@ def line(session: SessionView, width: int, now: int, columns: Columns) -> list[t
     if session.status in ("running", "preparing") and session.group == "working":
         doing = ""
     cells = [
-        (fitted(session.name, columns.name - 1), columns.name, "bold" if not session.is_ended else ""),
+        (fitted(title(session), columns.name - 1), columns.name, "bold" if not session.is_ended else ""),
         (fitted(session.agent, columns.agent - 1), columns.agent, "dim"),
         (fitted(session.doing, width - columns.fixed), 1, doing),
         (fitted(_named_branch(session), columns.branch - 1), columns.branch, "dim"),

@@ -262,6 +262,10 @@ class DiffPane(Vertical, can_focus=True):
     def action_comment(self) -> None:
         """Write a comment on the line under the cursor, or change the one that is there."""
         view, row, file = self.view, self.view.row, self.view.file
+        session = self.shell.view.sessions.get(self.session)
+        if session is not None and session.prompt is None and session.mode != "dispatch":
+            self.shell.say(f"{session.name} runs a command: nobody there reads comments.")
+            return
         if row is None or file is None:
             return
         if row.comment is not None:

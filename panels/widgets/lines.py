@@ -275,11 +275,17 @@ class LineView(ScrollView, can_focus=True):
 
     def action_page_down(self) -> None:
         """Move a page down."""
-        self.move(self._page())
+        self._turn_page(self._page())
 
     def action_page_up(self) -> None:
         """Move a page up."""
-        self.move(-self._page())
+        self._turn_page(-self._page())
+
+    def _turn_page(self, by: int) -> None:
+        """Move what is seen with the cursor: a first page that only moves that would look like none."""
+        top = self.scroll_offset.y
+        self.move(by)
+        self.scroll_at(max(0, min(top + by, self.max_scroll_y)))
 
     def action_first(self) -> None:
         """Move to the first line."""

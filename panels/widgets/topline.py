@@ -40,9 +40,10 @@ class Topline(Widget):
 
         panel: str
 
-    def __init__(self, panels: list[str], *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, panels: list[str], current: str = "fleet", *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._panels = panels
+        self.set_reactive(Topline.current, current)
 
     def on_mount(self) -> None:
         """Hear of changes from now on."""

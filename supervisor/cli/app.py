@@ -13,6 +13,7 @@ from supervisor.model.errors import QuarterdeckError
 def open_app() -> int:
     """Run the app until the person leaves it; the supervisor and all work go on."""
     from panels.app import QuarterdeckApp
+    from panels.remembered import load
 
     try:
         paths = Paths.find()
@@ -28,6 +29,6 @@ def open_app() -> int:
             await asyncio.to_thread(start_in_background, paths)
 
     # What is loaded once stays: looking through it again and again costs keys tens of milliseconds.
-    app = QuarterdeckApp(paths, revive, loaded=gc.freeze)
+    app = QuarterdeckApp(paths, revive, loaded=gc.freeze, theme=load(paths.state).theme)
     app.run()
     return app.return_code or 0

@@ -203,7 +203,8 @@ class Launcher:
             stdin=invocation.stdin,
             first_input=invocation.first_input,
             start_to_close_s=session.timeout_s or timeouts.start_to_close,
-            no_output_s=timeouts.no_output,
+            # A person's terminal is silent while it waits for that person.
+            no_output_s=None if session.mode == "dispatch" else timeouts.no_output,
             stop_grace_s=timeouts.stop_grace,
             heartbeat_s=profile.heartbeat_s,
             window=f"{session.task or session.name}-{session.mode}",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from panels.view.fleet import Heading, columns, fitted, line, rows
+from panels.view.fleet import Heading, columns, fitted, line, rows, title
 from panels.view.model import Snapshot, ViewModel
 from panels.view.sessions import SessionView, session_view
 from panels.widgets.lines import width_of
@@ -166,6 +166,14 @@ def test_a_column_that_says_nothing_takes_no_room() -> None:
     assert columns([quiet, spending], 200).cost == 7
     assert columns([spending], 200).branch
     assert columns([spending], 40).cost == 0
+
+
+def test_what_nobody_named_is_called_by_what_it_does() -> None:
+    unnamed = session("claude-a1b2c3", work={"argv": [], "prompt": "Fix the\nfailing test"})
+    assert title(session_view(unnamed)) == "Fix the failing test"
+    command = session("command-a1b2c3", agent="command", work={"argv": ["make", "test"], "prompt": None})
+    assert title(session_view(command)) == "make test"
+    assert title(session_view(session("claude-fixes"))) == "claude-fixes"
 
 
 def test_what_is_cut_off_is_marked() -> None:
