@@ -50,7 +50,7 @@ class Person:
             raise AssertionError(f"not seen: {texts}\n{self.terminal.screen()[1]}") from error
 
     def has_left(self) -> None:
-        """The program in the terminal has ended, well: tmux (3.3a) may have missed its exit code, but tells of a signal."""
+        """The program in the terminal has ended, well; tmux 3.3a may miss an exit code, but tells of a signal."""
         stands = "#{pane_dead} #{pane_dead_status}#{pane_dead_signal}"
         wait_until(lambda: self.terminal.run("display-message", "-p", stands).startswith("1"), 45)
         assert self.terminal.run("display-message", "-p", stands).split() in (["1"], ["1", "0"])
