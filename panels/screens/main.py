@@ -29,6 +29,10 @@ PANELS: Final[dict[str, tuple[str, str]]] = {
 """Where each panel is: they are loaded when they are first shown."""
 
 
+KEYS_S: Final = 1.0
+"""Keys that go nowhere are put back within this time."""
+
+
 class MainScreen(Screen[None]):
     """Holds the panels."""
 
@@ -45,6 +49,15 @@ class MainScreen(Screen[None]):
         with ContentSwitcher(initial="fleet", id="panels"):
             yield FleetPanel(id="fleet")
         yield Keyline()
+
+    def on_mount(self) -> None:
+        """See to it that keys always go somewhere."""
+        self.set_interval(KEYS_S, self._keep_keys)
+
+    def _keep_keys(self) -> None:
+        # What had the keys may have been hidden in the moment in which it got them.
+        if self.is_current and self.focused is None:
+            self.panel.focus_first()
 
     @property
     def panel(self) -> Panel:

@@ -85,11 +85,17 @@ class SessionScreen(Screen[None], Acting):
     def on_mount(self) -> None:
         """Draw, hear of changes, and count the age on."""
         self.shell.changes.subscribe(self, self._heard)
-        self.set_interval(TICK_S, lambda: self.query_one(Head).refresh())
+        self.set_interval(TICK_S, self._tick)
         self._draw()
         self.show(self._tab)
         if self.session is None:
             self.shell.perform(self._fetch)
+
+    def _tick(self) -> None:
+        self.query_one(Head).refresh()
+        # What had the keys may have been hidden in the moment in which it got them.
+        if self.is_current and self.focused is None:
+            self._focus_pane()
 
     async def _fetch(self) -> None:
         """Read a session that the fleet does not show: an archived one."""
@@ -140,7 +146,8 @@ class SessionScreen(Screen[None], Acting):
             switcher.mount(getattr(import_module(module), kind)(self.session_id, id=f"pane-{tab}"))
         switcher.current = f"pane-{tab}"
         self._tab = self.query_one(Tabline).current = tab
-        self.call_after_refresh(self._focus_pane)
+        # Asked of the pane: one that was just put in has its widgets before it hears of this.
+        self.query_one(f"#pane-{tab}").call_after_refresh(self._focus_pane)
 
     def _focus_pane(self) -> None:
         pane: Any = self.query_one(f"#pane-{self._tab}", Widget)

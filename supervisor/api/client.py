@@ -23,6 +23,9 @@ READ_TIMEOUT_S = 20.0
 TIMEOUT_S = 60.0
 """How long an answer may take, and how long a supervisor that went away is waited for."""
 
+KEPT_S = 2.0
+"""An idle connection is used again this long; the server closes it after 5 s, and a request must not meet that."""
+
 RECONNECT_S = 0.2
 RECONNECT_MAX_S = 2.0
 
@@ -64,7 +67,7 @@ class Client:
         self._revive = revive
         self._token_file = None if token else token_file
         self._http = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket)),
+            transport=httpx.AsyncHTTPTransport(uds=str(socket), limits=httpx.Limits(keepalive_expiry=KEPT_S)),
             base_url="http://quarterdeck",
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout_s,
