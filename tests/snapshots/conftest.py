@@ -8,27 +8,36 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
-STILL = 8
-"""Looks in a row, 50 ms apart, at which the screen must be the same."""
+STILL_S = 1.3
+"""For so long the screen must be the same: longer than the second after which keys that went nowhere are put back."""
+
+LOOK_S = 0.05
 
 Compare = Callable[..., bool]
 
 
 async def _stands_still(pilot: Pilot[Any]) -> None:
-    before, same = "", 0
-    async with asyncio.timeout(30):
-        while same < STILL:
-            await pilot.pause(0.05)
-            focused = pilot.app.screen.focused
-            now = f"{focused and focused.id}{pilot.app.export_screenshot()}"
-            same = same + 1 if _body(now) == _body(before) else 0
-            before = now
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + 45
+    before, since = _look(pilot), loop.time()
+    while loop.time() - since < STILL_S and loop.time() < deadline:
+        await pilot.pause(LOOK_S)
+        now = _look(pilot)
+        if now != before:
+            before, since = now, loop.time()
 
 
-def _body(picture: str) -> str:
-    """A picture without what is different in every export: names made of a hash of its content."""
-    return picture[picture.find("<g ") :]
+def _look(pilot: Pilot[Any]) -> list[Any]:
+    """Everything that is drawn, with its styles."""
+    return [list(strip) for strip in pilot.app.screen._compositor.render_strips()]
+
+
+@pytest.fixture(autouse=True)
+def _no_blinking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
+    monkeypatch.setattr(TextArea, "_toggle_cursor_blink_visible", lambda _: None)
 
 
 @pytest.fixture
