@@ -42,7 +42,11 @@ class Panel(Container):
 
     def on_show(self, _: events.Show) -> None:
         """Catch up on what changed while it was hidden."""
-        if self._missed:
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Draw what changed while it could not be seen, if anything did."""
+        if self._missed and self.is_mounted:
             self._missed = False
             self.view_changed(self.TOPICS)
 

@@ -51,13 +51,15 @@ class MainScreen(Screen[None]):
         yield Keyline()
 
     def on_mount(self) -> None:
-        """See to it that keys always go somewhere."""
+        """See to it that keys always go somewhere, and that nothing that changed is missed."""
         self.set_interval(KEYS_S, self._keep_keys)
 
     def _keep_keys(self) -> None:
         # What had the keys may have been hidden in the moment in which it got them.
         if self.is_current and self.focused is None:
             self.panel.focus_first()
+        if self.is_current:
+            self.panel.catch_up()
 
     @property
     def panel(self) -> Panel:
@@ -77,6 +79,7 @@ class MainScreen(Screen[None]):
         self.query_one(Topline).current = name
         self.query_one(AlertStrip).hushed = name == "monitor"
         # Asked of the panel itself: one that was just put in has its widgets before it hears of this.
+        self.panel.call_after_refresh(self.panel.catch_up)
         self.panel.call_after_refresh(self.panel.focus_first)
 
     def on_topline_chosen(self, event: Topline.Chosen) -> None:
