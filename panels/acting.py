@@ -57,10 +57,11 @@ class Acting(DOMNode):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done to the session under the cursor."""
-        if action not in _POSSIBLE or action == "message":
+        if action not in _POSSIBLE:
             return True
         chosen = self.targets() if self.is_running else ()
-        return bool(chosen) and any(map(_POSSIBLE[action], chosen))
+        # Why a message cannot be sent is said when it is tried: nothing on the screen shows it.
+        return bool(chosen) and (action == "message" or any(map(_POSSIBLE[action], chosen)))
 
     def _possible(self, action: str) -> list[SessionView]:
         return [session for session in self.targets() if _POSSIBLE[action](session)]
