@@ -20,6 +20,7 @@ from panels.view.sessions import GROUPS, SessionView
 from panels.widgets.lines import Line, LineView
 from panels.widgets.note import Note
 from panels.widgets.peek import Peek
+from panels.widgets.search import SearchBox
 from supervisor.model.times import now_ms
 
 EMPTY: Final = """\
@@ -116,9 +117,6 @@ class FleetPanel(Panel, Acting):
     DEFAULT_CSS = """
     FleetPanel { layout: horizontal; }
     FleetPanel #left { width: 55%; height: 1fr; }
-    FleetPanel #search { display: none; height: 1; padding: 0 1; background: $surface; }
-    FleetPanel #search, FleetPanel #search:focus { border: none; }
-    FleetPanel #search.-open { display: block; }
     FleetPanel #empty { display: none; }
     FleetPanel.-empty #empty { display: block; }
     FleetPanel.-empty FleetList { display: none; }
@@ -134,7 +132,7 @@ class FleetPanel(Panel, Acting):
     def compose(self) -> ComposeResult:
         """Put in the search, the list and the preview."""
         with Vertical(id="left"):
-            yield Input(placeholder="Search names, agents, branches, prompts", id="search", select_on_focus=False)
+            yield SearchBox("Search names, agents, branches, prompts")
             yield FleetList(id="sessions")
             yield Note(id="empty", classes="note", markup=False)
         yield Peek(id="peek", classes="pane")
@@ -152,7 +150,7 @@ class FleetPanel(Panel, Acting):
     def view_changed(self, topics: frozenset[Topic]) -> None:
         """Put the sessions in order and draw them."""
         view = self.shell.view
-        wanted = self.query_one("#search", Input).value
+        wanted = self.query_one(SearchBox).value
         had_session = self.sessions.session
         self.sessions.show(rows(view.sessions.values(), wanted))
         self._say_why_empty(wanted)
@@ -278,7 +276,7 @@ class FleetPanel(Panel, Acting):
     def select(self, session: str) -> None:
         """Put the cursor on a session that the view model knows; a search that hides it is ended."""
         if self.sessions.index_of(session) is None:
-            self.query_one("#search", Input).value = ""
+            self.query_one(SearchBox).value = ""
         self.view_changed(self.TOPICS)
         if (index := self.sessions.index_of(session)) is not None:
             self.sessions.cursor = index
@@ -293,18 +291,15 @@ class FleetPanel(Panel, Acting):
 
     def action_search(self) -> None:
         """Search the list."""
-        search = self.query_one("#search", Input)
-        search.add_class("-open")
-        search.focus()
+        self.query_one(SearchBox).open()
 
     def action_back(self) -> None:
         """End the search; without one take the marks off."""
-        search = self.query_one("#search", Input)
-        if not search.has_class("-open"):
+        search = self.query_one(SearchBox)
+        if not search.is_open:
             self.acted()
             return
-        search.value = ""
-        search.remove_class("-open")
+        search.close()
         self.sessions.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -313,8 +308,7 @@ class FleetPanel(Panel, Acting):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go into the list of what was found."""
-        if not event.value:
-            event.input.remove_class("-open")
+        self.query_one(SearchBox).done()
         self.sessions.focus()
 
     def action_refresh(self) -> None:

@@ -31,6 +31,7 @@ from panels.view.history import (
 from panels.view.model import Topic
 from panels.widgets.lines import LineView
 from panels.widgets.rows import RowsView
+from panels.widgets.search import SearchBox
 from supervisor.model.errors import NotFound
 from supervisor.model.times import now_ms
 
@@ -79,9 +80,6 @@ class HistoryPanel(Panel):
     SCOPED_CSS = False
     DEFAULT_CSS = """
     HistoryPanel #bar { height: 1; padding: 0 1; background: $surface; }
-    HistoryPanel #search { display: none; height: 1; padding: 0 1; background: $surface; }
-    HistoryPanel #search, HistoryPanel #search:focus { border: none; }
-    HistoryPanel #search.-open { display: block; }
     HistoryPanel #body { layout: vertical; height: 1fr; }
     HistoryPanel #records { height: 1fr; width: 1fr; }
     HistoryPanel #details { height: 40%; width: 1fr; border-top: tall $panel; }
@@ -114,7 +112,7 @@ class HistoryPanel(Panel):
     def compose(self) -> ComposeResult:
         """Put in what is shown, the search, the list and the details."""
         yield Static(id="bar")
-        yield Input(placeholder="Search who, what, and what changed", id="search", select_on_focus=False)
+        yield SearchBox("Search who, what, and what changed")
         with VerticalScroll(id="empty"):
             yield Static(id="note", classes="note", markup=False)
         with Horizontal(id="body"):
@@ -275,7 +273,7 @@ class HistoryPanel(Panel):
     # Drawing.
 
     def _draw(self) -> None:
-        wanted = self.query_one("#search", Input).value
+        wanted = self.query_one(SearchBox).value
         known = self._pages[self._source]
         self._records = chosen(reversed(known.records), self.kind, wanted)
         at_first = self.listed.cursor == 0
@@ -292,7 +290,7 @@ class HistoryPanel(Panel):
         empty = not self._records
         if empty != self.has_class("-empty"):
             # What is hidden must not have the keys, unless the person writes.
-            moves = self.has_focus_within and not self.query_one("#search", Input).has_focus
+            moves = self.has_focus_within and not self.query_one(SearchBox).has_focus
             self.set_class(empty, "-empty")
             if moves:
                 self.focus_first()
@@ -415,15 +413,11 @@ class HistoryPanel(Panel):
 
     def action_search(self) -> None:
         """Search the history."""
-        search = self.query_one("#search", Input)
-        search.add_class("-open")
-        search.focus()
+        self.query_one(SearchBox).open()
 
     def action_back(self) -> None:
         """End the search."""
-        search = self.query_one("#search", Input)
-        search.value = ""
-        search.remove_class("-open")
+        self.query_one(SearchBox).close()
         self.focus_first()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -434,6 +428,5 @@ class HistoryPanel(Panel):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go into the list of what was found."""
-        if not event.value:
-            event.input.remove_class("-open")
+        self.query_one(SearchBox).done()
         self.focus_first()

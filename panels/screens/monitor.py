@@ -21,6 +21,7 @@ from panels.view.monitor import wanted
 from panels.widgets.activity import Activity
 from panels.widgets.eventlists import AlertLines, EventLines, LimitLines
 from panels.widgets.lines import LineView
+from panels.widgets.search import SearchBox
 from supervisor.model.events import PHASES
 from supervisor.model.times import now_ms
 
@@ -52,9 +53,6 @@ class MonitorPanel(Panel):
     DEFAULT_CSS = """
     MonitorPanel { layout: horizontal; }
     MonitorPanel #happens { width: 1fr; height: 1fr; }
-    MonitorPanel #search { display: none; height: 1; padding: 0 1; background: $surface; }
-    MonitorPanel #search, MonitorPanel #search:focus { border: none; }
-    MonitorPanel #search.-open { display: block; }
     MonitorPanel #empty { display: none; }
     MonitorPanel.-empty #empty { display: block; }
     MonitorPanel EventLines { height: 1fr; padding: 0 0 0 1; }
@@ -78,9 +76,7 @@ class MonitorPanel(Panel):
         with Vertical(id="happens"):
             yield AlertLines(id="alerts")
             yield Activity(id="activity")
-            yield Input(
-                placeholder="Words, agent:x severity:error session:x type:x", id="search", select_on_focus=False
-            )
+            yield SearchBox("Words, agent:x severity:error session:x type:x")
             yield EventLines(id="events")
             yield Static(id="empty", classes="note", markup=False)
         yield LimitLines(lambda width: limits(self.shell.view, width, now_ms()), id="limits")
@@ -122,7 +118,7 @@ class MonitorPanel(Panel):
             self.refresh_bindings()
 
     def _draw_events(self) -> None:
-        view, filter_ = self.shell.view, wanted(self.query_one("#search", Input).value)
+        view, filter_ = self.shell.view, wanted(self.query_one(SearchBox).value)
         found = view.monitor.events(self.activity.phase)
         if filter_:
             found = [event for event in found if filter_.lets(event, *self._whose(event))]
@@ -186,18 +182,14 @@ class MonitorPanel(Panel):
 
     def action_search(self) -> None:
         """Narrow the events by words and fields."""
-        search = self.query_one("#search", Input)
-        search.add_class("-open")
-        search.focus()
+        self.query_one(SearchBox).open()
 
     def action_back(self) -> None:
         """End the filter; back from the limits to the events."""
         if self.has_class("-limits"):
             self.action_previous_pane()
             return
-        search = self.query_one("#search", Input)
-        search.value = ""
-        search.remove_class("-open")
+        self.query_one(SearchBox).close()
         self.activity.phase = None
         self._draw_events()
         self.focus_first()
@@ -209,8 +201,7 @@ class MonitorPanel(Panel):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go into the events that pass."""
-        if not event.value:
-            event.input.remove_class("-open")
+        self.query_one(SearchBox).done()
         self.focus_first()
 
     def _alert(self) -> Alert | None:

@@ -19,6 +19,7 @@ from panels.view.model import Topic
 from panels.view.rows import Row
 from panels.widgets.lines import LineView
 from panels.widgets.rows import RowsView
+from panels.widgets.search import SearchBox
 from panels.widgets.tabline import Tabline
 from supervisor.model.times import now_ms
 
@@ -48,8 +49,6 @@ class SettingsPanel(Panel):
     TOPICS: ClassVar[frozenset[Topic]] = frozenset({"connection"})
     DEFAULT_CSS = """
     SettingsPanel #about { height: auto; padding: 0 1; color: $text-muted; }
-    SettingsPanel #search { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
-    SettingsPanel #search.-open { display: block; }
     SettingsPanel #found { height: 1fr; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -69,7 +68,7 @@ class SettingsPanel(Panel):
         """Put in the tabs, what they are for, the search and the list."""
         yield Tabline(TABS, self.tab, id="tabs")
         yield Static(id="about", markup=False)
-        yield Input(id="search", select_on_focus=False)
+        yield SearchBox()
         yield RowsView(id="found")
 
     @property
@@ -125,7 +124,7 @@ class SettingsPanel(Panel):
         if found is not None and self.tab == "doctor":
             about = f"{records.counted(found['checks'])}   {about}"
         self.query_one("#about", Static).update(about)
-        self.query_one("#search", Input).placeholder = SEARCHES[self.tab]
+        self.query_one(SearchBox).placeholder = SEARCHES[self.tab]
         if found is None:
             connection = self.shell.view.connection
             text = "Looking …" if connection.state != "away" else f"{connection.problem}\n\n{AWAY}"
@@ -153,7 +152,7 @@ class SettingsPanel(Panel):
         """Show a tab."""
         self.tab = tab
         self.query_one(Tabline).current = tab
-        search = self.query_one("#search", Input)
+        search = self.query_one(SearchBox)
         with search.prevent(Input.Changed):
             search.value = self._wanted[tab]
         search.set_class(bool(search.value), "-open")
@@ -177,15 +176,11 @@ class SettingsPanel(Panel):
 
     def action_search(self) -> None:
         """Search the list; among the rules, try a command."""
-        search = self.query_one("#search", Input)
-        search.add_class("-open")
-        search.focus()
+        self.query_one(SearchBox).open()
 
     def action_back(self) -> None:
         """End the search, or take away what was tried."""
-        search = self.query_one("#search", Input)
-        search.value = ""
-        search.remove_class("-open")
+        self.query_one(SearchBox).close()
         self._verdict = None if self.tab == "policy" else self._verdict
         self._draw()
         self.listed.focus()
@@ -200,8 +195,7 @@ class SettingsPanel(Panel):
         """Go into the list; among the rules, try the command first."""
         if self.tab == "policy" and event.value.strip():
             self._try(event.value)
-        if not event.value:
-            event.input.remove_class("-open")
+        self.query_one(SearchBox).done()
         self.listed.focus()
 
     def _try(self, command: str) -> None:

@@ -122,6 +122,9 @@ class LineView(ScrollView, can_focus=True):
         """Whether a line is marked."""
         return False
 
+    def near_first(self) -> None:
+        """Called when the reader comes near to the first line: who has older ones reads them."""
+
     # What it does.
 
     @property
@@ -209,8 +212,16 @@ class LineView(ScrollView, can_focus=True):
             self._scroll_to_cursor()
             self.post_message(self.Moved(self, after))
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Say when the first line comes near, too."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value < self.size.height:
+            self.near_first()
+
     def move(self, by: int) -> None:
         """Move the cursor by so many lines; past an end it stays there."""
+        if by < 0 and self.cursor < self.size.height:
+            self.near_first()
         count = self.count()
         if not count:
             return

@@ -120,22 +120,11 @@ class RawLog(WideView):
         self._reading, self.problem = True, ""
         self._perform(self._newer)
 
-    def _read_older(self) -> None:
+    def near_first(self) -> None:
+        """Read what is older."""
         if self.log_lines.has_older and not self._reading and not self.problem:
             self._reading = True
             self._perform(self._older)
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Read on where the reader comes near to the beginning of what is there."""
-        super().watch_scroll_y(old_value, new_value)
-        if new_value < self.size.height:
-            self._read_older()
-
-    def move(self, by: int) -> None:
-        """Move the cursor; going up from the first line reads on too."""
-        if by < 0 and self.cursor < self.size.height:
-            self._read_older()
-        super().move(by)
 
     # What is drawn.
 

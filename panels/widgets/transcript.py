@@ -220,19 +220,8 @@ class TranscriptView(LineView):
         if max(20, self.scrollable_content_region.width) != self._width and self.transcript.blocks:
             self._lay_out_anew()
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Read on where the reader comes near to the beginning of what is there."""
-        super().watch_scroll_y(old_value, new_value)
-        if new_value < self.size.height:
-            self._read_older()
-
-    def move(self, by: int) -> None:
-        """Move the cursor; going up from the first line reads on too."""
-        if by < 0 and self.cursor < self.size.height:
-            self._read_older()
-        super().move(by)
-
-    def _read_older(self) -> None:
+    def near_first(self) -> None:
+        """Read what is older."""
         if not (self.complete or self._reading or self.problem) and self.transcript.first_seq is not None:
             self._reading = True
             shell(self).perform(self._older, group=f"transcript {self.id}")
