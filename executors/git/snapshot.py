@@ -96,6 +96,11 @@ def _sorted(files: Path, names: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def _copy_index(own: Path, index: Path) -> None:
+    """Copy it with its time.
+
+    A file that was changed in the very moment in which the index was written, and kept its size, would look unchanged
+    unless git sees that the index is no younger than the file (racy-git.txt in git's documentation).
+    """
     for part in (*own.glob("sharedindex.*"), own / "index"):
         if part.exists():
-            shutil.copyfile(part, index.with_name(part.name))
+            shutil.copy2(part, index.with_name(part.name))

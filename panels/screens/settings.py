@@ -48,7 +48,7 @@ class SettingsPanel(Panel):
 
     TOPICS: ClassVar[frozenset[Topic]] = frozenset({"connection"})
     DEFAULT_CSS = """
-    SettingsPanel #about { height: auto; padding: 0 1; color: $text-muted; }
+    SettingsPanel #about { height: 2; padding: 0 1; color: $text-muted; }
     SettingsPanel #found { height: 1fr; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -289,6 +289,7 @@ async def test_hostile_output_is_only_text(supervised: Supervised) -> None:
         await pilot.press("right_square_bracket")
         await until(lambda: "1.0M characters" in text_of(app))
         raw = screen.query_one(RawLog)
+        await until(lambda: raw.has_focus, what="the raw log has the keys")
         await pilot.press("home")
         await until(lambda: "[red]m[/red]" in text_of(app))
         text = text_of(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,19 @@ async def test_diff_has_commits_staged_unstaged_and_untracked(place: Place, made
     assert git(made.path, "status", "--porcelain") == before
     stat = await place.workspaces.diff(made.path, made.base_commit, stat=True)
     assert "5 files changed" in stat
+
+
+async def test_a_file_that_changed_in_the_moment_of_the_checkout_is_seen(place: Place, made: Workspace) -> None:
+    """Its size and times are those that git knows; only the index's own time tells that they prove nothing."""
+    file, index = made.path / "a.txt", Path(git(made.path, "rev-parse", "--absolute-git-dir").strip(), "index")
+    git(made.path, "config", "core.trustctime", "false")
+    moment = (1_700_000_000, 1_700_000_000)
+    os.utime(file, moment)
+    git(made.path, "update-index", "--refresh")
+    os.utime(index, moment)
+    file.write_text(file.read_text().replace("one", "ONE"))
+    os.utime(file, moment)
+    assert "+ONE" in await place.workspaces.diff(made.path, made.base_commit)
 
 
 async def test_nothing_changed_is_an_empty_diff(place: Place, made: Workspace) -> None:
