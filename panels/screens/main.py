@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
+from panels.focus import LOOK_S, keys_are_lost
 from panels.keys import bindings
 from panels.panel import Panel
 from panels.screens.fleet import FleetPanel
@@ -27,10 +28,6 @@ PANELS: Final[dict[str, tuple[str, str]]] = {
     "settings": ("panels.screens.settings", "SettingsPanel"),
 }
 """Where each panel is: they are loaded when they are first shown."""
-
-
-KEYS_S: Final = 1.0
-"""Keys that go nowhere are put back within this time."""
 
 
 class MainScreen(Screen[None]):
@@ -52,11 +49,10 @@ class MainScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """See to it that keys always go somewhere, and that nothing that changed is missed."""
-        self.set_interval(KEYS_S, self._keep_keys)
+        self.set_interval(LOOK_S, self._keep_keys)
 
     def _keep_keys(self) -> None:
-        # What had the keys may have been hidden in the moment in which it got them.
-        if self.is_current and self.focused is None:
+        if keys_are_lost(self):
             self.panel.focus_first()
         if self.is_current:
             self.panel.catch_up()

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from panels.acting import Acting
+from panels.focus import LOOK_S, keys_are_lost
 from panels.keys import bindings
 from panels.screens.main import PANELS
 from panels.shell import Json, Shell, shell
@@ -37,9 +38,6 @@ TABS: Final[dict[str, tuple[str, str]]] = {
     "cost": ("panels.widgets.cost", "CostPane"),
 }
 """Where each tab is: they are loaded when they are first shown."""
-
-TICK_S: Final = 1.0
-"""The age is counted on this often."""
 
 
 class SessionScreen(Screen[None], Acting):
@@ -85,7 +83,7 @@ class SessionScreen(Screen[None], Acting):
     def on_mount(self) -> None:
         """Draw, hear of changes, and count the age on."""
         self.shell.changes.subscribe(self, self._heard)
-        self.set_interval(TICK_S, self._tick)
+        self.set_interval(LOOK_S, self._tick)
         self._draw()
         self.show(self._tab)
         if self.session is None:
@@ -93,8 +91,7 @@ class SessionScreen(Screen[None], Acting):
 
     def _tick(self) -> None:
         self.query_one(Head).refresh()
-        # What had the keys may have been hidden in the moment in which it got them.
-        if self.is_current and self.focused is None:
+        if keys_are_lost(self):
             self._focus_pane()
 
     async def _fetch(self) -> None:

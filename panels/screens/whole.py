@@ -34,7 +34,7 @@ class WholeLines(LineView):
 
     def on_resize(self, event: events.Resize) -> None:
         """Fold what is longer than the screen is wide, so that all of it can be read."""
-        width = max(10, self.scrollable_content_region.width)
+        width = max(10, self.room.width)
         self._lines = [text[at : at + width] for text in self._text for at in range(0, max(1, len(text)), width)]
         self.lines_changed()
 

@@ -57,7 +57,7 @@ class DiffView(WideView):
     def make_rows(self) -> None:
         """Make the rows anew after what is folded, commented or how it is shown has changed."""
         held = self.row
-        width = self._wide = self.scrollable_content_region.width
+        width = self._wide = self.room.width
         self.rows = rows(
             self.files,
             folded=self.folded,
@@ -74,7 +74,7 @@ class DiffView(WideView):
     @property
     def is_side_by_side(self) -> bool:
         """Whether it is drawn in two columns: when that is wanted, and there is room."""
-        return self.side_by_side and self.scrollable_content_region.width >= SIDE_WIDTH
+        return self.side_by_side and self.room.width >= SIDE_WIDTH
 
     @property
     def row(self) -> Row | None:
@@ -111,7 +111,7 @@ class DiffView(WideView):
 
     def on_resize(self, event: object) -> None:
         """Comments are wrapped anew, and two columns come and go with the room."""
-        if self.scrollable_content_region.width != self._wide and self.files:
+        if self.room.width != self._wide and self.files:
             self.make_rows()
 
     def line(self, index: int, width: int) -> Line:

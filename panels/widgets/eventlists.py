@@ -97,7 +97,7 @@ class LimitLines(LineView):
 
     def show(self) -> None:
         """Make the lines anew."""
-        self._lines = self._drawn(self.scrollable_content_region.width)
+        self._lines = self._drawn(self.room.width)
         self.lines_changed()
 
     def count(self) -> int:

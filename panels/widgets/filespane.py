@@ -58,7 +58,7 @@ class FileTreeView(LineView):
 
     def count(self) -> int:
         """Return the number of rows."""
-        return len(self.rows) or len(noted(self.note, self.scrollable_content_region.width))
+        return len(self.rows) or len(noted(self.note, self.room.width))
 
     def line(self, index: int, width: int) -> Line:
         """Return a folder or a file."""

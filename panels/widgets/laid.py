@@ -35,7 +35,7 @@ class LaidView(LineView):
         self.scroll_home(animate=False)
 
     def _lay(self) -> None:
-        self._laid_for = self.scrollable_content_region.width
+        self._laid_for = self.room.width
         self._rows = []
         self._rest = iter(()) if self._make is None else self._make(max(10, self._laid_for))
         self._more()
@@ -49,7 +49,7 @@ class LaidView(LineView):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay it out anew for another width."""
-        if self.scrollable_content_region.width != self._laid_for:
+        if self.room.width != self._laid_for:
             self._lay()
 
     def count(self) -> int:

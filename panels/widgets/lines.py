@@ -128,6 +128,11 @@ class LineView(ScrollView, can_focus=True):
     # What it does.
 
     @property
+    def room(self) -> Size:
+        """The cells there are for lines. A hidden view keeps those it had: it hears of no size when it comes back."""
+        return self.outer_size.region.shrink(self.styles.gutter).shrink(self.scrollbar_gutter).size
+
+    @property
     def styles_by_name(self) -> Palette:
         """The styles of the theme in force."""
         theme = self.app.theme
@@ -141,7 +146,7 @@ class LineView(ScrollView, can_focus=True):
         Without ``all_of_them`` only those that look different now are drawn: for what changes many times a second.
         """
         count = self.count()
-        size = Size(self.scrollable_content_region.width, count)
+        size = Size(self.room.width, count)
         if size != self.virtual_size:
             # Assigned plainly it would lay out the whole screen, for every line that is added.
             self.set_reactive(ScrollView.virtual_size, size)
@@ -160,7 +165,7 @@ class LineView(ScrollView, can_focus=True):
             self._refresh_different()
 
     def _refresh_different(self) -> None:
-        top, width, count = self.scroll_offset.y, self.scrollable_content_region.width, self.count()
+        top, width, count = self.scroll_offset.y, self.room.width, self.count()
         for index in range(top, top + self.size.height):
             drawn = self._as_drawn.get(index)
             if drawn != (self.line(index, width) if index < count else None):
@@ -169,7 +174,7 @@ class LineView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen."""
         index = self.scroll_offset.y + y
-        width = self.scrollable_content_region.width
+        width = self.room.width
         base = self._base or self._take_base()
         if index >= self.count():
             self._as_drawn.pop(index, None)
@@ -248,7 +253,7 @@ class LineView(ScrollView, can_focus=True):
             self.refresh(Region(0, y, self.size.width, 1))
 
     def _scroll_to_cursor(self) -> None:
-        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        top, height = self.scroll_offset.y, self.room.height
         first = self.cursor
         while first > 0 and not self.can_choose(first - 1):
             first -= 1  # A heading is shown with the first line below it.
@@ -323,7 +328,7 @@ class LineView(ScrollView, can_focus=True):
             self.post_message(self.Opened(self, self.cursor))
 
     def _page(self) -> int:
-        return max(1, self.scrollable_content_region.height - 1)
+        return max(1, self.room.height - 1)
 
     def on_focus(self) -> None:
         """Draw the cursor as where keys go."""

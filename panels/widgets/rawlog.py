@@ -134,7 +134,7 @@ class RawLog(WideView):
 
     def _note(self) -> list[Line]:
         text = f"{self.problem} F5 reads it again." if self.problem else "…" if self._reading else EMPTY
-        return noted(text, self.scrollable_content_region.width, "failed" if self.problem else "dim")
+        return noted(text, self.room.width, "failed" if self.problem else "dim")
 
     def line(self, index: int, width: int) -> Line:
         """Return a line with its time and its stream."""

@@ -27,7 +27,7 @@ class RowsView(LineView):
 
     def _lay_out(self) -> None:
         held = self.chosen
-        self._laid_for = self.scrollable_content_region.width
+        self._laid_for = self.room.width
         self.rows = self._layout(max(1, self._laid_for))
         self._has_keys = any(row.key is not None for row in self.rows)
         at = None
@@ -54,6 +54,6 @@ class RowsView(LineView):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay out anew in another width."""
-        if self.scrollable_content_region.width != self._laid_for:
+        if self.room.width != self._laid_for:
             self._lay_out()
         super().on_resize(event)

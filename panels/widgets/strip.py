@@ -31,6 +31,7 @@ class AlertStrip(Widget):
         """Hear of alerts from now on."""
         self._ticks = self.set_interval(TICK_S, self._draw, pause=True)
         shell(self).changes.subscribe(self, self._heard)
+        self._draw()
 
     def _heard(self, topics: frozenset[Topic]) -> None:
         if "alerts" in topics:

@@ -77,7 +77,7 @@ class TimelinePane(LineView):
                 get(at("session", self.session, "explain")),
             )
         except QuarterdeckError as error:
-            self.rows = noted(f"{error} F5 reads it again.", self.scrollable_content_region.width, "failed")
+            self.rows = noted(f"{error} F5 reads it again.", self.room.width, "failed")
             self._known = None
             self.lines_changed()
             return
@@ -86,7 +86,7 @@ class TimelinePane(LineView):
 
     def _lay_out(self) -> None:
         if self._known is not None:
-            self.rows = timeline(*self._known, max(40, self.scrollable_content_region.width), now_ms())
+            self.rows = timeline(*self._known, max(40, self.room.width), now_ms())
             self.lines_changed()
 
     def _tick(self) -> None:

@@ -48,6 +48,7 @@ class Topline(Widget):
     def on_mount(self) -> None:
         """Hear of changes from now on."""
         shell(self).changes.subscribe(self, self._heard)
+        self.refresh()  # Something may have changed after it was drawn first.
 
     def _heard(self, topics: frozenset[Topic]) -> None:
         if topics & self.TOPICS:

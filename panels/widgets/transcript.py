@@ -191,7 +191,7 @@ class TranscriptView(LineView):
     # How it is laid out.
 
     def _lay_out(self, blocks: Sequence[Block]) -> list[tuple[Block, Line]]:
-        self._width = max(20, self.scrollable_content_region.width)
+        self._width = max(20, self.room.width)
         return [(block, line) for block in blocks if passes(block, self.filter) for line in block.lines(self._width)]
 
     def _lay_out_from(self, seq: int) -> None:
@@ -217,7 +217,7 @@ class TranscriptView(LineView):
 
     def on_resize(self, event: object) -> None:
         """Lay everything out anew when there is another width."""
-        if max(20, self.scrollable_content_region.width) != self._width and self.transcript.blocks:
+        if max(20, self.room.width) != self._width and self.transcript.blocks:
             self._lay_out_anew()
 
     def near_first(self) -> None:
@@ -237,7 +237,7 @@ class TranscriptView(LineView):
         return noted(text, self._note_width())
 
     def _note_width(self) -> int:
-        return self.scrollable_content_region.width - 1
+        return self.room.width - 1
 
     def line(self, index: int, width: int) -> Line:
         """Return a line of the transcript."""

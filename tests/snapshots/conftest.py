@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from collections.abc import Callable
+from difflib import unified_diff
+from glob import escape
 from typing import Any
 
 import pytest
@@ -29,6 +33,16 @@ async def _stands_still(pilot: Pilot[Any]) -> None:
             before, since = now, loop.time()
 
 
+def _text(svg: str) -> list[str]:
+    """What a picture shows, for a failure that says what is different."""
+    rows: dict[float, list[tuple[float, str]]] = {}
+    for x, y, text in re.findall(r'<text[^>]* x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>', svg):
+        rows.setdefault(float(y), []).append((float(x), text))
+    return [
+        "".join(html.unescape(text).replace("\xa0", " ") for _, text in sorted(row)) for _, row in sorted(rows.items())
+    ]
+
+
 def _look(pilot: Pilot[Any]) -> list[Any]:
     """Everything that is drawn, with its styles."""
     return [list(strip) for strip in pilot.app.screen._compositor.render_strips()]
@@ -41,13 +55,23 @@ def _no_blinking(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def snap_compare(snap_compare: Compare) -> Compare:
+def snap_compare(snap_compare: Compare, request: pytest.FixtureRequest) -> Compare:
     def compare(app: Any, *, run_before: Callable[[Pilot[Any]], Any] | None = None, **more: Any) -> bool:
+        seen: list[str] = []
+
         async def settled(pilot: Pilot[Any]) -> None:
             if run_before is not None:
                 await run_before(pilot)
             await _stands_still(pilot)
+            seen.append(pilot.app.export_screenshot())
 
-        return snap_compare(app, run_before=settled, **more)
+        if snap_compare(app, run_before=settled, **more):
+            return True
+        kept = list(
+            (request.path.parent / "__snapshots__" / request.path.stem).glob(f"*{escape(request.node.name)}.svg")
+        )
+        before = _text(kept[0].read_text()) if kept else []
+        different = "\n".join(unified_diff(before, _text(seen[0]), "the picture", "the screen", n=1, lineterm=""))
+        pytest.fail(different or "only the styles are different")
 
     return compare
