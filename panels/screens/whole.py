@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
@@ -32,7 +31,7 @@ class WholeLines(LineView):
         """Return a line."""
         return [(self._lines[index], "")]
 
-    def on_resize(self, event: events.Resize) -> None:
+    def fit(self) -> None:
         """Fold what is longer than the screen is wide, so that all of it can be read."""
         width = max(10, self.room.width)
         self._lines = [text[at : at + width] for text in self._text for at in range(0, max(1, len(text)), width)]

@@ -109,7 +109,7 @@ class DiffView(WideView):
         """Blank rows are passed over."""
         return self.rows[index].kind != "blank"
 
-    def on_resize(self, event: object) -> None:
+    def fit(self) -> None:
         """Comments are wrapped anew, and two columns come and go with the room."""
         if self.room.width != self._wide and self.files:
             self.make_rows()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from textual import events
-
 from panels.shell import Json, shell
 from panels.view.alerts import Alert
 from panels.view.eventlines import alert_line, event_line
@@ -91,7 +89,7 @@ class LimitLines(LineView):
         self._drawn = drawn
         self._lines: list[LimitLine] = []
 
-    def on_resize(self, event: events.Resize) -> None:
+    def fit(self) -> None:
         """Fit the lines into another width."""
         self.show()
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
-from textual import events
-
 from panels.widgets.lines import Line, LineView
 
 AT_ONCE: Final = 1_000
@@ -47,7 +45,7 @@ class LaidView(LineView):
         if len(found) == AT_ONCE:
             self.call_later(self._more)
 
-    def on_resize(self, event: events.Resize) -> None:
+    def fit(self) -> None:
         """Lay it out anew for another width."""
         if self.room.width != self._laid_for:
             self._lay()

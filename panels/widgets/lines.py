@@ -99,6 +99,7 @@ class LineView(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.following = follow
         self._follow = follow
+        self._room_before = Size()
         self._last_g = 0.0
         self._styles_of: tuple[str, Palette] | None = None
         self._base: Style | None = None
@@ -121,6 +122,9 @@ class LineView(ScrollView, can_focus=True):
     def is_marked(self, index: int) -> bool:
         """Whether a line is marked."""
         return False
+
+    def fit(self) -> None:
+        """Called when there is another `room`: who lays lines out for a width does it anew."""
 
     def near_first(self) -> None:
         """Called when the reader comes near to the first line: who has older ones reads them."""
@@ -268,8 +272,20 @@ class LineView(ScrollView, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the lines into another width."""
-        self.lines_changed()
-        self._scroll_to_cursor()
+        self._fit()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw a part. Textual can change a size without an event: when a map of the screen was made in between."""
+        if self.room != self._room_before:
+            self.call_later(self._fit)
+        return super().render_lines(crop)
+
+    def _fit(self) -> None:
+        if self.room != self._room_before:
+            self._room_before = self.room
+            self.fit()
+            self.lines_changed()
+            self._scroll_to_cursor()
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the line that was clicked; a second click opens it."""

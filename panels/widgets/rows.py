@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from textual import events
-
 from panels.view.rows import Layout, Row
 from panels.widgets.lines import Line, LineView
 
@@ -52,8 +50,7 @@ class RowsView(LineView):
         """Return a line."""
         return self.rows[index].line
 
-    def on_resize(self, event: events.Resize) -> None:
+    def fit(self) -> None:
         """Lay out anew in another width."""
         if self.room.width != self._laid_for:
             self._lay_out()
-        super().on_resize(event)

@@ -93,7 +93,7 @@ class TimelinePane(LineView):
         if self.is_on_screen and self.display:
             self._lay_out()
 
-    def on_resize(self, event: object) -> None:
+    def fit(self) -> None:
         """Fit it into another width."""
         self._lay_out()
 

@@ -215,7 +215,7 @@ class TranscriptView(LineView):
         self.lines_changed(at + into if self.block_at(at + into) is block else at)
         self.call_after_refresh(self._scroll_to_cursor)
 
-    def on_resize(self, event: object) -> None:
+    def fit(self) -> None:
         """Lay everything out anew when there is another width."""
         if max(20, self.room.width) != self._width and self.transcript.blocks:
             self._lay_out_anew()

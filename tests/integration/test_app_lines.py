@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.widgets import Button
 
@@ -41,6 +42,21 @@ async def test_what_came_while_a_view_was_hidden_is_laid_out_for_its_width() -> 
         app.view.lay(_width)
         # When it is hidden and back between two layouts, it hears of no size.
         assert app.view.line(0, 60) == [("for 60 cells", "")]
+
+
+async def test_a_size_that_comes_without_an_event_is_seen_when_it_is_drawn() -> None:
+    class Deaf(LaidView):
+        async def on_event(self, event: events.Event) -> None:
+            if not isinstance(event, events.Resize):
+                await super().on_event(event)
+
+    class Silent(Views):
+        def compose(self) -> ComposeResult:
+            yield Deaf(_width)
+
+    app = Silent()
+    async with app.run_test(size=(60, 10)) as pilot:
+        await becomes(pilot, lambda: app.view.line(0, 60) == [("for 60 cells", "")], "it fits")
 
 
 async def test_a_view_that_was_never_shown_has_no_room() -> None:

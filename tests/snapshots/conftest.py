@@ -38,9 +38,8 @@ def _text(svg: str) -> list[str]:
     rows: dict[float, list[tuple[float, str]]] = {}
     for x, y, text in re.findall(r'<text[^>]* x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>', svg):
         rows.setdefault(float(y), []).append((float(x), text))
-    return [
-        "".join(html.unescape(text).replace("\xa0", " ") for _, text in sorted(row)) for _, row in sorted(rows.items())
-    ]
+    lines = ["".join(text for _, text in sorted(row)) for _, row in sorted(rows.items())]
+    return [" ".join(html.unescape(line).split()) for line in lines]
 
 
 def _look(pilot: Pilot[Any]) -> list[Any]:
