@@ -168,6 +168,12 @@ class LineView(ScrollView, can_focus=True):
         else:
             self._refresh_different()
 
+    def lines_before(self, count: int) -> None:
+        """Draw anew after so many lines were put before all others: the cursor and what is seen stay what they are."""
+        top = self.scroll_offset.y
+        self.lines_changed(self.cursor + count)
+        self.scroll_at(top + count)
+
     def _refresh_different(self) -> None:
         top, width, count = self.scroll_offset.y, self.room.width, self.count()
         for index in range(top, top + self.size.height):

@@ -99,8 +99,7 @@ class RawLog(WideView):
     async def _older(self) -> None:
         if (page := await self._read_page(end=self.log_lines.offset)) is not None:
             more = self.log_lines.take_older(page)
-            self.lines_changed(self.cursor + more)
-            self.scroll_at(self.scroll_offset.y + more)
+            self.lines_before(more)
 
     async def _newer(self) -> None:
         more = True

@@ -142,8 +142,7 @@ class TranscriptView(LineView):
         early, self._early = self._early, []
         for event in early:
             self._heard(event)
-        self.lines_changed(self.cursor + len(rows))
-        self.scroll_at(self.scroll_offset.y + len(rows))
+        self.lines_before(len(rows))
         return True
 
     async def _missed(self) -> None:

@@ -229,6 +229,7 @@ async def test_an_older_page_is_put_before_without_moving_what_is_read(supervise
         await until(lambda: log.count() > rows, what="an older page")
         assert log._rows[-1] is kept, "what was laid out is not laid out anew"
         await until(lambda: not log._reading)
+        assert log.cursor == log.scroll_offset.y > 0, "the line at the top is the one that was there"
         first = log.transcript.blocks[0].seq
         assert all(block.seq >= first for block in log.transcript.blocks)
         assert [block.seq for block in log.transcript.blocks] == sorted(block.seq for block in log.transcript.blocks)
@@ -321,6 +322,7 @@ async def test_the_raw_log_is_live_and_reads_back(supervised: Supervised) -> Non
         known = raw.count()
         await pilot.press("home")
         await until(lambda: raw.count() > known, what="an older page")
+        assert raw.cursor == raw.scroll_offset.y > 0, "the line at the top is the one that was there"
         while raw.log_lines.has_older:
             await pilot.press("home")
             await pilot.pause()
