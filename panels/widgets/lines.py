@@ -100,6 +100,7 @@ class LineView(ScrollView, can_focus=True):
         self.following = follow
         self._follow = follow
         self._room_before = Size()
+        self._owed = 0
         self._last_g = 0.0
         self._styles_of: tuple[str, Palette] | None = None
         self._base: Style | None = None
@@ -170,9 +171,11 @@ class LineView(ScrollView, can_focus=True):
 
     def lines_before(self, count: int) -> None:
         """Draw anew after so many lines were put before all others: the cursor and what is seen stay what they are."""
-        top = self.scroll_offset.y
+        top, owed = self.scroll_offset.y, self._owed
         self.lines_changed(self.cursor + count)
         self.scroll_at(top + count)
+        if owed:
+            self._turn_page(owed)
 
     def _refresh_different(self) -> None:
         top, width, count = self.scroll_offset.y, self.room.width, self.count()
@@ -223,6 +226,7 @@ class LineView(ScrollView, can_focus=True):
         """Show the line of the cursor, and say so."""
         self._show(before)
         self._show(after)
+        self._owed = 0
         if self.is_mounted:
             self._scroll_to_cursor()
             self.post_message(self.Moved(self, after))
@@ -324,6 +328,8 @@ class LineView(ScrollView, can_focus=True):
         top = self.scroll_offset.y
         self.move(by)
         self.scroll_at(max(0, min(top + by, self.max_scroll_y)))
+        # Older lines may be on their way: what is left of the page is turned when they are there.
+        self._owed = min(0, top + by)
 
     def action_first(self) -> None:
         """Move to the first line."""

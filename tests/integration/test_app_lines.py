@@ -11,7 +11,7 @@ from textual.widgets import Button
 from panels import themes
 from panels.focus import keys_are_lost
 from panels.widgets.laid import LaidView
-from panels.widgets.lines import Line
+from panels.widgets.lines import Line, LineView
 from panels.widgets.rows import RowsView
 from tests.support.app import becomes
 
@@ -75,3 +75,30 @@ async def test_keys_to_what_was_hidden_are_lost() -> None:
         await pilot.pause()
         app.screen.focused = button  # As when it was hidden between the wish and its granting.
         assert keys_are_lost(app.screen)
+
+
+async def test_a_page_is_turned_when_the_lines_before_are_there() -> None:
+    class Numbers(LineView):
+        first = 100
+
+        def count(self) -> int:
+            return 200 - self.first
+
+        def line(self, index: int, width: int) -> Line:
+            return [(str(self.first + index), "")]
+
+    class Counting(Views):
+        def compose(self) -> ComposeResult:
+            yield Numbers()
+
+    app = Counting()
+    async with app.run_test(size=(60, 10)) as pilot:
+        numbers = app.query_one(Numbers)
+        await pilot.press("pageup")
+        numbers.first = 0
+        numbers.lines_before(100)
+        assert (numbers.cursor, numbers.scroll_offset.y) == (91, 91), "the page that was asked for is there"
+        await pilot.press("home", "pageup", "down")
+        numbers.first = -50
+        numbers.lines_before(50)
+        assert numbers.cursor == 51, "another key has come since"
