@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -24,7 +25,10 @@ from panels.view.starting import (
     COMMAND,
     EXECUTORS,
     Fields,
+    Refusal,
+    WrongField,
     agent_line,
+    as_last_time,
     first_agent,
     first_folder,
     in_order,
@@ -92,7 +96,8 @@ class NewSession(Dialog[str]):
     NewSession Collapsible { border: none; padding: 0; background: $surface; }
     NewSession Collapsible Contents { padding: 0; }
     NewSession #problem { display: none; height: auto; color: $text-error; }
-    NewSession #problem.-shown { display: block; }
+    NewSession #last { display: none; height: 1; color: $text-muted; }
+    NewSession #problem.-shown, NewSession #last.-shown { display: block; }
     NewSession .-away { display: none; }
     """
 
@@ -101,6 +106,7 @@ class NewSession(Dialog[str]):
         self._prompt = prompt
         self._last = Remembered()
         self._starting = False
+        self._refusal: Refusal | None = None
 
     def compose(self) -> ComposeResult:
         """Put in the fields, as the last time where that makes sense."""
@@ -123,6 +129,7 @@ class NewSession(Dialog[str]):
                     yield self._input("Branch", "branch", "", "qd/<session>")
                     yield self._input("Name", "name", "", "made up")
                     yield self._input("Budget", "budget", last.budget, "US dollars; empty: as configured")
+            yield Static("", id="last", markup=False)
             yield Static("", id="problem", markup=False)
             yield Static(
                 "[@click=screen.start]^s  Start[/]    [@click=screen.editor]^e  In $EDITOR[/]"
@@ -194,12 +201,21 @@ class NewSession(Dialog[str]):
         )
 
     def _fields_changed(self) -> None:
-        """Show what applies: a command line or a prompt, the image of a container, what the folded part says."""
+        """Show what applies: a command line or a prompt, the image of a container, what the folded part says.
+
+        Why it could not be started is said until that is changed.
+        """
         fields = self.fields()
+        if self._refusal is not None and self._refusal.is_over(fields):
+            self._refusal = None
+            self._say("")
         self.query_one("#prompt-field").set_class(fields.is_command, "-away")
         self.query_one("#command-field").set_class(not fields.is_command, "-away")
         self.query_one("#image-field").set_class(fields.executor != "docker", "-away")
         self.query_one(Collapsible).title = more_title(fields)
+        last, said = as_last_time(fields, self._last.executor), self.query_one("#last", Static)
+        said.update(last)
+        said.set_class(bool(last), "-shown")
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """The agent under the cursor is the chosen one."""
@@ -215,6 +231,10 @@ class NewSession(Dialog[str]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say on the folded part what is in it."""
+        self._fields_changed()
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """A prompt may be what was missing."""
         self._fields_changed()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -239,10 +259,10 @@ class NewSession(Dialog[str]):
         fields = self.fields()
         try:
             body = request(fields, passed_on(os.environ))
-        except QuarterdeckError as error:
-            self._say(str(error))
+        except WrongField as error:
+            self._refused(str(error), Refusal(fields, error.field))
             return
-        self._starting = True
+        self._starting, self._refusal = True, None
         self._say("Starting …")
         shell(self).perform(lambda: self._post(body), lambda answer: self._answered(answer, fields))
 
@@ -257,18 +277,25 @@ class NewSession(Dialog[str]):
         self._starting = False
         if isinstance(answer, QuarterdeckError):
             if self.is_mounted:
-                self._say(str(answer))
+                self._refused(str(answer), Refusal(fields))
             else:
                 shell(self).say(str(answer), severity="error")
             return
         session = answer["session"]
         try:
-            remembered.save(self._state, Remembered(fields.agent, fields.executor, fields.folder, fields.budget))
+            kept = remembered.load(self._state)  # Another theme may have been taken meanwhile.
+            chosen = {"agent": fields.agent, "executor": fields.executor, "folder": fields.folder}
+            remembered.save(self._state, replace(kept, budget=fields.budget, **chosen))
         except OSError as error:
             shell(self).say(f"The choices are not remembered: {error.strerror}.", severity="warning")
         shell(self).view.take_sessions([session])
         if self.is_mounted:
             self.dismiss(session["id"])
+
+    def _refused(self, why: str, refusal: Refusal) -> None:
+        self._say(why)
+        self._refusal = refusal
+        self._fields_changed()  # It may have been changed while the supervisor was asked.
 
     def _say(self, problem: str) -> None:
         said = self.query_one("#problem", Static)

@@ -46,13 +46,21 @@ class Fields:
     budget: str = ""
 
 
+class WrongField(InvalidInput):
+    """A field makes no sense; ``field`` is the name that `Fields` has for it."""
+
+    def __init__(self, field: str, message: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
 def request(fields: Fields, environment: Mapping[str, str]) -> Json:
-    """Return the body of the request that starts it; InvalidInput, with what to do, when a field makes no sense."""
+    """Return the body of the request that starts it; WrongField, with what to do, when one makes no sense."""
     if not fields.agent:
-        raise InvalidInput("No agent is chosen.", hint="Choose one; 7 Settings says what is missing.")
+        raise WrongField("agent", "No agent is chosen.", hint="Choose one; 7 Settings says what is missing.")
     folder = Path(fields.folder.strip() or ".").expanduser().absolute()
     if not folder.is_dir():
-        raise InvalidInput(f"{folder} is not a folder.", hint="Give the folder of a git repository.")
+        raise WrongField("folder", f"{folder} is not a folder.", hint="Give the folder of a git repository.")
     body: Json = {"cwd": str(folder), "agent": fields.agent, "environment": dict(environment)}
     if fields.is_command:
         body["argv"] = _words(fields.command)
@@ -73,7 +81,8 @@ def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError as error:
-        raise InvalidInput(f"The command line cannot be split: {error}.", hint="Close the quotes.") from error
+        problem = f"The command line cannot be split: {error}."
+        raise WrongField("command", problem, hint="Close the quotes.") from error
 
 
 def _dollars(budget: str) -> float | None:
@@ -85,8 +94,25 @@ def _dollars(budget: str) -> float | None:
     except ValueError:
         amount = math.nan
     if not 0 < amount <= 1e9:
-        raise InvalidInput(f"{text!r} is no budget.", hint="Give an amount in US dollars above 0, or leave it empty.")
+        hint = "Give an amount in US dollars above 0, or leave it empty."
+        raise WrongField("budget", f"{text!r} is no budget.", hint=hint)
     return amount
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What could not be started, and why. ``field`` is what was wrong with it; empty when that may be any of them."""
+
+    fields: Fields
+    field: str = ""
+
+    def is_over(self, fields: Fields) -> bool:
+        """Whether it says nothing any more of what stands in the dialog now: what it is about was changed."""
+        if not self.field:
+            return fields != self.fields
+        # A command line means nothing to an agent that takes a prompt.
+        about = ("command", "agent") if self.field == "command" else (self.field,)
+        return any(getattr(fields, name) != getattr(self.fields, name) for name in about)
 
 
 def in_order(agents: Iterable[Json]) -> list[Json]:
@@ -122,6 +148,13 @@ def first_folder(here: Path, remembered: str, projects: Sequence[str] = ()) -> s
     if remembered and Path(remembered).is_dir():
         return remembered
     return next(iter(projects), "")
+
+
+def as_last_time(fields: Fields, remembered: str) -> str:
+    """Return that it runs where it ran the last time, when that is not where the agent's profile says."""
+    if not fields.executor or fields.executor != remembered:
+        return ""
+    return f"Runs in {EXECUTORS[fields.executor].partition(':')[0]}, as last time; More changes it."
 
 
 def more_title(fields: Fields) -> str:

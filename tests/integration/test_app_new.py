@@ -16,6 +16,7 @@ from panels.remembered import FILE, Remembered, load, save
 from panels.screens.fleet import FleetPanel
 from panels.screens.main import MainScreen
 from panels.screens.new import NewSession
+from supervisor.model.statuses import SessionStatus
 from tests.support.app import becomes, opened, shows
 from tests.support.supervised import Supervised
 
@@ -148,6 +149,51 @@ async def test_what_makes_no_sense_is_said_before_anything_is_sent(
         await pilot.press("ctrl+s")
         await becomes(pilot, lambda: said in str(found.query_one("#problem").render()), "the problem is shown")
         assert await _sessions(supervised) == []
+        found.query_one("#base", Input).value = "main"
+        await pilot.pause()
+        assert said in str(found.query_one("#problem").render()), "that was not what is wrong"
+        found.query_one(f"#{field}", Input).value = ""
+        await becomes(pilot, lambda: not found.query_one("#problem").display, "it is said no more")
+
+
+async def test_why_it_was_refused_is_said_until_something_is_changed(supervised: Supervised) -> None:
+    await supervised.reaches(await supervised.run("sleep", "60", name="taken"), SessionStatus.RUNNING)
+    async with opened(supervised.paths, (80, 24)) as pilot:
+        found = await dialog(pilot)
+        choose(found, "scripted")
+        problem = found.query_one("#problem")
+        found.query_one("#name", Input).value = "taken"
+        await pilot.press("ctrl+s")
+        await shows(pilot, "scripted needs a prompt.")
+        found.query_one("#prompt", TextArea).text = json.dumps([{"say": "hello"}])
+        await becomes(pilot, lambda: not problem.display, "it has a prompt now")
+        await pilot.press("ctrl+s")
+        await becomes(pilot, lambda: "A session named taken" in str(problem.render()), "the name is refused")
+        found.query_one("#name", Input).value = "free"
+        await becomes(pilot, lambda: not problem.display, "it has another name now")
+        await pilot.press("ctrl+s")
+        assert (await started(pilot)).name == "free"
+
+
+async def test_a_remembered_place_to_run_is_said_where_it_is_not_the_usual_one(supervised: Supervised) -> None:
+    save(supervised.paths.state, Remembered("command", "tmux", str(supervised.repository)))
+    async with opened(supervised.paths, (80, 24)) as pilot:
+        found = await dialog(pilot)
+        await shows(pilot, "Runs in tmux, as last time; More changes it.", "^s  Start")
+        found.query_one("#executor", Select).value = ""
+        await becomes(pilot, lambda: not found.query_one("#last").display, "it runs as usual")
+
+
+async def test_a_start_does_not_forget_the_theme(supervised: Supervised) -> None:
+    save(supervised.paths.state, Remembered(theme="nord"))
+    async with opened(supervised.paths) as pilot:
+        found = await dialog(pilot)
+        choose(found, "command")
+        found.query_one("#command", Input).value = "true"
+        await pilot.press("ctrl+s")
+        await started(pilot)
+    kept = load(supervised.paths.state)
+    assert (kept.agent, kept.theme) == ("command", "nord")
 
 
 async def test_agents_that_are_not_installed_say_why_and_cannot_be_chosen(supervised: Supervised) -> None:

@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 
 from panels.remembered import FILE, Remembered, load, save
-from panels.view.starting import Fields, agent_line, first_agent, first_folder, in_order, more_title, request
+from panels.view.starting import (
+    Fields,
+    Refusal,
+    WrongField,
+    agent_line,
+    as_last_time,
+    first_agent,
+    first_folder,
+    in_order,
+    more_title,
+    request,
+)
 from supervisor.api.environment import passed_on
-from supervisor.model.errors import InvalidInput
 
 
 def agent(name: str, adapter: str = "claude", *, installed: bool = True, **more: Any) -> dict[str, Any]:
@@ -48,17 +58,41 @@ def test_a_command_line_is_split_as_a_shell_would(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "field", "said"),
     [
-        ({"budget": "much"}, "budget"), ({"budget": "0"}, "budget"), ({"budget": "nan"}, "budget"),
-        ({"budget": "inf"}, "budget"), ({"is_command": True, "command": "a 'b"}, "quotes"),
-        ({"folder": "/does/not/exist"}, "folder"), ({"agent": ""}, "agent"),
+        ({"budget": "much"}, "budget", "budget"), ({"budget": "0"}, "budget", "budget"),
+        ({"budget": "nan"}, "budget", "budget"), ({"budget": "inf"}, "budget", "budget"),
+        ({"is_command": True, "command": "a 'b"}, "command", "quotes"),
+        ({"folder": "/does/not/exist"}, "folder", "folder"), ({"agent": ""}, "agent", "agent"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_says_what_to_do(tmp_path: Path, given: dict[str, Any], said: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
+def test_what_makes_no_sense_says_where_and_what_to_do(
+    tmp_path: Path, given: dict[str, Any], field: str, said: str
+) -> None:
+    with pytest.raises(WrongField) as caught:
         request(fields(tmp_path, **given), {})
     assert said in str(caught.value)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("field", "changed", "is_over"),
+    [
+        ("budget", {"budget": "2"}, True), ("budget", {"name": "other"}, False), ("budget", {"agent": "x"}, False),
+        ("command", {"command": "b"}, True), ("command", {"agent": "x"}, True), ("command", {"prompt": "p"}, False),
+        ("", {}, False), ("", {"executor": "local"}, True), ("", {"prompt": "p"}, True),
+    ],
+)  # fmt: skip
+def test_why_it_did_not_start_is_over_when_that_was_changed(
+    tmp_path: Path, field: str, changed: dict[str, str], is_over: bool
+) -> None:
+    assert Refusal(fields(tmp_path), field).is_over(fields(tmp_path, **changed)) is is_over
+
+
+def test_another_place_to_run_than_usual_is_said_as_the_remembered_one(tmp_path: Path) -> None:
+    assert as_last_time(fields(tmp_path, executor="tmux"), "tmux") == "Runs in tmux, as last time; More changes it."
+    assert as_last_time(fields(tmp_path, executor="tmux"), "local") == ""
+    assert as_last_time(fields(tmp_path), "") == ""
 
 
 def test_installed_agents_come_first_and_others_say_why_not() -> None:
