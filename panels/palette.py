@@ -20,7 +20,7 @@ GLYPHS: Final[dict[str, tuple[str, str]]] = {
     "paused": ("‖", "paused"),
     "completed": ("✓", "ok"),
     "failed": ("✕", "failed"),
-    "cancelled": ("✕", "dim"),
+    "cancelled": ("■", "dim"),
     "archived": ("○", "dim"),
     "stalled": ("◍", "stalled"),
     "pending": ("◐", "waiting"),

@@ -12,7 +12,10 @@ from textual.screen import ModalScreen, Screen
 from panels.keys import KEYS, KINDS
 from panels.widgets.lines import Line, LineView
 
-GLYPHS: Final = "● running  ◐ waiting  ○ idle  ◌ queued  ✓ done  ✕ failed  ‖ paused  ◍ stalled"
+GLYPHS: Final = (
+    "● running  ◐ waiting  ○ idle  ◌ queued  ‖ paused  ◍ stalled",
+    "✓ done  ✕ failed  ■ stopped",
+)
 
 
 class HelpLines(LineView):
@@ -61,7 +64,7 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _rows(active: set[str]) -> list[Line]:
-    rows: list[Line] = [[(GLYPHS, "dim")]]
+    rows: list[Line] = [[(signs, "dim")] for signs in GLYPHS]
     for kind, title in KINDS.items():
         rows += [[], [(title, "title")]]
         for key in KEYS.values():

@@ -116,6 +116,8 @@ def line(session: SessionView, width: int, now: int, columns: Columns) -> list[t
     """Return one line of the fleet in so many cells."""
     sign, style = glyph(session)
     doing = "waiting" if session.group == "needs" else "failed" if session.status == "failed" else "dim"
+    if session.merged:
+        doing = "ok"
     if session.status in ("running", "preparing") and session.group == "working":
         doing = ""
     cells = [

@@ -26,7 +26,8 @@ def head(session: SessionView, width: int, now: int) -> tuple[list[Span], list[S
         figures[1] = figures[1][:-4] + "…" if len(figures[1]) > 12 else ""
     right = " · ".join(filter(None, figures))
     room = max(1, width - len(right) - 4)
-    reason = f"{session.status}: {session.reason}" if session.reason else session.status
+    status = f"{session.status}, merged into {session.merged}" if session.merged else session.status
+    reason = f"{status}: {session.reason}" if session.reason else status
     reason_style = "waiting" if session.group == "needs" else "failed" if session.status == "failed" else ""
     since = f" ({shown.age(session.reason_at, now)} ago)" if session.reason_at else ""
     return (

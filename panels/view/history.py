@@ -39,7 +39,7 @@ _WORDS: Final = {
     "session.create": ("+", "ok", "started"),
     "session.pause": ("‖", "paused", "paused"),
     "session.resume": ("●", "running", "let go on"),
-    "session.cancel": ("✕", "dim", "stopped"),
+    "session.cancel": ("■", "dim", "stopped"),
     "session.send": ("→", "accent", "sent a message to"),
     "session.continue": ("→", "accent", "gave another prompt to"),
     "session.archive": ("○", "dim", "put away"),

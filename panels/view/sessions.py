@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from supervisor.model.plain import one_line
 from supervisor.model.times import from_rfc3339
 
 Json = dict[str, Any]
@@ -71,6 +72,14 @@ class SessionView:
     raw: Json = field(repr=False)
     added: int | None = None
     removed: int | None = None
+    merged_into: str = ""
+    merged_at: int | None = None
+
+    @property
+    def merged(self) -> str:
+        """Where its branch was merged into; nothing while it works, or when it has worked since."""
+        is_so = self.merged_at is not None and self.ended_at is not None and self.ended_at <= self.merged_at
+        return self.merged_into if is_so and self.is_ended else ""
 
     @property
     def group(self) -> Group:
@@ -91,7 +100,7 @@ class SessionView:
             return " ".join(part for part in (self.tool, self.argument) if part)
         if self.status == "running":
             return self.activity
-        return self.reason
+        return f"merged into {self.merged}: {self.reason}" if self.merged else self.reason
 
     def age_from(self) -> int | None:
         """Return the time of the last sign of life, or of its end."""
@@ -105,6 +114,7 @@ def _ms(moment: str | None) -> int | None:
 def session_view(found: Json) -> SessionView:
     """Return a session of the API as the app shows it."""
     activity, reason, tokens = found["activity"], found["status_reason"], found["tokens"]
+    merged = found.get("merged") or {}
     seen = max(filter(None, (_ms(found["last_output_at"]), _ms(found["last_heartbeat_at"]))), default=None)
     return SessionView(
         id=found["id"],
@@ -141,6 +151,8 @@ def session_view(found: Json) -> SessionView:
         budget_usd=found["budget_usd"],
         errors=sum(found["errors"].values()),
         raw=found,
+        merged_into=one_line(merged.get("into") or ""),
+        merged_at=_ms(merged.get("at")),
     )
 
 
@@ -173,7 +185,7 @@ def absorb(session: SessionView, kind: str, payload: Json, time: int) -> bool:
 _STALE = frozenset(
     {
         "session_created", "worktree_ready", "attempt_started", "attempt_ended", "recovered", "approval_registered",
-        "approval_decided", "approval_ended", "screen_read", "usage_limit", "stalled",
+        "approval_decided", "approval_ended", "screen_read", "usage_limit", "stalled", "branch_merged",
     }
 )  # fmt: skip
 """Events after which a session is read again: they change more than they say."""

@@ -83,6 +83,7 @@ _READERS: Final[dict[str, Callable[[Json], str]]] = {
     "status_changed": _moved,
     "session_created": lambda payload: _joined(payload.get("agent"), payload.get("name"), payload.get("status")),
     "attempt_ended": _attempt,
+    "branch_merged": lambda payload: f"into {payload.get('into')}",
     "tool_use": lambda payload: _joined(payload.get("tool"), payload.get("argument")),
     "permission_asked": lambda payload: _joined(payload.get("tool"), payload.get("argument")),
     "permission_granted": lambda payload: _joined(payload.get("tool"), payload.get("argument"), payload.get("text")),

@@ -67,9 +67,10 @@ def _attempt(attempt: Json, width: int, now: int) -> Iterator[Row]:
     since = from_rfc3339(started or attempt["claimed_at"])
     length = shown.span(((from_rfc3339(ended) if ended else now) - since) / 1000) + ("" if ended else "…")
     code = attempt["exit_code"]
+    stopped = attempt["status"] == "cancelled"
     failed = bool(code) or (ended is not None and code is None)
-    style = "failed" if failed else "ok" if ended else "running"
-    sign = "✕" if failed else "✓" if ended else "●"
+    status = "cancelled" if stopped else "failed" if failed else "completed" if ended else "running"
+    sign, style = GLYPHS[status]
     first: Row = [
         (f"  {shown.clock(since)} ", "dim"),
         (f" {sign} attempt {attempt['number']:<2}", style),

@@ -227,6 +227,10 @@ def _notice(event: Json, payload: Json) -> Block:
     return _block(event, ("! ", "waiting"), text, "waiting")
 
 
+def _merged(event: Json, payload: Json) -> Block:
+    return _block(event, ("◆ ", "ok"), f"its branch was merged into {one_line(payload.get('into') or '')}", "ok")
+
+
 def _status(event: Json, payload: Json) -> Block:
     failed = payload.get("to") == "failed"
     text = f"{payload.get('to')}: {one_line(payload.get('reason') or '')}"
@@ -251,4 +255,5 @@ _BLOCKS: Final[dict[str, Callable[[Json, Json], Block | None]]] = {
     "stalled": _notice,
     "message_undelivered": _notice,
     "status_changed": _status,
+    "branch_merged": _merged,
 }

@@ -84,7 +84,7 @@ def _facts(session: SessionView) -> Content:
     ]
     lines = [
         Content.styled(session.name, "bold").append(Content.styled(f"  {session.project_name}", "dim")),
-        Content(f"{session.status}: {one_line(session.reason)} ").append(
+        Content(f"{session.status}: {session.doing if session.merged else one_line(session.reason)} ").append(
             Content.styled(f"({shown.age(session.reason_at, now)} ago)", "dim")
         ),
         Content.styled(" · ".join(filter(None, figures)), "dim"),

@@ -13,13 +13,15 @@ from supervisor.api.protocol import session_json
 from supervisor.api.state import state_of
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Session
-from supervisor.store import projects, sessions
+from supervisor.model.events import EventType
+from supervisor.store import events, projects, sessions
 
 
 def named_sessions(conn: sqlite3.Connection, found: Sequence[Session]) -> list[dict[str, Any]]:
-    """Return sessions with the names of their projects."""
+    """Return sessions with the names of their projects, and where their branches were merged."""
     names = projects.names(conn) if found else {}
-    return [session_json(session, names.get(session.project)) for session in found]
+    merges = events.newest_of(conn, EventType.BRANCH_MERGED) if found else {}
+    return [session_json(session, names.get(session.project), merges.get(session.id)) for session in found]
 
 
 def named_approvals(conn: sqlite3.Connection, found: Sequence[Approval]) -> list[dict[str, Any]]:

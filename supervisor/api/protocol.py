@@ -137,8 +137,8 @@ class StopBody(Body):
     all: bool = False
 
 
-def session_json(session: Session, project_name: str | None) -> dict[str, Any]:
-    """Return a session as the contract has it."""
+def session_json(session: Session, project_name: str | None, merged: Event | None) -> dict[str, Any]:
+    """Return a session as the contract has it; ``merged`` is the newest merge of its branch."""
     stats = session.stats
     return {
         "id": session.id,
@@ -166,6 +166,7 @@ def session_json(session: Session, project_name: str | None) -> dict[str, Any]:
         "branch": session.branch,
         "worktree": session.worktree,
         "base_commit": session.base_commit,
+        "merged": None if merged is None else _merge(merged),
         "exit_code": session.exit_code,
         "priority": session.priority,
         "created_at": to_rfc3339(session.created_at),
@@ -190,6 +191,11 @@ def session_json(session: Session, project_name: str | None) -> dict[str, Any]:
         "image": session.image,
         "isolation": "enforced" if session.executor == "docker" else "advisory",
     }
+
+
+def _merge(merged: Event) -> dict[str, Any]:
+    told = msgspec.json.decode(merged.payload)
+    return {"into": told["into"], "commit": told["commit"], "at": to_rfc3339(merged.time)}
 
 
 def attempt_json(attempt: Attempt) -> dict[str, Any]:

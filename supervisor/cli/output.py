@@ -27,7 +27,7 @@ GLYPHS = {
     "paused": ("‖", "white"),
     "completed": ("✓", "green"),
     "failed": ("✕", "red"),
-    "cancelled": ("✕", "white"),
+    "cancelled": ("■", "white"),
     "archived": ("○", "white"),
     "pending": ("◐", "yellow"),
     "approved": ("✓", "green"),

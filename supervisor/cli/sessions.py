@@ -77,6 +77,9 @@ async def show(client: Client, ref: str, as_json: bool) -> None:
             "agent": f"{session['agent']} on {session['executor']} ({session['mode']})",
             "isolation": session["isolation"],
             "branch": session["branch"],
+            "merged": f"into {session['merged']['into']}, {age(session['merged']['at'])} ago"
+            if session["merged"]
+            else None,
             "base": session["base_commit"],
             "worktree": session["worktree"],
             "log": session["log_path"],

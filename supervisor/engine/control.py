@@ -21,6 +21,7 @@ from supervisor.engine.secrets import refuse_secrets
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Session, Work
 from supervisor.model.errors import QuarterdeckError, Refused
+from supervisor.model.events import EventType
 from supervisor.model.statuses import NO_PROCESS, SESSION_ENDED, AttemptStatus, SessionStatus
 from supervisor.store import approvals, attempts, outbox, projects, sessions
 
@@ -210,9 +211,17 @@ class Control:
         await asyncio.to_thread(write_metadata, archived)
         return archived, left
 
-    async def note(self, session_id: str, actor: str, action: str, after: dict[str, Any]) -> None:
-        """Record what a person did with a session's branch."""
-        await self.services.ledger.commit(lambda t: t.audit(actor, action, session_id, after=after))
+    async def note(
+        self, session_id: str, actor: str, action: str, after: dict[str, Any], *, event: EventType | None = None
+    ) -> None:
+        """Record what a person did with a session's branch, and tell it to who follows when it is an event."""
+
+        def store(transaction: Transaction) -> None:
+            transaction.audit(actor, action, session_id, after=after)
+            if event is not None:
+                transaction.event(event, transaction.session(session_id), **after)
+
+        await self.services.ledger.commit(store)
 
     async def stop_all(self, actor: str) -> int:
         """Cancel every session that has not ended; returns how many there were."""

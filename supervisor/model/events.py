@@ -21,6 +21,7 @@ class EventType(StrEnum):
     ATTEMPT_ENDED = "attempt_ended"
     WORKTREE_READY = "worktree_ready"
     RECOVERED = "recovered"
+    BRANCH_MERGED = "branch_merged"
     QUEUE_PAUSED = "queue_paused"
     QUEUE_RESUMED = "queue_resumed"
     # What an agent or tool does (phase tool, telemetry or policy).

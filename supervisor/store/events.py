@@ -119,6 +119,11 @@ def recent(
     return _select(conn, "recent", _END if before is None else before, chosen, limit)[::-1]
 
 
+def newest_of(conn: sqlite3.Connection, type: str) -> dict[str | None, Event]:  # noqa: A002 - as above
+    """Return the newest event of a type of each session, by its id, that the supervisor tells itself."""
+    return {event.session: event for event in (Event(*row) for row in conn.execute(SQL["newest_of"], {"type": type}))}
+
+
 def _select(conn: sqlite3.Connection, query: str, seq: int, chosen: dict[str, Any], limit: int) -> list[Event]:
     given = {name: value for name, value in chosen.items() if value is not None}
     if isinstance(given.get("type"), tuple):

@@ -10,7 +10,7 @@ import pytest
 from supervisor.api.client import Client, at
 from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, NotFound, Refused
-from supervisor.model.times import now_ms
+from supervisor.model.times import from_rfc3339, now_ms
 from supervisor.store import tokens
 from tests.support.git import git, write
 from tests.support.supervised import Supervised
@@ -169,3 +169,30 @@ async def test_before_it_has_a_branch_there_is_nothing_to_share(supervised: Supe
     with pytest.raises(NotFound, match="no worktree yet"):
         await supervised.client.get(at("session", "waits", "files"))
     await supervised.client.post("/stop", {"all": True})
+
+
+async def test_a_session_says_where_its_branch_was_merged_the_last_time(
+    supervised: Supervised, session: Session
+) -> None:
+    show = at("session", "work")
+    assert (await supervised.client.get(show))["session"]["merged"] is None
+    await committed(supervised)
+    merged = await supervised.client.post(at("session", "work", "merge"), {})
+    said = (await supervised.client.get(show))["session"]["merged"]
+    assert (said["into"], said["commit"]) == ("main", merged["commit"])
+    assert from_rfc3339(said["at"]) <= now_ms()
+    (listed,) = (await supervised.client.get("/sessions"))["sessions"]
+    assert listed["merged"] == said
+    assert await supervised.payloads(session, "branch_merged") == [
+        {"into": "main", "commit": merged["commit"], "merged": True}
+    ]
+
+
+async def test_a_merge_that_was_refused_is_none(supervised: Supervised, session: Session) -> None:
+    await committed(supervised)
+    write(supervised.repository / "a.txt", "another end\n")
+    git(supervised.repository, "commit", "-qam", "Another end")
+    with pytest.raises(Refused):
+        await supervised.client.post(at("session", "work", "merge"), {})
+    assert (await supervised.client.get(at("session", "work")))["session"]["merged"] is None
+    assert await supervised.events(session, "branch_merged") == []

@@ -96,7 +96,7 @@ async def test_stop_asks_first_and_says_what_stays(fleet: Fleet) -> None:
         await shows(pilot, "Stop doomed?")
         await pilot.press("y")
         await fleet.reaches("doomed", "cancelled")
-        await shows(pilot, "doomed: stopped.")
+        await shows(pilot, "doomed: stopped.", "■ doomed")
 
 
 async def test_pause_and_let_it_go_on(fleet: Fleet) -> None:
@@ -168,7 +168,9 @@ async def test_commit_and_merge_bring_the_work_home(fleet: Fleet) -> None:
         await shows(pilot, "Merge worker?", "new.txt")
         await pilot.press("y")
         await becomes(pilot, lambda: (fleet.root / "new.txt").exists(), "the file in the repository")
-        await shows(pilot, "worker: merged.")
+        await shows(pilot, "worker: merged.", "merged into main: ")
+        await pilot.press("enter")
+        await shows(pilot, "completed, merged into main: ")
 
 
 async def test_search_narrows_and_escape_shows_all_again(fleet: Fleet) -> None:

@@ -62,7 +62,9 @@ BUSY = [
     session_json("held", status="paused", status_reason=reason("A person paused it.", 3600), last_output_at=ago(3600)),
     session_json("next", status="queued", status_reason=reason("It waits for a free place.", 20)),
     session_json("works", status="completed", status_reason=reason("It ended with exit code 0.", 300),
-                 ended_at=ago(300), exit_code=0, cost_usd=2.5),
+                 ended_at=ago(300), exit_code=0, cost_usd=2.5,
+                 merged={"into": "main", "commit": "abc", "at": ago(200)}),
+    session_json("halted", status="cancelled", status_reason=reason("A person stopped it.", 3600), ended_at=ago(3600)),
     session_json("broken", status="failed", status_reason=reason("It ended with exit code 2.", 7200),
                  ended_at=ago(7200), exit_code=2, errors={"error": 3}),
 ]  # fmt: skip

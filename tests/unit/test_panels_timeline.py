@@ -46,6 +46,11 @@ def test_an_attempt_says_its_exit_code_and_how_long_it_ran() -> None:
     assert line.endswith("30s  exit code 3 · local · ended")
 
 
+def test_a_stopped_attempt_has_another_sign_than_a_failed_one() -> None:
+    stopped = {**ATTEMPT, "status": "cancelled", "exit_code": None}
+    assert any("■ attempt 1" in text_of(row) for row in timeline(STATUSES, [stopped], SIGNALS, 80, NOW))
+
+
 def test_the_signal_that_decided_is_marked_and_cannot_act_on_the_screen() -> None:
     decided = next(line for line in lines() if "▶" in line)
     assert decided.endswith("queued -> running: started")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from panels.view.fleet import Heading, columns, fitted, line, rows, title
+from panels.view.fleet import Heading, columns, fitted, glyph, line, rows, title
+from panels.view.head import head
 from panels.view.model import Snapshot, ViewModel
 from panels.view.sessions import SessionView, session_view
 from panels.widgets.lines import width_of
@@ -174,6 +175,41 @@ def test_what_nobody_named_is_called_by_what_it_does() -> None:
     command = session("command-a1b2c3", agent="command", work={"argv": ["make", "test"], "prompt": None})
     assert title(session_view(command)) == "make test"
     assert title(session_view(session("claude-fixes"))) == "claude-fixes"
+
+
+def test_how_it_ended_is_told_without_a_colour() -> None:
+    ends = ("completed", "failed", "cancelled")
+    signs = [glyph(session_view(session(status=status, ended_at=TIME)))[0] for status in ends]
+    assert signs == ["✓", "✕", "■"]
+
+
+MERGED = {"into": "main", "commit": "abc", "at": "2026-11-21T09:06:00.000Z"}
+
+
+def test_that_its_branch_was_merged_is_said_in_the_list_and_the_head() -> None:
+    merged = session_view(session(status="completed", ended_at=TIME, merged=MERGED))
+    drawn = "".join(text for text, _ in line(merged, 80, 1_800_000_000_000, columns([merged], 80)))
+    assert "merged into main" in drawn
+    _, second = head(merged, 80, 1_800_000_000_000)
+    assert "completed, merged into main: " in "".join(text for text, _ in second)
+    assert [row.name for row in rows([merged], "merged") if isinstance(row, SessionView)] == ["fix"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"status": "running", "ended_at": None}, {"ended_at": "2026-11-21T09:07:00.000Z"}, {"merged": None},
+    ],
+)  # fmt: skip
+def test_what_works_or_has_worked_since_is_not_merged(changed: Json) -> None:
+    found = session(status="completed", ended_at=TIME, merged=MERGED) | changed
+    assert session_view(found).merged == ""
+
+
+def test_a_merge_is_read_again() -> None:
+    view = model(session())
+    view.apply(event("branch_merged", into="main"))
+    assert view.stale.sessions == {"ses_fix"}
 
 
 def test_what_is_cut_off_is_marked() -> None:

@@ -45,6 +45,17 @@ def test_what_append_returns_is_what_is_stored(conn: sqlite3.Connection) -> None
     assert type(stored[0].type) is str
 
 
+def test_the_newest_of_a_type_is_found_for_each_session_and_only_the_supervisors_word_counts(
+    conn: sqlite3.Connection,
+) -> None:
+    assert events.newest_of(conn, "branch_merged") == {}
+    events.append(conn, [an_event(1, type="branch_merged")], session="ses_1")
+    newest = events.append(conn, [an_event(2, type="branch_merged"), an_event(3)], session="ses_1")[0]
+    events.append(conn, [an_event(4, type="branch_merged", source="stream")], session="ses_1")
+    other = events.append(conn, [an_event(5, type="branch_merged")], session="ses_2")[0]
+    assert events.newest_of(conn, "branch_merged") == {"ses_1": newest, "ses_2": other}
+
+
 def test_nothing_is_appended_of_nothing(conn: sqlite3.Connection) -> None:
     assert events.append(conn, [], session="ses_1", positions=[]) == []
 

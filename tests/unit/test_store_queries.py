@@ -70,6 +70,7 @@ def plan(conn: sqlite3.Connection, sql: str) -> str:
         ("outbox", "unconfirmed", "outbox_by_attempt"),
         ("outbox", "delivered", "outbox_by_attempt"),
         ("tokens", "get", "sqlite_autoindex_tokens_1"),
+        ("events", "newest_of", "events_by_type"),
     ],
 )
 def test_what_is_asked_often_is_answered_by_an_index(

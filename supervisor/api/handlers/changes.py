@@ -13,6 +13,7 @@ from supervisor.api.state import project_of, session_of, state_of, worktree_of
 from supervisor.engine.ports import PushResult
 from supervisor.model.entities import Session
 from supervisor.model.errors import NotFound, Refused
+from supervisor.model.events import EventType
 from supervisor.model.statuses import SESSION_ENDED
 
 router = APIRouter(prefix="/sessions", tags=["changes"])
@@ -96,7 +97,11 @@ async def merge(request: Request, ref: str, body: MergeBody, principal: Operator
         Path(project.root), session.branch or "", into, f"Merge {session.branch} into {into}"
     )
     await engine.control.note(
-        session.id, principal.actor, "session.merge", {"into": into, "commit": result.commit, "merged": result.merged}
+        session.id,
+        principal.actor,
+        "session.merge",
+        {"into": into, "commit": result.commit, "merged": result.merged},
+        event=EventType.BRANCH_MERGED if result.merged else None,
     )
     if not result.merged:
         why = result.detail + (f" In conflict: {', '.join(result.conflicts)}." if result.conflicts else "")
