@@ -153,6 +153,7 @@ class FleetPanel(Panel, Acting):
         wanted = self.query_one(SearchBox).value
         had_session = self.sessions.session
         self.sessions.show(rows(view.sessions.values(), wanted))
+        self._say_standing()
         self._say_why_empty(wanted)
         shown = self.sessions.session
         if shown is not None and (had_session is None or had_session.id != shown.id):
@@ -174,6 +175,9 @@ class FleetPanel(Panel, Acting):
             self.set_class(empty, "-empty")
             if had_keys or self.app.focused is None:
                 self.focus_first()
+
+    def _say_standing(self) -> None:
+        self.query_one(SearchBox).say(self.sessions.standing())
 
     def _tick(self) -> None:
         if self.is_on_screen:
@@ -228,6 +232,7 @@ class FleetPanel(Panel, Acting):
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         """Show what the session is about that the cursor came to."""
         if event.view is self.sessions:
+            self._say_standing()
             self._peek()
             self.refresh_bindings()
 

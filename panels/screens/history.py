@@ -282,9 +282,13 @@ class HistoryPanel(Panel):
         self.listed.show(lambda width: rows(self._records, width, now, more))
         if at_first:
             self.listed.cursor = 0
+        self._say_standing()
         self._say_how_it_is(wanted)
         self._draw_details()
         self.refresh_bindings()
+
+    def _say_standing(self) -> None:
+        self.query_one(SearchBox).say(self.listed.standing(), more=not self._pages[self._source].whole)
 
     def _say_how_it_is(self, wanted: str) -> None:
         empty = not self._records
@@ -322,6 +326,7 @@ class HistoryPanel(Panel):
         """Show what the cursor came to; near the end read on."""
         if event.view is not self.listed:
             return
+        self._say_standing()
         self._draw_details()
         self.query_one("#details", RowsView).action_first()
         self.refresh_bindings()

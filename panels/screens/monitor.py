@@ -123,6 +123,7 @@ class MonitorPanel(Panel):
         if filter_:
             found = [event for event in found if filter_.lets(event, *self._whose(event))]
         self.events.show(found)
+        self._say_standing()
         self.activity.refresh()
         was_empty = self.has_class("-empty")
         self.set_class(not found, "-empty")
@@ -134,6 +135,9 @@ class MonitorPanel(Panel):
             self.query_one("#empty", Static).update(text[view.connection.state])
         if was_empty == bool(found):
             self.refresh_bindings()
+
+    def _say_standing(self) -> None:
+        self.query_one(SearchBox).say(self.events.standing())
 
     def _whose(self, event: Json) -> tuple[str, str]:
         sessions = self.shell.view.sessions
@@ -244,6 +248,7 @@ class MonitorPanel(Panel):
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         """Offer what can be done to what the cursor came to."""
+        self._say_standing()
         self.refresh_bindings()
 
     def on_line_view_opened(self, event: LineView.Opened) -> None:

@@ -131,7 +131,19 @@ class SettingsPanel(Panel):
             self.listed.show(lambda width: [Row([(line, "dim")]) for line in text.split("\n")])
         else:
             self.listed.show(lambda width: self._rows(found, wanted, width) or [Row([(NOT_FOUND, "dim")])])
+        self._say_standing()
         self.refresh_bindings()
+
+    def _say_standing(self) -> None:
+        """Say how many match; among the rules a command is tried, and nothing is searched."""
+        search = self.query_one(SearchBox)
+        search.say(self.listed.standing())
+        if self.tab == "policy":
+            search.found = ""
+
+    def on_line_view_moved(self, event: LineView.Moved) -> None:
+        """Say which match the cursor came to."""
+        self._say_standing()
 
     def _rows(self, found: Json, wanted: str, width: int) -> list[Row]:
         if self.tab == "doctor":

@@ -34,6 +34,14 @@ def highlighted(line: Sequence[Span], wanted: re.Pattern[str] | None) -> Sequenc
     return [span for span in spans if span[0]]
 
 
+def standing_words(place: int, total: int, *, more: bool = False) -> str:
+    """Return which match of how many one is at, 0 for none of them; ``more`` when not everything was read yet."""
+    if not total:
+        return "no match yet" if more else "no match"
+    many = f"{total:,}{'+' if more else ''}"
+    return f"{place:,} of {many}" if place else f"{many} found"
+
+
 def text_of(line: Sequence[Span]) -> str:
     """Return a line without its styles."""
     return "".join(text for text, _ in line)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from panels.shown import money
+from panels.view.finding import text_of
 from panels.view.wrapping import wrap
 from supervisor.model.plain import clean, one_line
 
@@ -39,8 +40,8 @@ class Block:
     detail: list[Span] = field(default_factory=list)
     folded: bool = True
 
-    def lines(self, width: int) -> Iterator[list[Span]]:
-        """Yield its lines in so many cells."""
+    def lines(self, width: int, *, whole: bool = False) -> Iterator[list[Span]]:
+        """Yield its lines in so many cells; with ``whole`` as if it were not folded."""
         mark, mark_style = self.mark
         indent = " " * len(mark)
         first = True
@@ -53,7 +54,7 @@ class Block:
             for line in wrap(self.text, width - len(mark)):
                 yield [(mark if first else indent, mark_style), (line, self.style)]
                 first = False
-        shown = self.detail if not self.folded else self.detail[:RESULT_LINES]
+        shown = self.detail if whole or not self.folded else self.detail[:RESULT_LINES]
         for text, style in shown:
             for line in wrap(text, width - 4):
                 yield [("  │ ", "dim"), (line, style)]
@@ -65,6 +66,13 @@ class Block:
         return bool(
             wanted.search(self.text) or wanted.search(self.head) or any(wanted.search(text) for text, _ in self.detail)
         )
+
+    def stops(self, wanted: re.Pattern[str], width: int) -> tuple[int, ...]:
+        """Return its lines, counted as if it were not folded, at which a search in so many cells stops."""
+        if not self.matches(wanted):
+            return ()
+        found = (row for row, line in enumerate(self.lines(width, whole=True)) if wanted.search(text_of(line)))
+        return tuple(found) or (0,)  # What is broken over lines is found at the first one.
 
     @property
     def is_error(self) -> bool:

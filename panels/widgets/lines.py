@@ -6,6 +6,7 @@ frame depends on the height of the screen, never on the number of lines.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -129,6 +130,11 @@ class LineView(ScrollView, can_focus=True):
 
     def near_first(self) -> None:
         """Called when the reader comes near to the first line: who has older ones reads them."""
+
+    def standing(self) -> tuple[int, int]:
+        """Return which of the lines that can be chosen has the cursor, from 1 on, and how many there are."""
+        chosen = [index for index in range(self.count()) if self.can_choose(index)]
+        return bisect_right(chosen, self.cursor), len(chosen)
 
     # What it does.
 

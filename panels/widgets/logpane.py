@@ -19,6 +19,10 @@ from panels.widgets.transcript import TranscriptView
 from supervisor.model.times import from_rfc3339
 
 HINT: Final = "enter next, ↑ before (reads older ones), esc ends"
+KEYS: Final = "enter next, ↑ before, esc ends"
+
+RECOUNT_S: Final = 0.2
+"""Matches in what comes meanwhile, in what is read by scrolling, and of long logs are counted on this often."""
 
 
 class SearchInput(Input):
@@ -55,6 +59,7 @@ class LogPane(Vertical):
     def __init__(self, session: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.session = session
+        self._ending: str | None = None
 
     def compose(self) -> ComposeResult:
         """Put in the bar of the replay, the search, the filter and the log."""
@@ -68,6 +73,7 @@ class LogPane(Vertical):
     def on_mount(self) -> None:
         """Read the newest page."""
         self.log_view.follow(self.session)
+        self._recounts = self.set_interval(RECOUNT_S, self._recount, pause=True)
 
     @property
     def log_view(self) -> TranscriptView:
@@ -87,15 +93,19 @@ class LogPane(Vertical):
     def action_search(self) -> None:
         """Ask for what is searched."""
         self.add_class("-searching")
+        self._recounts.resume()
         self.query_one(SearchInput).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Make matches visible while the person types, and go to the nearest that is there, the newest first."""
-        self.log_view.highlight(finding.pattern(event.value))
-        if not event.value or self.log_view.is_at_match() or self.log_view.find(-1) or self.log_view.find(1):
+        log = self.log_view
+        log.highlight(finding.pattern(event.value))
+        if not event.value:
             self._say(HINT)
+        elif log.is_at_match() or log.find(-1) or log.find(1):
+            self._say_standing(KEYS)
         else:
-            self._say("not in what is read; enter looks in older ones")
+            self._say_standing("" if log.complete else "enter looks in older ones")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go to the next match."""
@@ -104,10 +114,12 @@ class LogPane(Vertical):
     def find(self, direction: int) -> None:
         """Go to another match; back from the first one older pages are read."""
         log = self.log_view
-        if log.wanted is None or log.find(direction):
+        if log.wanted is None:
             self._say(HINT)
+        elif log.find(direction):
+            self._say_standing(KEYS)
         elif direction > 0 and log.is_at_match():
-            self._say("that was the last match; ↑ goes back")
+            self._say_standing("that was the last match; ↑ goes back")
         else:
             shell(self).perform(self._find_back, self._found, group="log search")
 
@@ -115,15 +127,28 @@ class LogPane(Vertical):
         return await self.log_view.find_back(lambda read: self._say(f"searching… {read:,} events further back"))
 
     def _found(self, found: bool) -> None:
-        self._say(HINT if found else "no match before this")
+        self._say_standing(KEYS if found else "no match before this" if self.log_view.is_at_match() else "")
+
+    def _say_standing(self, ending: str) -> None:
+        """Say at which match of how many the cursor is, and something more."""
+        found, more = self.log_view.found(), not self.log_view.complete
+        words = "counting…" if found is None else finding.standing_words(*found, more=more)
+        self._say("  ".join(filter(None, (words, ending))))
+        self._ending = ending
+
+    def _recount(self) -> None:
+        if self._ending is not None:
+            self._say_standing(self._ending)
 
     def _say(self, text: str) -> None:
+        self._ending = None
         self.query_one("#found", Static).update(text)
 
     def action_back(self) -> None:
         """End the search, or else the replay."""
         if self.has_class("-searching"):
             self.remove_class("-searching")
+            self._recounts.pause()
             self.query_one(SearchInput).value = ""
             self.log_view.highlight(None)
             self.log_view.focus()

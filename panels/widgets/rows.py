@@ -46,6 +46,10 @@ class RowsView(LineView):
         """Whether the cursor may stand there."""
         return not self._has_keys or self.rows[index].key is not None
 
+    def standing(self) -> tuple[int, int]:
+        """Without lines that can be chosen there is nothing to stand on: what is shown is a note."""
+        return super().standing() if self._has_keys else (0, 0)
+
     def line(self, index: int, width: int) -> Line:
         """Return a line."""
         return self.rows[index].line

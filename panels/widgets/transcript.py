@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import ClassVar, Final
 
 from textual.binding import BindingType
@@ -28,6 +29,9 @@ FILLING: Final = 10
 
 SEARCH_PAGE: Final = 2_000
 """Events that are read at once where older ones are searched."""
+
+COUNT_S: Final = 0.02
+"""Matches are counted for so long at once: a key is not kept waiting."""
 
 EMPTY: Final = "Nothing yet. What it says and does appears here."
 NOTHING_PASSES: Final = "Nothing of this kind. f shows another, going up reads older ones."
@@ -60,6 +64,7 @@ class TranscriptView(LineView):
         self._deaf: Callable[[], None] | None = None
         self._dirty_from: int | None = None
         self._was_away = False
+        self._stops: dict[int, tuple[tuple[int, int], tuple[int, ...]]] = {}
 
     def on_mount(self) -> None:
         """Hear events from now on, and when the stream was broken."""
@@ -190,7 +195,9 @@ class TranscriptView(LineView):
     # How it is laid out.
 
     def _lay_out(self, blocks: Sequence[Block]) -> list[tuple[Block, Line]]:
-        self._width = max(20, self.room.width)
+        if (width := max(20, self.room.width)) != self._width:
+            self._width = width
+            self._stops.clear()
         return [(block, line) for block in blocks if passes(block, self.filter) for line in block.lines(self._width)]
 
     def _lay_out_from(self, seq: int) -> None:
@@ -260,7 +267,30 @@ class TranscriptView(LineView):
     def highlight(self, wanted: re.Pattern[str] | None) -> None:
         """Make the matches of another pattern visible."""
         self.wanted = wanted
+        self._stops.clear()
         self.refresh()
+
+    def found(self) -> tuple[int, int] | None:
+        """Return which match of what is read the cursor is at, 0 for none of them, and how many there are.
+
+        None while they are still being counted: a long log takes several calls, none of which is long.
+        """
+        here, place, total, end = self.block_at(self.cursor), 0, 0, monotonic() + COUNT_S
+        if self.wanted is None or here is None:
+            return 0, 0
+        into = self.cursor - self._row_of(here.seq)
+        for block in self.transcript.blocks:
+            if not passes(block, self.filter):
+                continue
+            known, size = self._stops.get(block.seq), (len(block.text), len(block.detail))
+            if known is None or known[0] != size:  # It may have grown.
+                if monotonic() > end:
+                    return None
+                known = self._stops[block.seq] = (size, block.stops(self.wanted, self._width))
+            if block is here and into in known[1]:
+                place = total + known[1].index(into) + 1
+            total += len(known[1])
+        return place, total
 
     def is_at_match(self) -> bool:
         """Whether the line of the cursor has a match."""

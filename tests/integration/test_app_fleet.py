@@ -180,8 +180,9 @@ async def test_search_narrows_and_escape_shows_all_again(fleet: Fleet) -> None:
         await shows(pilot, "apple", "pear")
         await pilot.press("slash", *"app")
         await becomes(pilot, lambda: "pear" not in text_of(pilot.app), "only the apple")
+        await shows(pilot, "1 of 1")
         await pilot.press(*"zzz")
-        await shows(pilot, "No session matches")
+        await shows(pilot, "No session matches", "no match")
         await pilot.press("escape")
         await shows(pilot, "apple", "pear")
         assert sessions(pilot).has_focus

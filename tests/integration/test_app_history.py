@@ -100,6 +100,7 @@ async def test_f_chooses_the_kind_and_slash_searches(supervised: Supervised) -> 
         await becomes(pilot, lambda: panel.kind == "all" and len(panel._records) == 1)
         await pilot.press("enter")
         assert panel.listed.has_focus
+        await shows(pilot, "1 of 1")
         await pilot.press("slash", *"xyz")
         await shows(pilot, "Nothing matches.")
         await pilot.press("escape")

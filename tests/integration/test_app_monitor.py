@@ -147,6 +147,11 @@ async def test_the_filter_takes_words_and_fields(place: Place) -> None:
         await becomes(pilot, lambda: "attempt_ended" in lines(pilot) and lines(pilot).count("status_changed") == 3)
         await pilot.press("slash", *"pears")
         assert lines(pilot) == ["progress"]
+        await shows(pilot, "1 of 1")
+        await pilot.press(*"zzz")
+        await shows(pilot, "pearszzz", "no match")
+        await pilot.press("backspace", "backspace", "backspace")
+        assert lines(pilot) == ["progress"]
         await pilot.press("enter")
         assert app_of(pilot).focused is panel_of(pilot).events
         await shows(pilot, "filter: pears")

@@ -70,7 +70,7 @@ async def test_the_head_says_what_it_is_and_changes_with_it(supervised: Supervis
         await pilot.press("x")
         await until(lambda: isinstance(app.screen, Confirm))
         await pilot.press("y")
-        await until(lambda: "✕ fixer" in head.render_line(0).text and "cancelled" in head.render_line(1).text)
+        await until(lambda: "■ fixer" in head.render_line(0).text and "cancelled" in head.render_line(1).text)
         assert screen.check_action("stop", ()) is False
         assert screen.check_action("restart", ()) is True
 
@@ -188,8 +188,19 @@ async def test_search_goes_on_into_older_pages_and_back(supervised: Supervised) 
         log = screen.query_one("#log", TranscriptView)
         await until(lambda: log.transcript.blocks)
         assert not log.complete
-        await pilot.press("slash", *"message 7", "enter")
         found = screen.query_one("#found", Static)
+        await pilot.press("slash", *"message 28")
+        read = [f"message {number}" for number in range(0, 3 * PAGE, 7) if log.transcript.blocks]
+        many = sum("message 28" in block.text for block in log.transcript.blocks)
+        await until(lambda: f"{many} of {many}+  enter" in str(found.render()), what="the newest of what is read")
+        assert 0 < many < sum("message 28" in text for text in read)
+        await pilot.press("up")
+        await until(lambda: f"{many - 1} of {many}+" in str(found.render()))
+        await pilot.press("down", "down")
+        await until(lambda: f"{many} of {many}+  that was the last match" in str(found.render()))
+        await pilot.press("ctrl+u", *"nowhere")
+        await until(lambda: "no match yet  enter looks in older ones" in str(found.render()))
+        await pilot.press("ctrl+u", *"message 7", "enter")
         await until(lambda: "message 7" in log.render_line(log.cursor - log.scroll_offset.y).text)
         block = log.block_at(log.cursor)
         assert block is not None
@@ -197,11 +208,31 @@ async def test_search_goes_on_into_older_pages_and_back(supervised: Supervised) 
         await until(lambda: getattr(log.block_at(log.cursor), "text", "").startswith("message 21"))
         for _ in range(40):
             await pilot.press("up")
-        await until(lambda: log.complete and "no match" in str(found.render()), what="the beginning is reached")
+        await until(lambda: log.complete and "no match before" in str(found.render()), what="the beginning is reached")
+        many = sum("message 21" in text for text in read)
+        assert str(found.render()) == f"1 of {many}  no match before this"
+        await pilot.press("ctrl+u", *"nowhere")
+        await until(lambda: str(found.render()) == "no match", what="everything is read")
+        await pilot.press("ctrl+u", *"message 21")
         assert getattr(log.block_at(log.cursor), "text", "") == "message 21"
         await pilot.press("escape")
         assert log.has_focus
         assert log.wanted is None
+
+
+async def test_matches_of_a_long_log_are_counted_little_by_little(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await stored(supervised, PAGE // 4)
+    monkeypatch.setattr("panels.widgets.transcript.COUNT_S", -1)
+    async with running_app(supervised.paths) as (app, pilot):
+        screen = await session_screen(app, pilot, session)
+        log, found = screen.query_one("#log", TranscriptView), screen.query_one("#found", Static)
+        await until(lambda: log.transcript.blocks)
+        await pilot.press("slash", *"event 1")
+        await until(lambda: "counting…  enter next" in str(found.render()))
+        monkeypatch.setattr("panels.widgets.transcript.COUNT_S", 1)
+        await until(lambda: " of " in str(found.render()), what="they are counted")
 
 
 async def test_a_folded_match_is_opened(supervised: Supervised) -> None:

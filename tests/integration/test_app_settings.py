@@ -48,7 +48,7 @@ async def test_settings_with_their_sources(supervised: Supervised) -> None:
     async with opened(supervised.paths) as pilot:
         panel = await settings(pilot, "settings")
         await pilot.press("slash", *"floor")
-        await shows(pilot, "storage.free_disk_floor_mb", "config.yaml")
+        await shows(pilot, "storage.free_disk_floor_mb", "config.yaml", "1 of 1")
         assert "queue.concurrent" not in text_of(pilot.app)
         await pilot.press("escape")
         await shows(pilot, "[Settings]")

@@ -132,3 +132,26 @@ def test_no_line_of_a_block_is_wider_than_the_screen(text: str, width: int) -> N
         event(4, "output", text=text),
     )
     assert all(cell_len(line) <= width for line in drawn(transcript, width))
+
+
+def test_a_search_stops_at_each_line_that_matches_also_where_it_is_folded() -> None:
+    (block,) = made(
+        event(1, "tool_use", id="1", tool="Bash", argument="seq 90"),
+        event(2, "tool_result", id="1", text="\n".join(map(str, range(90)))),
+    ).blocks
+    seven = pattern("7")
+    assert seven is not None
+    wanted = [row for row, line in enumerate(block.lines(80, whole=True)) if "7" in text_of(line)]
+    assert len(wanted) == 18
+    assert block.folded
+    assert block.stops(seven, 80) == tuple(wanted)
+
+
+def test_a_match_that_is_broken_over_lines_is_one() -> None:
+    (block,) = made(event(1, "message", text="needle in a haystack " * 20)).blocks
+    for width in (20, 33):
+        broken, missing = pattern("haystack needle in a haystack needle"), pattern("pin")
+        assert broken is not None
+        assert missing is not None
+        assert block.stops(broken, width) == (0,)
+        assert block.stops(missing, width) == ()
