@@ -10,25 +10,28 @@ import os
 import shlex
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import App, SuspendNotSupported
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.signal import Signal
 from textual.worker import Worker, WorkerState
 
 from panels import themes
 from panels.keys import bindings
 from panels.screens.main import PANELS, MainScreen
+from panels.view import messages
 from panels.view.model import Topic, ViewModel
 from supervisor.model.errors import QuarterdeckError, SupervisorUnreachable
-from supervisor.model.plain import clean
+from supervisor.model.times import now_ms
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -37,9 +40,14 @@ if TYPE_CHECKING:
     from config.paths import Paths
     from panels.feed import Feed
     from panels.measuring import Measuring
+    from panels.theming import Preview
     from supervisor.api.client import Client
 
 T = TypeVar("T")
+TOAST_PART = 0.8
+TOAST_EDGE = 4
+"""How wide a message may be: a part of the screen (see app.tcss), and the cells of it that are its edge."""
+
 Json = dict[str, Any]
 
 
@@ -47,6 +55,12 @@ def _commands() -> type[Provider]:
     from panels.commands import Actions
 
     return Actions
+
+
+def _themes() -> type[Provider]:
+    from panels.theming import FoundThemes
+
+    return FoundThemes
 
 
 class QuarterdeckApp(App[None]):
@@ -58,11 +72,20 @@ class QuarterdeckApp(App[None]):
 
     TITLE = "Quarterdeck"
     CSS_PATH = Path(__file__).with_name("app.tcss")
-    COMMANDS = {_commands}  # noqa: RUF012 - Textual reads it as an attribute of instances too
+    COMMANDS = {_commands, _themes}  # noqa: RUF012 - Textual reads it as an attribute of instances too
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (50, "-stacked"), (80, "-wide"), (120, "-roomy")]  # noqa: RUF012 - as above
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(*(f"panel('{name}')" for name in PANELS)),
-        *bindings("help", "quit_app", "theme", "app.command_palette", "app.focus_next", "app.focus_previous", "back"),
+        *bindings(
+            "help",
+            "quit_app",
+            "messages",
+            "theme",
+            "app.command_palette",
+            "app.focus_next",
+            "app.focus_previous",
+            "back",
+        ),
     ]
 
     def __init__(
@@ -82,6 +105,8 @@ class QuarterdeckApp(App[None]):
         self._feed: Feed | None = None
         self._measuring: Measuring | None = None
         self._listeners: list[Callable[[Json], None]] = []
+        self.messages: deque[messages.Said] = deque(maxlen=messages.KEPT)
+        self._preview: Preview | None = None
         for each in (themes.DARK, themes.LIGHT):
             self.register_theme(each)
         self.theme = theme if theme in self.available_themes else themes.DARK.name
@@ -170,9 +195,12 @@ class QuarterdeckApp(App[None]):
         self.run_worker(called, group=group, exclusive=group != "perform", exit_on_error=False)
 
     def say(self, message: str, *, severity: str = "information", title: str = "") -> None:
-        """Show a short message; markup in it means nothing."""
-        level = cast("Literal['information', 'warning', 'error']", severity)
-        self.notify(clean(message), title=clean(title), severity=level, markup=False)
+        """Show a message for a moment, in two lines at most; it can be read again. Markup in it means nothing."""
+        level = cast("messages.Severity", severity)
+        whole = f"{title}: {message}" if title else message
+        self.messages.append(messages.Said(now_ms(), level, whole))
+        short = messages.compact(whole, int(self.size.width * TOAST_PART) - TOAST_EDGE)
+        self.notify(short, severity=level, timeout=messages.SECONDS[level], markup=False)
 
     def open_session(self, session: str, tab: str = "log") -> None:
         """Open a session's own screen."""
@@ -250,17 +278,39 @@ class QuarterdeckApp(App[None]):
             self.pop_screen()
 
     def action_theme(self) -> None:
-        """Take the next theme: ours first, then Textual's."""
-        ours = [themes.DARK.name, themes.LIGHT.name]
-        names = [*ours, *sorted(set(self.available_themes) - {*ours, "textual-ansi"})]
-        self.theme = names[(names.index(self.theme) + 1) % len(names) if self.theme in names else 0]
-        self.say(f"Theme: {self.theme}")
-        self.perform(partial(asyncio.to_thread, self._remember_theme, self.theme), group="theme")
+        """Choose a theme; each is shown while the person moves."""
+        from panels.theming import Themes
+
+        self.push_screen(CommandPalette([Themes], placeholder="Themes: ↑ ↓ shows one, enter takes it, esc none"))
+
+    def on_command_palette_option_highlighted(self, event: CommandPalette.OptionHighlighted) -> None:
+        """Show a theme while the palette is on it."""
+        if self._preview is None:
+            from panels.theming import Preview
+
+            self._preview = Preview(self)
+        self._preview.look(event)
+
+    def on_command_palette_closed(self) -> None:
+        """Show again what was shown before the palette; what was chosen in it is done after this."""
+        if self._preview is not None:
+            self._preview.end()
+
+    def action_take_theme(self, name: str) -> None:
+        """Take a theme, also for the next time."""
+        self.theme = name
+        self.perform(partial(asyncio.to_thread, self._remember_theme, name), group="theme")
 
     def _remember_theme(self, theme: str) -> None:
         remembered = import_module("panels.remembered")
         with suppress(OSError):
             remembered.save(self.paths.state, replace(remembered.load(self.paths.state), theme=theme))
+
+    def action_messages(self) -> None:
+        """Show what was said, to be read again."""
+        from panels.screens.messages import Messages
+
+        self.push_screen(Messages(list(self.messages)))
 
     def action_help(self) -> None:
         """Show what every key does."""

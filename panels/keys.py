@@ -106,7 +106,8 @@ _TABLE: Final = (
     Key("f5", "refresh", "Refresh", "read it again", "look", "F5", footer=False),
     Key("question_mark", "help", "Help", "this help", "app", "?"),
     Key("ctrl+p", "app.command_palette", "Commands", "every action by name", "app", "^p"),
-    Key("t", "theme", "Theme", "another theme", "app", footer=False),
+    Key("E", "messages", "Messages", "what the app has told you, errors too, the newest first", "app", footer=False),
+    Key("t", "theme", "Theme", "choose a theme; each is shown while you move", "app", footer=False),
     Key("q", "quit_app", "Quit", "leave the app; all work goes on", "app"),
 )
 

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.command import CommandList
 from textual.pilot import Pilot
+from textual.widgets._toast import Toast
 
 from config.paths import Paths
 from panels import themes
 from panels.dialogs import AskLine, AskText, Choose, Confirm
 from panels.keys import KEYS
+from panels.remembered import Remembered, load, save
 from panels.screens.main import PANELS
 from panels.widgets.keyline import Keyline
 from panels.widgets.topline import Topline
@@ -72,17 +75,77 @@ async def test_the_palette_does_what_it_names(paths: Paths) -> None:
         await becomes(pilot, lambda: pilot.app.screen.query_one(Topline).current == "monitor", "the monitor")
 
 
-async def test_themes_go_round_and_every_one_can_be_drawn(paths: Paths) -> None:
+async def test_every_theme_is_shown_while_one_moves_over_it_and_escape_takes_none(paths: Paths) -> None:
     async with opened(paths) as pilot:
-        seen = [pilot.app.theme]
-        while True:
-            await pilot.press("t")
-            assert "Fleet" in text_of(pilot.app)
-            if pilot.app.theme == seen[0]:
-                break
-            seen.append(pilot.app.theme)
-        assert seen[:2] == [themes.DARK.name, themes.LIGHT.name]
-        assert len(seen) > 10
+        await pilot.press("t")
+        await shows(pilot, f"Theme: {themes.DARK.name}", "Theme: nord")
+        seen: list[str] = []
+        while (theme := pilot.app.theme) not in seen[1:]:
+            seen.append(theme)
+            assert "Theme: " in text_of(pilot.app)
+            await pilot.press("down")
+        assert set(seen) == set(pilot.app.available_themes) - {"textual-ansi"}
+        await pilot.press("escape")
+        await becomes(pilot, lambda: len(pilot.app.screen_stack) == 1 and pilot.app.theme == themes.DARK.name)
+        assert load(paths.state).theme == ""
+
+
+async def test_a_theme_that_is_taken_is_remembered(paths: Paths) -> None:
+    save(paths.state, Remembered(agent="codex"))
+    async with opened(paths) as pilot:
+        await pilot.press("t")
+        await shows(pilot, "Theme: nord")
+        await pilot.press(*"gruv")
+        await becomes(pilot, lambda: "Theme: nord" not in text_of(pilot.app), "what was typed is found")
+        await pilot.press("down")
+        await becomes(pilot, lambda: pilot.app.theme == "gruvbox", "it is shown")
+        await pilot.press("enter")
+        await becomes(pilot, lambda: load(paths.state).theme == "gruvbox", "it is remembered")
+        await becomes(pilot, lambda: len(pilot.app.screen_stack) == 1 and pilot.app.theme == "gruvbox")
+        assert load(paths.state).agent == "codex"
+
+
+async def test_the_palette_finds_themes_among_everything_else_and_leaves_them(paths: Paths) -> None:
+    async with opened(paths) as pilot:
+        await pilot.press("ctrl+p")
+        await shows(pilot, "Monitor")
+        assert "Theme: nord" not in text_of(pilot.app)
+        await pilot.press(*"theme")
+        await shows(pilot, "Theme: dracula", "Theme  (t)")
+        palette = pilot.app.screen.query_one(CommandList)
+        while "Theme: " not in str(palette.get_option_at_index(palette.highlighted or 0).prompt):
+            await pilot.press("down")
+        await pilot.press("down")
+        await becomes(pilot, lambda: pilot.app.theme != themes.DARK.name, "another one is shown")
+        await pilot.press("ctrl+u", *"monitor")
+        await becomes(pilot, lambda: "Theme: " not in text_of(pilot.app))
+        await pilot.press("down")
+        await becomes(pilot, lambda: pilot.app.theme == themes.DARK.name, "the theme is left")
+        await pilot.press("escape")
+
+
+async def test_a_message_takes_two_lines_above_the_keys_and_is_read_again(paths: Paths) -> None:
+    async with opened(paths, (80, 24)) as pilot:
+        app: Any = pilot.app
+        app.say("fix: stopped.")
+        app.say("It does not merge: there are conflicts. " * 10 + "[b]The end.[/b]", severity="error")
+        await shows(pilot, "fix: stopped.", "E shows it whole")
+        toasts = [toast.region for toast in app.screen.query(Toast)]
+        assert [(each.right, each.height) for each in toasts] == [(80, 1), (80, 2)]
+        assert toasts[-1].bottom == 23, "right above the keys"
+        short, long = (toast._timeout for toast in app.screen.query(Toast))
+        assert short < 5 < long
+        app.clear_notifications()
+        await pilot.press("E")
+        await shows(pilot, "Messages", "▲ It does not merge", "[b]The end.[/b]", "• fix: stopped.")
+        await pilot.press("escape")
+        await becomes(pilot, lambda: len(app.screen_stack) == 1)
+
+
+async def test_before_anything_was_said_messages_say_what_they_are_for(paths: Paths) -> None:
+    async with opened(paths, (80, 24)) as pilot:
+        await pilot.press("E")
+        await shows(pilot, "Nothing yet. What the app tells you")
 
 
 async def test_escape_and_q(paths: Paths) -> None:
