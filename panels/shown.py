@@ -27,10 +27,15 @@ def clock(ms: int) -> str:
 
 
 def money(usd: float) -> str:
-    """Return dollars; nothing where nothing was spent."""
-    if usd <= 0:
+    """Return dollars; nothing where nothing was spent, or less than is worth a word."""
+    if usd < 0.005:
         return ""
     return f"${usd:.2f}" if usd < 100 else f"${usd:.0f}"
+
+
+def spent(usd: float, budget: float | None) -> str:
+    """Return dollars, and of how many where there is a budget."""
+    return f"{money(usd) or '$0'} of {money(budget)}" if budget else money(usd)
 
 
 def count(number: int) -> str:

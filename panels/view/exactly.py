@@ -77,6 +77,7 @@ def broken(line: Iterable[Span], width: int, bar: Span = ("│ ", "dim"), more: 
                 at += len(piece)
             if at < len(text):
                 yield row
+                room = max(1, width - cell_len(more[0]))
                 row, left = [more], room
     yield row
 

@@ -103,7 +103,7 @@ def columns(shown_rows: Sequence[Row], width: int) -> Columns:
         agent=9 if width >= 60 else 0,
         branch=min(32, width // 5) if width >= 110 and any(map(_named_branch, sessions)) else 0,
         lines=10 if width >= 64 and any(each.added or each.removed for each in sessions) else 0,
-        cost=7 if width >= 50 and any(each.cost_usd for each in sessions) else 0,
+        cost=7 if width >= 50 and any(shown.money(each.cost_usd) for each in sessions) else 0,
     )
 
 

@@ -83,7 +83,7 @@ def _budgets(view: ViewModel, width: int) -> list[Line]:
     for session in held:
         part = session.cost_usd / (session.budget_usd or 1)
         style = "ok" if part < 2 / 3 else "waiting" if part < 1 else "failed"
-        spent = f" {shown.money(session.cost_usd) or '$0'} of {shown.money(session.budget_usd or 0)}"
+        spent = f" {shown.spent(session.cost_usd, session.budget_usd)}"
         name = fitted(session.name, max(8, min(24, width - BAR - len(spent) - 3)))
         lines.append([(f"  {name} ", ""), (bar(part), style), (spent, "")])
     return [*lines, []]

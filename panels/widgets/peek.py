@@ -78,7 +78,7 @@ def _facts(session: SessionView) -> Content:
         session.agent,
         session.executor,
         f"{session.attempts} attempts" if session.attempts > 1 else "",
-        shown.money(session.cost_usd) + (f" of {shown.money(session.budget_usd)}" if session.budget_usd else ""),
+        shown.spent(session.cost_usd, session.budget_usd),
         f"{shown.count(session.tokens_input + session.tokens_output)} tokens" if session.tokens_output else "",
         f"{session.errors} errors" if session.errors else "",
     ]

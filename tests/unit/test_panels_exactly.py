@@ -44,6 +44,13 @@ def test_blanks_stay_where_a_line_is_broken() -> None:
     assert all(piece.startswith("┆ ") for piece in pieces[1:])
 
 
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)), st.integers(0, 8), st.integers(0, 12))
+def test_what_stands_before_the_other_pieces_may_be_wider(text: str, bar: int, more: int) -> None:
+    pieces = [text_of(piece) for piece in broken([(text, "")], 20, (" " * bar, ""), (" " * more, ""))]
+    assert all(len(piece) <= 20 for piece in pieces)
+    assert "".join([pieces[0][bar:], *(piece[more:] for piece in pieces[1:])]) == text
+
+
 def test_a_wide_letter_is_never_halved() -> None:
     pieces = [text_of(piece) for piece in broken([("a你好b", "")], 5)]
     assert pieces == ["│ a你", "┆ 好b"]
