@@ -27,10 +27,10 @@ GLYPHS: Final[dict[str, tuple[str, str]]] = {
     "approved": ("✓", "ok"),
     "consumed": ("✓", "ok"),
     "rejected": ("✕", "failed"),
-    "expired": ("✕", "dim"),
-    "superseded": ("✕", "dim"),
+    "expired": ("■", "dim"),
+    "superseded": ("■", "dim"),
 }
-"""A glyph and a style for each status: readable without the colour."""
+"""A glyph and a style for each status: readable without the colour. ■ is what ended without an outcome of its own."""
 
 RISKS: Final[dict[str, str]] = {"low": "ok", "medium": "waiting", "high": "failed", "critical": "failed"}
 

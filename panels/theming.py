@@ -15,7 +15,7 @@ from panels import themes
 def names(app: App[Any]) -> list[str]:
     """Return the themes that are offered: the one in force, then ours, then Textual's by name."""
     first = dict.fromkeys([app.theme, themes.DARK.name, themes.LIGHT.name])
-    others = sorted(set(app.available_themes) - set(first) - {"textual-ansi"})
+    others = sorted(set(app.available_themes) - set(first))
     return [*first, *others]
 
 

@@ -33,8 +33,8 @@ GLYPHS = {
     "approved": ("✓", "green"),
     "consumed": ("✓", "green"),
     "rejected": ("✕", "red"),
-    "expired": ("✕", "white"),
-    "superseded": ("✕", "white"),
+    "expired": ("■", "white"),
+    "superseded": ("■", "white"),
 }
 """A glyph per status, readable without its colour."""
 
