@@ -307,9 +307,10 @@ class QuarterdeckApp(App[None]):
             remembered.save(self.paths.state, replace(remembered.load(self.paths.state), theme=theme))
 
     def action_messages(self) -> None:
-        """Show what was said, to be read again."""
+        """Show what was said, to be read again; nothing of it lies over that."""
         from panels.screens.messages import Messages
 
+        self.clear_notifications()
         self.push_screen(Messages(list(self.messages)))
 
     def action_help(self) -> None:

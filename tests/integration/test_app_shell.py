@@ -135,8 +135,8 @@ async def test_a_message_takes_two_lines_above_the_keys_and_is_read_again(paths:
         assert toasts[-1].bottom == 23, "right above the keys"
         short, long = (toast._timeout for toast in app.screen.query(Toast))
         assert short < 5 < long
-        app.clear_notifications()
         await pilot.press("E")
+        await becomes(pilot, lambda: "E shows it whole" not in text_of(app), "nothing lies over the list")
         await shows(pilot, "Messages", "▲ It does not merge", "[b]The end.[/b]", "• fix: stopped.")
         await pilot.press("escape")
         await becomes(pilot, lambda: len(app.screen_stack) == 1)

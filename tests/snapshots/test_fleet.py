@@ -174,3 +174,23 @@ def test_dialogs(snap_compare: Compare, dialog: str) -> None:
         await shows(pilot, "Stop" if dialog == "confirm" else "Send")
 
     assert snap_compare(still(BUSY, [ASKED]), terminal_size=(80, 24), run_before=opened)
+
+
+@pytest.mark.parametrize("shown_in", ["the corner", "the list"])
+def test_messages(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, shown_in: str) -> None:
+    monkeypatch.setattr("panels.app.now_ms", lambda: NOW)
+    monkeypatch.setattr("panels.view.messages.SECONDS", dict.fromkeys(("information", "warning", "error"), 600.0))
+
+    async def said(pilot: Pilot[Any]) -> None:
+        await read(pilot)
+        app: Any = pilot.app
+        app.say("fix-login: stopped.")
+        app.say("The choices are not remembered: No space left on device.", severity="warning")
+        app.say(f"qd/fix does not merge into main: in conflict: {HOSTILE} Settle it there.", severity="error")
+        if shown_in == "the list":
+            await pilot.press("E")
+            await shows(pilot, "Settle it there.")
+        else:
+            await shows(pilot, "E shows it whole")
+
+    assert snap_compare(still(BUSY, [ASKED]), terminal_size=(80, 24), run_before=said)
