@@ -99,7 +99,7 @@ def read_document(path: Path, *, follow_links: bool = True) -> Document | None:
     return parse_document(data, str(path))
 
 
-def parse_document(data: bytes, where: str, limits: Limits = Limits()) -> Document:  # noqa: B008 - it is frozen
+def parse_document(data: bytes, where: str, limits: Limits = Limits()) -> Document:
     """Return the document in ``data``. Raises Unreadable that names ``where`` and the line."""
     if len(data) > limits.size:
         raise Unreadable(where, 1, f"the file is larger than {limits.size:,} bytes")
