@@ -1,1 +1,1 @@
-"""Plan documents: reading them with every problem and its line, checking, and writing them again."""
+"""Plans: their documents, their languages and their graphs. Pure; no files, no SQL, no asyncio."""
