@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from config.documents import Document
+from config.documents import Document, Unreadable
 from config.sources import Key
 from supervisor.engine.plans.dsl_words import ATTRIBUTES, BLANKS, CONTROL, FIELDS, ID, INPUT, plain
-from supervisor.model.errors import ConfigError
 
 _QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _NAME = re.compile(r"[a-z]+")
@@ -25,7 +24,7 @@ _INPUT = re.compile(rf"({INPUT.pattern}):(?:[ \t]+|$)(.*)", re.DOTALL)
 
 def wrong(where: str, line: int, what: str) -> NoReturn:
     """Raise the error that names a line."""
-    raise ConfigError(f"{where}:{line}: {what}.", hint="Correct this line.")
+    raise Unreadable(where, line, what)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from config.documents import Document
 from config.sources import Key
 from supervisor.engine.plans.problems import Findings, nearest, quoted
 from supervisor.engine.plans.spelling import Part, part
-from supervisor.model.plan.task import Subplan
+from supervisor.engine.plans.steps import steps
+from supervisor.model.plan.parts import Artifact, FailureMode, FanOut, Next
+from supervisor.model.plan.plan import Hypothesis, Milestone, Plan
+from supervisor.model.plan.task import Outcomes, Subplan, Task
 from supervisor.model.plan.values import Shape, seconds
 
 
@@ -35,6 +38,8 @@ def shaped(value: Any, shape: type[Shape], at: Key, findings: Findings) -> Any:
         elif (below := shapes.get(name)) is not None:
             inner = _below(inner, below, (*at, key), findings)
         result[name] = inner
+    if shape is Task and "subplan" in result:
+        _inherit_kind(result)
     return result
 
 
@@ -43,11 +48,23 @@ _MAY_BE_NOTHING = frozenset({"id"})
 
 
 def _below(value: Any, shape: type[Shape], at: Key, findings: Findings) -> Any:
-    if shape is Subplan:
-        return value  # written in more ways than one
+    if shape is Next and isinstance(value, dict) and "on" not in value:
+        return shaped(value, Outcomes, at, findings)
+    if shape is Subplan and isinstance(value, str | list):
+        tasks = steps([value] if isinstance(value, str) else value)
+        return {"tasks": _below(tasks, Task, at, findings)}
     if isinstance(value, list):
         return [shaped(each, shape, (*at, str(number)), findings) for number, each in enumerate(value)]
     return shaped(value, shape, at, findings)
+
+
+def _inherit_kind(task: dict[str, Any]) -> None:
+    """Give the steps of a task its own kind: they are what it consists of."""
+    kind, subplan = task.get("kind"), task["subplan"]
+    tasks = subplan.get("tasks") if isinstance(subplan, dict) else None
+    for each in tasks if isinstance(tasks, list) and kind not in (None, "gate") else ():
+        if isinstance(each, dict):
+            each.setdefault("kind", kind)
 
 
 def _scaled(value: Any, factor: int) -> Any:
@@ -58,22 +75,42 @@ def _scaled(value: Any, factor: int) -> Any:
     return value * factor if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+_PARTS: Final[dict[type[Shape], str]] = {
+    Plan: "a plan",
+    Task: "a task",
+    Subplan: "a subplan",
+    Outcomes: "`next`",
+    Next: "`next`",
+    FailureMode: "a failure mode",
+    FanOut: "`fan_out`",
+    Artifact: "an artifact",
+    Hypothesis: "a hypothesis",
+    Milestone: "a milestone",
+}
+
+
 def _unknown(key: str, known: Part, shape: type[Shape]) -> str:
     near = nearest(key, known.spellings)
     free = " Free data goes under `metadata`." if "metadata" in known.spellings else ""
     hint = f"Did you mean `{near}`?" if near else f"Known are: {', '.join(dict.fromkeys(_names(known)))}."
-    return f"there is no such key in a {shape.__name__.lower()}. {hint}{free}"
+    return f"there is no such key in {_PARTS.get(shape, shape.__name__.lower())}. {hint}{free}"
 
 
 def _names(known: Part) -> list[str]:
     return [spelling.name for spelling in known.spellings.values()]
 
 
+Canonical = tuple[str | int, ...]
+"""A path in canonical data: names of keys, and numbers in lists."""
+
+
 class Places:
-    """Where the keys of canonical data stand in the document."""
+    """Where what stands in canonical data was written."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self.moved: dict[Canonical, tuple[Key, str]] = {}
+        """What stands elsewhere in the document: below this key, under a spelling of this name."""
 
     def line(self, key: Key) -> int:
         """Return the line of a key as it is written, or of the nearest thing that holds it."""
@@ -81,38 +118,43 @@ class Places:
         found = (lines.get(key[:length]) for length in range(len(key), -1, -1))
         return next((line for line in found if line), 1)
 
-    def written(self, canonical: tuple[str | int, ...], shape: type[Shape], at: Key = ()) -> Key:
-        """Return the written key for a canonical one below ``at``, as far as there is one."""
-        value = self.value(at)
-        known: Part | None = part(shape)
-        key = at
-        for step in canonical:
+    def written(self, canonical: Canonical, shape: type[Shape] = Plan) -> Key:
+        """Return the written key for a canonical path, or as much of it as is written."""
+        value, known, key = self._document.value, part(shape), Key()
+        below: type[Shape] | None
+        for number, step in enumerate(canonical):
+            if (elsewhere := self.moved.get(canonical[: number + 1])) is not None:
+                key, step = elsewhere
+                value = self._value(key)
             if isinstance(value, dict):
-                name = str(step)
-                found = name if name in value else _spelled(name, value, known)
+                found = _spelled(str(step), value, known)
                 if found is None:
-                    return (*key, name)
-                value, key = value[found], (*key, found)
-                below = known.shapes.get(name) if known else None
-                known = part(below) if below else None
-            elif isinstance(value, list):
-                if not str(step).isdecimal() or int(step) >= len(value):
                     return key
-                value, key = value[int(step)], (*key, str(step))
-                continue
+                value, key = value[found], (*key, found)
+                below = known.shapes.get(str(step))
+                known = part(below) if below else _NOTHING
+            elif isinstance(value, list):
+                if step == "tasks":  # a subplan that is written as a list
+                    known = part(Task)
+                elif isinstance(step, int) and step < len(value):
+                    value, key = value[step], (*key, str(step))
+                else:
+                    return key
             else:
                 return key
         return key
 
-    def value(self, key: Key) -> Any:
-        """Return what stands in the document under a written key."""
+    def _value(self, key: Key) -> Any:
         value = self._document.value
         for step in key:
             value = value[int(step)] if isinstance(value, list) else value[step]
         return value
 
 
-def _spelled(name: str, value: dict[str, Any], known: Part | None) -> str | None:
-    if known is None:
-        return None
+_NOTHING: Final = Part({}, {})
+
+
+def _spelled(name: str, value: dict[str, Any], known: Part) -> str | None:
+    if name in value:
+        return name
     return next((key for key in value if (meant := known.meaning(key)) is not None and meant.name == name), None)

@@ -10,6 +10,7 @@ from supervisor.model.plan.parts import Artifacts, Budget
 from supervisor.model.plan.task import Task
 from supervisor.model.plan.values import (
     ITEM_LIMIT,
+    Amount,
     Free,
     MaybeText,
     Moment,
@@ -132,9 +133,7 @@ class Plan(Shape):
     """Rules for the whole plan."""
     budget: Budget | None = None
     """What all of it may use."""
-    pools: Annotated[dict[Name, Annotated[float, Field(gt=0, le=1e9)]], Field(max_length=1_000)] = Field(
-        default_factory=dict
-    )
+    pools: Annotated[dict[Name, Amount], Field(max_length=1_000)] = Field(default_factory=dict)
     """What tasks share, and how much of it there is: name to number."""
     locks: Names = ()
     """Names that one task holds at a time."""

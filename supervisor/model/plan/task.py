@@ -10,6 +10,7 @@ from supervisor.model.plan.parts import Artifacts, Budget, FailureModes, FanOut,
 from supervisor.model.plan.runners import Db, GitEntry, HttpEntry, Runner
 from supervisor.model.plan.values import (
     ITEM_LIMIT,
+    Amount,
     Environment,
     Free,
     MaybeText,
@@ -33,7 +34,6 @@ TaskState = Literal[
     "pending", "ready", "running", "waiting_approval", "blocked", "completed", "failed", "skipped", "abandoned"
 ]
 Workspace = Literal["plan", "own", "none"]
-Amount = Annotated[float, Field(gt=0, le=1e9)]
 
 
 def _attempts(value: Any) -> Any:

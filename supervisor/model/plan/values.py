@@ -5,12 +5,22 @@ What can be written in several ways is turned into one here: a single text into 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StrictInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    StrictInt,
+)
 
 TEXT_LIMIT: Final = 100_000
 """Characters of a command, a prompt or a description."""
@@ -120,11 +130,35 @@ def rank(priority: int | str) -> int:
     return RANKS[priority] if isinstance(priority, str) else priority
 
 
+def _checked_free(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return free data that can be shown and written: no control characters, no endless numbers."""
+    waiting: list[Any] = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+        elif isinstance(each, str) and (len(each) > TEXT_LIMIT or re.fullmatch(_PRINTABLE, each) is None):
+            raise ValueError(f"a text here is longer than {TEXT_LIMIT:,} characters or holds a control character")
+        elif isinstance(each, float) and not math.isfinite(each):
+            raise ValueError("a number here is too large")
+    return value
+
+
+def _short(number: float) -> int | float:
+    """Return a number without a fraction where it has none."""
+    return int(number) if number.is_integer() else number
+
+
 def _scalar_text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else value
 
+
+_READ = BeforeValidator(seconds, json_schema_input_type=float | str)
+_WRITTEN = PlainSerializer(_short, return_type=int | float, when_used="json")
 
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT, pattern=_PRINTABLE)]
 MaybeText = Annotated[str, Field(max_length=TEXT_LIMIT, pattern=_PRINTABLE)]
@@ -132,12 +166,9 @@ Title = Annotated[str, Field(max_length=TITLE_LIMIT, pattern=_ONE_LINE)]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE)]
 PlanId = Annotated[str, Field(min_length=1, max_length=ID_LIMIT), AfterValidator(check_plan_id)]
 TaskId = Annotated[str, Field(min_length=1, max_length=ID_LIMIT), AfterValidator(check_task_id)]
-Seconds = Annotated[
-    float, Duration(), BeforeValidator(seconds, json_schema_input_type=float | str), Field(gt=0, le=LONGEST_S)
-]
-Wait = Annotated[
-    float, Duration(), BeforeValidator(seconds, json_schema_input_type=float | str), Field(ge=0, le=LONGEST_S)
-]
+Seconds = Annotated[float, Duration(), _READ, _WRITTEN, Field(gt=0, le=LONGEST_S)]
+Wait = Annotated[float, Duration(), _READ, _WRITTEN, Field(ge=0, le=LONGEST_S)]
+Amount = Annotated[float, _WRITTEN, Field(gt=0, le=1e9)]
 Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
 Priority = Annotated[StrictInt, Field(ge=-1_000, le=1_000)] | Priorities
 Texts = Annotated[
@@ -163,4 +194,4 @@ Environment = Annotated[
     ],
     Field(max_length=ITEM_LIMIT),
 ]
-Free = Annotated[dict[Name, JsonValue], Field(max_length=ITEM_LIMIT)]
+Free = Annotated[dict[Name, JsonValue], Field(max_length=ITEM_LIMIT), AfterValidator(_checked_free)]

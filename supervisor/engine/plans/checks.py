@@ -1,0 +1,107 @@
+"""What makes a set of tasks a plan: ids that are one each, needs that exist, no circle, gates that close.
+
+The checks take canonical data that is not validated yet, so that a document's problems are found all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from supervisor.engine.plans.graph import cycle
+from supervisor.engine.plans.problems import Findings, nearest, quoted
+from supervisor.engine.plans.shaping import Canonical, Places
+
+HINTS: Final = 20
+"""How many unknown ids a likeness is looked for; each search goes through the ids of the plan."""
+
+
+class Tasks:
+    """The tasks of a plan or subplan: their ids and what follows what."""
+
+    def __init__(self, tasks: list[Any], at: Canonical, places: Places, findings: Findings) -> None:
+        self.tasks = [(number, task) for number, task in enumerate(tasks) if isinstance(task, dict)]
+        self.numbers: dict[str, int] = {}
+        self.needs: dict[str, list[str]] = {}
+        self._at, self._places, self._findings = at, places, findings
+        self._hints = 0
+
+    def error(self, number: int, message: str, *below: str | int) -> None:
+        """Add a problem of the task with this number, at what stands below it."""
+        self._findings.error(self._places.written((*self._at, number, *below)), message)
+
+    def warn(self, number: int, message: str, *below: str | int) -> None:
+        """Add a doubt about the task with this number."""
+        self._findings.warn(self._places.written((*self._at, number, *below)), message)
+
+    def check_graph(self) -> None:
+        """Find ids that come twice, ids that nothing has, and circles."""
+        for number, task in self.tasks:
+            name = task.get("id")
+            if not isinstance(name, str):
+                continue
+            if (first := self.numbers.setdefault(name, number)) != number:
+                line = self._places.line(self._places.written((*self._at, first)))
+                self.error(number, f"the id {quoted(name)} is here a second time; it is a task on line {line}", "id")
+        self.needs = {name: [] for name in self.numbers}
+        for number, task in self.tasks:
+            name = task.get("id")
+            if isinstance(name, str) and self.numbers[name] == number:
+                self._take_needs(number, name, task)
+                self._take_next(number, name, task)
+        if circle := cycle(self.needs):
+            named = " -> ".join(circle if len(circle) <= 12 else [*circle[:10], "…", circle[-1]])
+            self._tell_circle(circle, f"these tasks wait for each other: {named}. Take one of these needs away")
+
+    def unknown(self, name: str) -> str:
+        """Return what to say about an id that no task has."""
+        near = None
+        if self._hints < HINTS:
+            self._hints += 1
+            alike = [each for each in self.numbers if abs(len(each) - len(name)) <= 3]
+            near = nearest(name, alike[:2_000])
+        return f"there is no task {quoted(name)}.{f' Did you mean `{near}`?' if near else ''}"
+
+    def _take_needs(self, number: int, name: str, task: dict[str, Any]) -> None:
+        written = task.get("needs", ())
+        listed = [written] if isinstance(written, str) else written if isinstance(written, list) else ()
+        for place, need in enumerate(listed):
+            if not isinstance(need, str):
+                continue
+            if need == name:
+                self.error(number, f"the task {quoted(name)} needs itself", "needs", place)
+            elif need in self.numbers:
+                self.needs[name].append(need)
+            else:
+                self.error(number, self.unknown(need), "needs", place)
+
+    def _take_next(self, number: int, name: str, task: dict[str, Any]) -> None:
+        for below, target in _targets(task.get("next")):
+            if target == name:
+                self.error(number, f"the task {quoted(name)} goes on to itself", "next", *below)
+            elif target in self.numbers:
+                self.needs[target].append(name)
+            else:
+                self.error(number, self.unknown(target), "next", *below)
+
+    def _tell_circle(self, circle: list[str], message: str) -> None:
+        """Tell of a circle where its first task needs the second, or the second goes on to the first."""
+        number = self.numbers[circle[0]]
+        written = dict(self.tasks)[number].get("needs", ())
+        if circle[1] == written or (isinstance(written, list) and circle[1] in written):
+            self.error(number, message, "needs", *([written.index(circle[1])] if isinstance(written, list) else ()))
+        else:
+            self.error(self.numbers[circle[1]], message, "next")
+
+
+def _targets(written: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the place and id of each task that `next` names, in either form."""
+    if isinstance(written, list):
+        for number, each in enumerate(written):
+            if isinstance(each, dict) and isinstance(each.get("to"), str):
+                yield (number, "to"), each["to"]
+    elif isinstance(written, dict):
+        for outcome, to in written.items():
+            for number, each in enumerate(to if isinstance(to, list) else [to]):
+                if isinstance(each, str):
+                    yield (outcome, *((number,) if isinstance(to, list) else ())), each

@@ -1,0 +1,66 @@
+"""Telling commands from sentences. It is a guess from the text alone, the same on every machine.
+
+Prose in place of a command is work for an agent (a person, at a gate), never a line for a shell.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Nature = Literal["command", "comparison", "prose"]
+
+_COMPARISON = re.compile(r"[A-Za-z_][\w.-]*\s*(==|!=|>=|<=|<|>)\s*[\w.'\"%+-]+")
+_ARROW = re.compile(r"[\w)]\s+->\s+\w|[→⇒]")
+_CALL = re.compile(r"(?:^|[\s;|&])[A-Za-z_][\w.]*\([^()\s]|(?:^|[\s;|&])[A-Za-z_][\w.]*\([^()]*[:,]")
+_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
+_SUBSHELL = re.compile(r"[$<>=]\(|\(\)\s*\{")
+_SENTENCE = re.compile(r"[A-Z][a-z]+(?:['’][a-z]+)?[ ,]+[A-Za-z(]")
+_COUNT = re.compile(r"(>=|<=|==|!=|<|>|≥|≤)\s*\d+(\.\d+)?\s+[A-Za-z]|\d+\s+[a-z]+ ")
+_SHELL = re.compile(r"\s--?[A-Za-z]|[|&<>$`=*/\\]|\.\w+\b|^[a-z_]+=")
+_LINKING = frozenset(
+    (
+        "the",
+        "a",
+        "an",
+        "of",
+        "is",
+        "are",
+        "was",
+        "has",
+        "have",
+        "must",
+        "should",
+        "be",
+        "no",
+        "not",
+        "all",
+        "each",
+        "every",
+        "any",
+        "both",
+        "without",
+        "with",
+        "that",
+        "which",
+    )
+)
+
+
+def nature(text: str) -> Nature:
+    """Return what a text is: a line for a shell, a comparison such as `network.online == true`, or prose."""
+    text = text.strip()
+    if _COMPARISON.fullmatch(text):
+        return "comparison"
+    bare = _QUOTED.sub("''", text)
+    if not _SUBSHELL.search(bare) and (_ARROW.search(bare) or _CALL.search(bare)):
+        return "prose"
+    first = bare.split("\n", 1)[0]
+    if _COUNT.match(first):
+        return "prose"
+    if _SHELL.search(first):
+        return "command"
+    if _SENTENCE.match(first):
+        return "prose"
+    words = re.findall(r"[a-z]+", first.lower())
+    return "prose" if len(words) >= 3 and _LINKING.intersection(words[1:]) else "command"

@@ -1,0 +1,146 @@
+"""Whether each task can be done as it is written: who runs it, what closes a gate, what a fan-out repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from supervisor.engine.plans.checks import Tasks
+from supervisor.engine.plans.problems import quoted
+from supervisor.engine.plans.prose import nature
+
+_DETAILS: Final = {
+    "subplan": "subplan",
+    "http": "http",
+    "db": "db",
+    "git": "git",
+    "prompt": "agent",
+    "agent": "agent",
+    "command": "shell",
+    "commands": "shell",
+}
+"""Keys that say what runs, and the runner they mean."""
+
+_NEEDED: Final = {"http": "`http`", "db": "`db`", "git": "`git`", "shell": "`command`", "subplan": "`subplan`"}
+_OF_GATES: Final = ("checks", "approval", "evidence_required", "approver_role")
+_COMMANDS: Final = ("command", "commands", "preconditions", "success_criteria", "checks", "rollback")
+_JUDGED: Final = ("success_criteria", "checks", "preconditions")
+
+
+def check_sense(tasks: Tasks, pools: Mapping[str, Any], hypotheses: bool) -> None:
+    """Check each task by itself."""
+    for number, task in tasks.tasks:
+        if task.get("kind") == "gate" or task.get("using") == "gate":
+            _gate(tasks, number, task, hypotheses)
+        else:
+            _runner(tasks, number, task)
+        name = task.get("id")
+        if isinstance(name, str) and (name.endswith("-*") or "fan_out" in task):
+            _fan_out(tasks, number, task, name)
+        if "resources" in task:
+            _resources(tasks, number, task["resources"], pools)
+        if "artifacts" in task:
+            _artifacts(tasks, number, task["artifacts"])
+        for key in _COMMANDS:
+            if key in task:
+                _natures(tasks, number, key, task[key])
+
+
+def check_production(tasks: Tasks) -> None:
+    """Check that each task of kind deploy has a gate before it."""
+    after: dict[str, list[str]] = {name: [] for name in tasks.needs}
+    for name, needs in tasks.needs.items():
+        for need in needs:
+            after[need].append(name)
+    waiting = [str(task["id"]) for _, task in tasks.tasks if task.get("kind") == "gate" and task.get("id") in after]
+    guarded = set(waiting)
+    while waiting:
+        new = [name for name in after[waiting.pop()] if name not in guarded]
+        guarded.update(new)
+        waiting += new
+    for number, task in tasks.tasks:
+        if task.get("kind") == "deploy" and task.get("id") not in guarded:
+            what = "`require_gate_for_prod` is set: this task needs a gate before it (`needs: [GATE]`)"
+            tasks.error(number, what)
+
+
+def _gate(tasks: Tasks, number: int, task: dict[str, Any], hypotheses: bool) -> None:
+    if task.get("kind") != "gate":
+        tasks.error(number, "only a task of `kind: gate` is run as a gate", "using")
+    elif task.get("using", "gate") != "gate":
+        tasks.error(number, "a gate runs nothing itself: leave `using` out", "using")
+    for key in _DETAILS:
+        if key in task:
+            tasks.error(number, f"a gate runs nothing itself: put what must succeed under `checks`, not `{key}`", key)
+    if task.get("checks") or task.get("approval") or task.get("evidence_required"):
+        return
+    if hypotheses and "approval" not in task:
+        task["approval"] = True
+        tasks.warn(number, "this gate has no checks: a person decides between the hypotheses")
+        return
+    what = "this gate has no `checks`, no `evidence_required` and no `approval: true`, so it would stand open"
+    tasks.error(number, what)
+
+
+def _runner(tasks: Tasks, number: int, task: dict[str, Any]) -> None:
+    for key in _OF_GATES:
+        if task.get(key):
+            tasks.error(number, f"`{key}` belongs to a task of `kind: gate`", key)
+    given: dict[str, str] = {}
+    for key, runner in _DETAILS.items():
+        if key in task:
+            given.setdefault(runner, key)
+    if task.get("command") and task.get("commands"):
+        tasks.error(number, "give `command` or `commands`, not both", "commands")
+    using = task.get("using")
+    runners = set(given)
+    if using is None and runners <= {"agent", "shell"} and "agent" in task:
+        # A command that is prose is what the agent is told.
+        runners.discard("shell") if "prompt" not in task else None
+    if len(runners) > 1:
+        keys = " and ".join(f"`{given[runner]}`" for runner in given)
+        tasks.error(number, f"a task has one runner, and this one has {keys}; make two tasks of it")
+    elif isinstance(using, str) and using in _NEEDED and using not in given:
+        tasks.error(number, f"`using: {using}` needs {_NEEDED[using]}", "using")
+    elif isinstance(using, str) and runners and using not in runners and not (using == "agent" and "shell" in runners):
+        tasks.error(number, f"`using: {using}` does not go with `{next(iter(given.values()))}`", "using")
+
+
+def _fan_out(tasks: Tasks, number: int, task: dict[str, Any], name: str) -> None:
+    fan_out = task.get("fan_out")
+    if not name.endswith("-*"):
+        tasks.error(number, f"a task that fans out has an id that ends with `-*`, such as `{name[:80]}-*`", "fan_out")
+    elif not task.get("needs") and not fan_out:
+        tasks.error(number, "nothing says what this task fans out over: give it `needs` or `fan_out`", "id")
+    if isinstance(fan_out, dict) and isinstance(fan_out.get("items"), list) and fan_out.get("over") is not None:
+        tasks.error(number, "give `over` or `items`, not both", "fan_out")
+
+
+def _resources(tasks: Tasks, number: int, written: Any, pools: Mapping[str, Any]) -> None:
+    for name, amount in written.items() if isinstance(written, dict) else ():
+        if isinstance(amount, bool) or not isinstance(amount, int | float):
+            continue
+        there = pools.get(name, 1)
+        if isinstance(there, int | float) and amount > there:
+            what = f"this takes {amount:g} of {quoted(name)}, and there is only {there:g}"
+            tasks.error(
+                number, f"{what}{'' if name in pools else ': add it to `pools` of the plan'}", "resources", name
+            )
+
+
+def _artifacts(tasks: Tasks, number: int, written: Any) -> None:
+    seen: set[str] = set()
+    for place, each in enumerate(written if isinstance(written, list) else ()):
+        name = each.get("name") if isinstance(each, dict) else each
+        if isinstance(name, str) and name in seen:
+            tasks.error(number, f"the artifact {quoted(name)} is here a second time", "artifacts", place)
+        elif isinstance(name, str):
+            seen.add(name)
+
+
+def _natures(tasks: Tasks, number: int, key: str, written: Any) -> None:
+    many = isinstance(written, list)
+    for place, text in enumerate(written if many else [written]):
+        if isinstance(text, str) and nature(text[:2_000]) == "prose":
+            who = "a judge (an agent or a person) decides" if key in _JUDGED else "it needs an agent, no shell runs it"
+            tasks.warn(number, f"this is a sentence, not a command: {who}", key, *((place,) if many else ()))
