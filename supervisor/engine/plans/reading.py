@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -44,8 +46,11 @@ class Reading:
 def read(data: bytes, where: str, *, fallback_id: str | None = None) -> Reading:
     """Read a document. ``where`` is its name: one that ends with ``.plan`` is in the text language.
 
-    ``fallback_id`` is the plan's id where the document has none, as in the text language it may.
+    ``fallback_id`` is the plan's id where the document has none; in the text language, which needs no id, that is
+    otherwise made of the file's name.
     """
+    if fallback_id is None and where.endswith(LANGUAGE):
+        fallback_id = _named_like(where)
     try:
         document = _parsed(data, where)
     except Unreadable as error:
@@ -60,6 +65,13 @@ def read_document(document: Document, where: str, *, fallback_id: str | None = N
     plan = _plan(document.value, fallback_id, places, findings)
     findings.sorted()
     return Reading(where, None if findings.errors else plan, tuple(findings.errors), tuple(findings.warnings))
+
+
+def _named_like(where: str) -> str:
+    """Return an id for a plan in a file of this name: ``plan-<shortname>``."""
+    words = re.findall(r"[A-Za-z0-9]+", PurePath(where).stem)
+    short = "-".join(words)[:60].strip("-").lower()
+    return short if short.startswith("plan-") else f"plan-{short or 'untitled'}"
 
 
 def _parsed(data: bytes, where: str) -> Document:

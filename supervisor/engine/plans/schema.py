@@ -14,7 +14,7 @@ from supervisor.model.plan.plan import Plan
 from supervisor.model.plan.task import Subplan, Task
 from supervisor.model.plan.values import Shape
 
-_HUMPS: Final = str.maketrans({"_": " "})
+_ACRONYMS: Final = frozenset({"usd", "id"})
 
 
 def plan_schema() -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _spell(schema: dict[str, Any], shape: type[Shape]) -> None:
     properties: dict[str, Any] = schema["properties"]
     spellings: dict[str, set[str]] = {name: {name} for name in properties}
     for key, spelling in part(shape).spellings.items():
-        for form in (key, _camel(key)):
+        for form in _forms(key):
             spellings[spelling.name].add(form)
             meaning = f"The same as `{spelling.name}`" + (f", times {spelling.factor}." if spelling.factor > 1 else ".")
             properties.setdefault(form, {**_bare(properties[spelling.name]), "description": meaning})
@@ -85,6 +85,8 @@ def _bare(schema: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key not in ("title", "default")}
 
 
-def _camel(key: str) -> str:
+def _forms(key: str) -> tuple[str, ...]:
+    """Return a key in snake case and in both forms of camel case: ``costUsd`` and ``costUSD``."""
     first, *rest = key.split("_")
-    return first + "".join(word.title() for word in rest)
+    acronyms = [word.upper() if word in _ACRONYMS else word.title() for word in rest]
+    return tuple(dict.fromkeys((key, first + "".join(map(str.title, rest)), first + "".join(acronyms))))
