@@ -27,6 +27,9 @@ DEPTH_LIMIT = 30
 VALUE_LIMIT = 100_000
 """Keys, values, maps and lists together: a small file can hold many, and each costs time."""
 
+_SHOWN = 100
+"""Characters of a name that an error repeats."""
+
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -116,7 +119,8 @@ def parse_document(data: bytes, where: str, limits: Limits = Limits()) -> Docume
         raise Unreadable(where, line, "this line holds a control character") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(where, mark.line + 1 if mark else 1, f"this is not YAML: {error.problem}") from error
+        line = min(mark.line, text.count("\n")) + 1 if mark else 1  # the parser may name a line behind the last one
+        raise Unreadable(where, line, f"this is not YAML: {error.problem}") from error
 
 
 def _document(text: str, where: str, limit: int) -> Document:
@@ -151,14 +155,14 @@ def _document(text: str, where: str, limit: int) -> Document:
             if event.anchor is not None:  # an alias has one, too
                 raise Unreadable(where, line, "anchors (&) and aliases (*) are not allowed")
             if event.tag is not None and event.tag != "!":
-                raise Unreadable(where, line, f"the tag {event.tag!r} is not allowed")
+                raise Unreadable(where, line, f"the tag {_shown(event.tag)!r} is not allowed")
             if holder is not None and holder.is_map and holder.name is None:
                 if sort is not yaml.ScalarEvent:
                     raise Unreadable(where, line, "a key must be plain text")
                 name = event.value
                 key = (*holder.key, name)
                 if name in holder.value:
-                    raise Unreadable(where, line, f"the key `{'.'.join(key)}` is here a second time")
+                    raise Unreadable(where, line, f"the key `{_shown('.'.join(key))}` is here a second time")
                 holder.name = name
                 holder.value[name] = None
                 lines[key] = line
@@ -187,6 +191,10 @@ def _document(text: str, where: str, limit: int) -> Document:
                 stack.append(holder)
     finally:
         loader.dispose()
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _plain(text: str) -> Any:

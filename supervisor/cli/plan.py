@@ -95,9 +95,9 @@ def _read(file: Path) -> Reading:
 
 def _tell(reading: Reading) -> None:
     for problem in reading.errors:
-        click.echo(_line(reading, problem, click.style("✕", fg="red")))
+        click.echo(_line(reading, problem))
     for problem in reading.warnings:
-        click.echo(_line(reading, problem, click.style("!", fg="yellow")))
+        click.echo(_line(reading, problem, click.style("warning: ", fg="yellow")))
     plan = reading.plan
     if plan is None:
         click.echo(f"{_counted(len(reading.errors), 'error')}, {_counted(len(reading.warnings), 'warning')}.", err=True)
@@ -112,9 +112,10 @@ def _tell(reading: Reading) -> None:
     )
 
 
-def _line(reading: Reading, problem: Problem, mark: str) -> str:
+def _line(reading: Reading, problem: Problem, mark: str = "") -> str:
+    """Return a problem the way editors jump to it."""
     path = f"{one_line(problem.path)}: " if problem.path else ""
-    return f"{mark} {clean(reading.where)}:{problem.line}: {path}{one_line(problem.message)}"
+    return f"{clean(reading.where)}:{problem.line}: {mark}{path}{one_line(problem.message)}"
 
 
 def _plain(problem: Problem) -> dict[str, Any]:

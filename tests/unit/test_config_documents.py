@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.documents import DEPTH_LIMIT, SIZE_LIMIT, Document, Limits, Unreadable, parse_document, read_document
@@ -188,9 +188,13 @@ def test_json_is_read_as_json(value: object) -> None:
     assert parse(json.dumps(value)).value == value
 
 
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
 @pytest.mark.parametrize("ascii_only", [True, False])
 @pytest.mark.parametrize("indent", [None, 2, "\t"])
-@given(st.dictionaries(st.text(max_size=20), st.text(st.characters(exclude_categories=["Cs"])) | JSONISH, max_size=4))
+@settings(max_examples=40)
+@given(st.dictionaries(st.text(max_size=20), ANY_TEXT | st.lists(ANY_TEXT | st.floats(-1e9, 1e9)), max_size=4))
 def test_json_of_any_text_is_read_as_json(ascii_only: bool, indent: int | str | None, value: object) -> None:
     separators = (",", ":") if indent is None else None
     assert parse(json.dumps(value, ensure_ascii=ascii_only, indent=indent, separators=separators)).value == value
@@ -219,3 +223,10 @@ def test_the_number_of_values_is_bounded() -> None:
     with pytest.raises(Unreadable, match=r"^f:2: more than 4 keys and values") as error:
         parse_document(b"[1,2,\n3,4]", "f", Limits(values=4))
     assert error.value.line == 2
+
+
+@pytest.mark.parametrize("text", ["{kk: 1, kk: 2}".replace("kk", "k" * 900), f"a: !{'t' * 5_000} x"])
+def test_an_error_never_repeats_a_long_name_whole(text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse(text)
+    assert len(error.value.message) < 200

@@ -6,14 +6,11 @@ The checks take canonical data that is not validated yet, so that a document's p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from supervisor.engine.plans.graph import cycle
-from supervisor.engine.plans.problems import Findings, nearest, quoted
+from supervisor.engine.plans.problems import Findings, quoted
 from supervisor.engine.plans.shaping import Canonical, Places
-
-HINTS: Final = 20
-"""How many unknown ids a likeness is looked for; each search goes through the ids of the plan."""
 
 
 class Tasks:
@@ -24,7 +21,6 @@ class Tasks:
         self.numbers: dict[str, int] = {}
         self.needs: dict[str, list[str]] = {}
         self._at, self._places, self._findings = at, places, findings
-        self._hints = 0
 
     def error(self, number: int, message: str, *below: str | int) -> None:
         """Add a problem of the task with this number, at what stands below it."""
@@ -42,7 +38,7 @@ class Tasks:
                 continue
             if (first := self.numbers.setdefault(name, number)) != number:
                 line = self._places.line(self._places.written((*self._at, first)))
-                self.error(number, f"the id {quoted(name)} is here a second time; it is a task on line {line}", "id")
+                self.error(number, f"the id {quoted(name)} is a duplicate: a task on line {line} has it already", "id")
         self.needs = {name: [] for name in self.numbers}
         for number, task in self.tasks:
             name = task.get("id")
@@ -51,16 +47,11 @@ class Tasks:
                 self._take_next(number, name, task)
         if circle := cycle(self.needs):
             named = " -> ".join(circle if len(circle) <= 12 else [*circle[:10], "…", circle[-1]])
-            self._tell_circle(circle, f"these tasks wait for each other: {named}. Take one of these needs away")
+            self._tell_circle(circle, f"the tasks need each other in a cycle: {named}. Take one of these needs away")
 
     def unknown(self, name: str) -> str:
         """Return what to say about an id that no task has."""
-        near = None
-        if self._hints < HINTS:
-            self._hints += 1
-            alike = [each for each in self.numbers if abs(len(each) - len(name)) <= 3]
-            near = nearest(name, alike[:2_000])
-        return f"there is no task {quoted(name)}.{f' Did you mean `{near}`?' if near else ''}"
+        return f"there is no task {quoted(name)}. {self._findings.meant(name, self.numbers)}".rstrip()
 
     def _take_needs(self, number: int, name: str, task: dict[str, Any]) -> None:
         written = task.get("needs", ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from config.sources import Key
-from supervisor.engine.plans.problems import Findings, nearest, quoted
+from supervisor.engine.plans.problems import Findings, quoted
 from supervisor.engine.plans.shaping import Places, shaped
 from supervisor.model.plan.task import Task
 
@@ -23,6 +23,7 @@ def join_gates(gates: Any, tasks: Any, places: Places, findings: Findings) -> No
         for number, task in enumerate(tasks if isinstance(tasks, list) else ())
         if isinstance(task, dict) and isinstance(task.get("id"), str)
     }
+    gate_ids = [name for name, (_, task) in by_id.items() if task.get("kind") == "gate"]
     joined: set[str] = set()
     for number, written in enumerate(gates):
         here = (*at, str(number))
@@ -36,8 +37,7 @@ def join_gates(gates: Any, tasks: Any, places: Places, findings: Findings) -> No
         elif name in joined:
             findings.error((*here, "id"), f"the gate {quoted(name)} is here a second time")
         elif name not in by_id:
-            near = nearest(name, [key for key, (_, task) in by_id.items() if task.get("kind") == "gate"][:500])
-            hint = f"Did you mean `{near}`?" if near else "Add a task of kind gate with this id."
+            hint = findings.meant(name, gate_ids, "Add a task of kind gate with this id.")
             findings.error((*here, "id"), f"there is no task {quoted(name)}. {hint}")
         else:
             joined.add(name)

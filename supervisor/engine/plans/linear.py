@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from supervisor.engine.plans.problems import Findings, nearest, quoted
+from supervisor.engine.plans.problems import Findings, quoted
 from supervisor.engine.plans.spelling import snake
 from supervisor.model.errors import InvalidInput
 from supervisor.model.plan.plan import Plan
@@ -50,8 +50,7 @@ def unrolled(written: dict[str, Any], findings: Findings) -> dict[str, Any]:
     for key, value in written.items():
         name = _KEYS.get(snake(key))
         if name is None:
-            near = nearest(key, _KEYS)
-            hint = f"Did you mean `{near}`?" if near else "Free data goes under `metadata`; or write `tasks:`."
+            hint = findings.meant(key, _KEYS, "Free data goes under `metadata`; or write `tasks:`.")
             findings.error((key,), f"there is no such key beside `task_sequence`. {hint}")
         elif name in data:
             findings.error((key,), f"`{name}` is given a second time; {quoted(key)} is another spelling of it")

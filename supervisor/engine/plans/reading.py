@@ -20,8 +20,8 @@ from supervisor.engine.plans.wording import explain
 from supervisor.model.plan.plan import Plan
 from supervisor.model.plan.values import ITEM_LIMIT
 
-LIMITS: Final = Limits(size=8_000_000, values=500_000)
-"""What a plan document may hold: 10,000 tasks with fifty keys and values each."""
+LIMITS: Final = Limits(size=8_000_000, values=400_000)
+"""What a plan document may hold: 10,000 tasks with forty keys and values each."""
 
 LANGUAGE: Final = ".plan"
 """How the names of files in the text language end."""
@@ -63,7 +63,7 @@ def read_document(document: Document, where: str, *, fallback_id: str | None = N
     places = Places(document)
     findings = Findings(places.line)
     plan = _plan(document.value, fallback_id, places, findings)
-    findings.sorted()
+    findings.finish()
     return Reading(where, None if findings.errors else plan, tuple(findings.errors), tuple(findings.warnings))
 
 

@@ -52,14 +52,15 @@ def check_production(tasks: Tasks) -> None:
     for name, needs in tasks.needs.items():
         for need in needs:
             after[need].append(name)
-    waiting = [str(task["id"]) for _, task in tasks.tasks if task.get("kind") == "gate" and task.get("id") in after]
+    named = [(number, task, task["id"]) for number, task in tasks.tasks if isinstance(task.get("id"), str)]
+    waiting = [name for _, task, name in named if task.get("kind") == "gate"]
     guarded = set(waiting)
     while waiting:
         new = [name for name in after[waiting.pop()] if name not in guarded]
         guarded.update(new)
         waiting += new
-    for number, task in tasks.tasks:
-        if task.get("kind") == "deploy" and task.get("id") not in guarded:
+    for number, task, name in named:
+        if task.get("kind") == "deploy" and name not in guarded:
             what = "`require_gate_for_prod` is set: this task needs a gate before it (`needs: [GATE]`)"
             tasks.error(number, what)
 

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from config.documents import Document
 from config.sources import Key
-from supervisor.engine.plans.problems import Findings, nearest, quoted
+from supervisor.engine.plans.problems import Findings, quoted
 from supervisor.engine.plans.spelling import Part, part
 from supervisor.engine.plans.steps import steps
-from supervisor.model.plan.parts import Artifact, FailureMode, FanOut, Next
-from supervisor.model.plan.plan import Hypothesis, Milestone, Plan
+from supervisor.model.plan.parts import Artifact, Budget, FailureMode, FanOut, Next, Retry
+from supervisor.model.plan.plan import Hypothesis, Memory, Milestone, Plan, Policies, Schedule
+from supervisor.model.plan.runners import Db, Git, Http
 from supervisor.model.plan.task import Outcomes, Subplan, Task
 from supervisor.model.plan.values import Shape, seconds
 
@@ -25,7 +26,7 @@ def shaped(value: Any, shape: type[Shape], at: Key, findings: Findings) -> Any:
     for key, inner in value.items():
         meant = spellings.get(key) or known.meaning(key)
         if meant is None:
-            findings.error((*at, key), _unknown(key, known, shape))
+            findings.error((*at, key), _unknown(key, known, shape, findings))
             continue
         name = meant.name
         if name in result:
@@ -86,14 +87,21 @@ _PARTS: Final[dict[type[Shape], str]] = {
     Artifact: "an artifact",
     Hypothesis: "a hypothesis",
     Milestone: "a milestone",
+    Budget: "a budget",
+    Retry: "`retry`",
+    Policies: "`policies`",
+    Memory: "`memory`",
+    Schedule: "`schedule`",
+    Http: "`http`",
+    Db: "`db`",
+    Git: "`git`",
 }
 
 
-def _unknown(key: str, known: Part, shape: type[Shape]) -> str:
-    near = nearest(key, known.spellings)
+def _unknown(key: str, known: Part, shape: type[Shape], findings: Findings) -> str:
+    hint = findings.meant(key, known.spellings, f"Known are: {', '.join(dict.fromkeys(_names(known)))}.")
     free = " Free data goes under `metadata`." if "metadata" in known.spellings else ""
-    hint = f"Did you mean `{near}`?" if near else f"Known are: {', '.join(dict.fromkeys(_names(known)))}."
-    return f"there is no such key in {_PARTS.get(shape, shape.__name__.lower())}. {hint}{free}"
+    return f"there is no such key in {_PARTS[shape]}. {hint}{free}"
 
 
 def _names(known: Part) -> list[str]:

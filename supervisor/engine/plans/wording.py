@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from supervisor.engine.plans.problems import Findings, nearest, quoted
+from supervisor.engine.plans.problems import Findings, path_of, quoted
 from supervisor.engine.plans.shaping import Canonical, Places
 from supervisor.model.plan.values import RANKS
 
@@ -39,8 +39,12 @@ _TYPES: Final = {
 
 def explain(error: ValidationError, places: Places, findings: Findings) -> None:
     """Add each thing that validation found, at the line where it is written."""
-    told: set[tuple[Any, ...]] = set()
-    for each in error.errors(include_url=False, include_input=True):
+    told = {problem.path for problem in findings.errors}
+    for each in error.errors(include_url=False):
+        if findings.full:
+            return
+        if each["type"] == "too_short" and each["input"]:
+            continue  # it has entries, and they are wrong
         location = tuple(step for step in each["loc"] if step != "[key]")
         choice = next((number for number, step in enumerate(location) if step in _CHOICES), None)
         free = next((number for number, step in enumerate(location) if step == "metadata"), len(location))
@@ -48,16 +52,16 @@ def explain(error: ValidationError, places: Places, findings: Findings) -> None:
             location = location[: choice + 1]
         key = places.written(location)
         path = (*key, str(location[-1])) if each["type"] == "missing" else key
-        if path in told:
+        if path_of(path) in told:
             continue
-        told.add(path)
-        findings.error(path, _said(each, location) if choice is None else _CHOICES[str(location[-1])])
+        told.add(path_of(path))
+        findings.error(path, _said(each, location, findings) if choice is None else _CHOICES[str(location[-1])])
 
 
-def _said(error: Any, location: Canonical) -> str:
+def _said(error: Any, location: Canonical, findings: Findings) -> str:
     sort, context = error["type"], error.get("ctx", {})
     if sort == "literal_error":
-        return _choose(error["input"], context["expected"])
+        return _choose(error["input"], context["expected"], findings)
     if sort == "string_pattern_mismatch":
         return _unfit(error["input"], location)
     if sort in ("string_too_long", "too_long"):
@@ -75,10 +79,11 @@ def _said(error: Any, location: Canonical) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _choose(given: Any, expected: str) -> str:
+def _choose(given: Any, expected: str, findings: Findings) -> str:
     names = expected.replace("'", "").replace(" or ", ", ").split(", ")
-    near = nearest(given, names) if isinstance(given, str) else None
-    return f"{quoted(given)} is none of {', '.join(names)}.{f' Did you mean `{near}`?' if near else ''}"
+    if not isinstance(given, str):
+        return f"this must be one of {', '.join(names)}"
+    return f"{quoted(given)} is none of {', '.join(names)}. {findings.meant(given, names)}".rstrip()
 
 
 def _unfit(given: Any, location: Canonical) -> str:

@@ -30,7 +30,7 @@ class Http(Shape):
 class Db(Shape):
     """Statements for a database."""
 
-    url: Annotated[str, Field(pattern=r"^(sqlite|postgres|postgresql)://?[^\s]*$", max_length=8_000)]
+    url: Annotated[str, Field(pattern=r"^(sqlite|postgres|postgresql):\S+$", max_length=8_000)]
     """The database: `sqlite:path` or `postgresql://host/name`."""
     sql: Annotated[Texts, Field(min_length=1)]
     """Statements, in order, in one transaction."""
