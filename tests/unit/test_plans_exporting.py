@@ -131,7 +131,13 @@ LINEAR = Path(__file__).parents[1] / "samples" / "plans" / "linear.json"
 
 def test_the_linear_form_comes_back_without_loss() -> None:
     document = json.loads(LINEAR.read_bytes())
-    for change in ({}, {"next_task_index": 2}, {"next_task_index": 4, "status": "completed"}, {"metadata": {"x": {}}}):
+    changes: list[dict[str, Any]] = [
+        {},
+        {"next_task_index": 2},
+        {"next_task_index": 4, "status": "completed"},
+        {"metadata": {"x": {}}},
+    ]
+    for change in changes:
         changed = document | change
         assert linear(read(json.dumps(changed).encode(), "x.json").checked()) == changed
 

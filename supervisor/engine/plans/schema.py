@@ -5,16 +5,23 @@ It is for editors and other programs. What it cannot say (ids that exist, no cir
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from supervisor.engine.plans.gates import SECTION
 from supervisor.engine.plans.spelling import part
 from supervisor.model.plan.plan import Plan
-from supervisor.model.plan.task import Subplan, Task
+from supervisor.model.plan.task import Task
 from supervisor.model.plan.values import Shape
 
 _ACRONYMS: Final = frozenset({"usd", "id"})
+
+
+def shapes() -> list[type[Shape]]:
+    """Return every shape of a plan document, each once, from the plan downwards."""
+    found: list[type[Shape]] = [Plan]
+    for shape in found:
+        found += [each for each in dict.fromkeys(part(shape).shapes.values()) if each not in found]
+    return found
 
 
 def plan_schema() -> dict[str, Any]:
@@ -22,7 +29,7 @@ def plan_schema() -> dict[str, Any]:
     schema = Plan.model_json_schema(by_alias=True, mode="validation")
     parts: dict[str, Any] = schema.pop("$defs")
     parts["Plan"] = {key: value for key, value in schema.items() if key not in ("title", "description")}
-    for shape in _shapes(Plan, set()):
+    for shape in shapes():
         _spell(parts[shape.__name__], shape)
     task, subplan = {"$ref": "#/$defs/Task"}, {"$ref": "#/$defs/Subplan"}
     parts["Task"]["properties"]["subplan"] = {
@@ -57,14 +64,6 @@ _LINEAR: Final[dict[str, Any]] = {
     "required": ["task_sequence"],
     "additionalProperties": False,
 }
-
-
-def _shapes(shape: type[Shape], seen: set[type[Shape]]) -> Iterator[type[Shape]]:
-    if shape not in seen:
-        seen.add(shape)
-        yield shape
-        for inner in (*part(shape).shapes.values(), *((Subplan,) if shape is Task else ())):
-            yield from _shapes(inner, seen)
 
 
 def _spell(schema: dict[str, Any], shape: type[Shape]) -> None:

@@ -130,7 +130,7 @@ class Plan(Shape):
     agents: Annotated[tuple[StrictInt | Name, ...], Field(max_length=ITEM_LIMIT)] = ()
     """Agents that are assigned, by name or number."""
     policies: Policies = Policies()
-    """Rules for the whole plan."""
+    """Rules that its tasks keep to."""
     budget: Budget | None = None
     """What all of it may use."""
     pools: Annotated[dict[Name, Amount], Field(max_length=1_000)] = Field(default_factory=dict)
