@@ -31,6 +31,10 @@ _SHOWN = 100
 """Characters of a name that an error repeats."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SCALAR, _MAP, _LIST = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
+_MAP_END, _LIST_END = yaml.MappingEndEvent, yaml.SequenceEndEvent
+_VALUES = frozenset({_SCALAR, _MAP, _LIST, yaml.AliasEvent})
+_NO_KEY: Key = ()
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -130,23 +134,23 @@ def _document(text: str, where: str, limit: int) -> Document:
     stack: list[_Open] = []
     holder: _Open | None = None
     loader = _LOADER(text)
+    next_event = loader.get_event
     try:
         while True:
-            event = loader.get_event()
+            event = next_event()
             sort = type(event)
-            if sort is yaml.MappingEndEvent or sort is yaml.SequenceEndEvent:
+            if sort is _MAP_END or sort is _LIST_END:
                 stack.pop()
                 holder = stack[-1] if stack else None
                 continue
-            if sort is yaml.StreamEndEvent:
-                return document
-            if sort is yaml.DocumentStartEvent:
-                documents += 1
-                if documents > 1:
-                    what = "a second document begins here, but there can be only one"
-                    raise Unreadable(where, event.start_mark.line + 1, what)
-                continue
-            if sort is yaml.StreamStartEvent or sort is yaml.DocumentEndEvent:
+            if sort not in _VALUES:
+                if sort is yaml.StreamEndEvent:
+                    return document
+                if sort is yaml.DocumentStartEvent:
+                    documents += 1
+                    if documents > 1:
+                        what = "a second document begins here, but there can be only one"
+                        raise Unreadable(where, event.start_mark.line + 1, what)
                 continue
             line = event.start_mark.line + 1
             values += 1
@@ -156,38 +160,38 @@ def _document(text: str, where: str, limit: int) -> Document:
                 raise Unreadable(where, line, "anchors (&) and aliases (*) are not allowed")
             if event.tag is not None and event.tag != "!":
                 raise Unreadable(where, line, f"the tag {_shown(event.tag)!r} is not allowed")
-            if holder is not None and holder.is_map and holder.name is None:
-                if sort is not yaml.ScalarEvent:
-                    raise Unreadable(where, line, "a key must be plain text")
-                name = event.value
-                key = (*holder.key, name)
-                if name in holder.value:
-                    raise Unreadable(where, line, f"the key `{_shown('.'.join(key))}` is here a second time")
-                holder.name = name
-                holder.value[name] = None
-                lines[key] = line
-                continue
             value: Any
-            if sort is yaml.ScalarEvent:
-                value = event.value if event.style else _plain(event.value)
+            if sort is _SCALAR:
+                value = event.value
+                if holder is not None and holder.is_map and holder.name is None:
+                    key = (*holder.key, value)
+                    if value in holder.value:
+                        raise Unreadable(where, line, f"the key `{_shown('.'.join(key))}` is here a second time")
+                    holder.name = value
+                    lines[key] = line
+                    continue
+                if not event.style:
+                    value = _plain(value)
             else:
+                if holder is not None and holder.is_map and holder.name is None:
+                    raise Unreadable(where, line, "a key must be plain text")
                 if len(stack) >= DEPTH_LIMIT:
                     raise Unreadable(where, line, f"more than {DEPTH_LIMIT} levels inside each other")
-                value = {} if sort is yaml.MappingStartEvent else []
+                value = {} if sort is _MAP else []
             if holder is None:
                 key = ()
                 document.value = value
                 lines[key] = line
             elif holder.is_map:
-                key = (*holder.key, holder.name or "")
                 holder.value[holder.name] = value
+                key = _NO_KEY if sort is _SCALAR else (*holder.key, holder.name or "")
                 holder.name = None
             else:
                 key = (*holder.key, str(len(holder.value)))
                 holder.value.append(value)
                 lines[key] = line
-            if sort is not yaml.ScalarEvent:
-                holder = _Open(value, key, sort is yaml.MappingStartEvent)
+            if sort is not _SCALAR:
+                holder = _Open(value, key, sort is _MAP)
                 stack.append(holder)
     finally:
         loader.dispose()

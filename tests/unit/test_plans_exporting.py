@@ -23,8 +23,14 @@ ODD = st.sampled_from(
     ["no", "1e3", "0x10", "12:30", "~", "null", "true", "-", "- a", "a: b", "#", "007", " x ", "'", '"']
 )
 LETTERS = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t\r")
-TEXT = ODD | st.text(LETTERS, min_size=1, max_size=60) | st.lists(ODD, min_size=1, max_size=4).map("\n".join)
-LINE = ODD | st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=40)
+TEXT = (
+    ODD
+    | st.text(LETTERS, min_size=1, max_size=60).filter(str.strip)
+    | st.lists(ODD, min_size=1, max_size=4).map("\n".join)
+)
+LINE = ODD | st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=40).filter(
+    str.strip
+)
 SECONDS = st.floats(0.001, 1e6) | st.integers(1, 10**6)
 NUMBER = st.floats(0.1, 100) | st.integers(1, 100)
 FREE = st.recursive(

@@ -6,6 +6,7 @@ Prose in place of a command is work for an agent (a person, at a gate), never a 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 Nature = Literal["command", "comparison", "prose"]
@@ -47,6 +48,7 @@ _LINKING = frozenset(
 )
 
 
+@lru_cache(1_000)
 def nature(text: str) -> Nature:
     """Return what a text is: a line for a shell, a comparison such as `network.online == true`, or prose."""
     text = text.strip()

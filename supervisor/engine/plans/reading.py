@@ -13,7 +13,7 @@ from config.documents import Document, Limits, Unreadable, parse_document
 from supervisor.engine.plans.checks import Tasks
 from supervisor.engine.plans.gates import SECTION, join_gates
 from supervisor.engine.plans.linear import is_linear, unrolled
-from supervisor.engine.plans.problems import Findings, PlanInvalid, Problem
+from supervisor.engine.plans.problems import Findings, PlanInvalid, Problem, quoted
 from supervisor.engine.plans.sense import check_production, check_sense
 from supervisor.engine.plans.shaping import Canonical, Places, shaped
 from supervisor.engine.plans.wording import explain
@@ -138,6 +138,10 @@ def _check(data: dict[str, Any], places: Places, findings: Findings) -> None:
 
 def _check_references(data: dict[str, Any], tasks: Tasks, places: Places, findings: Findings) -> None:
     """Check what the plan itself says about its tasks, and that nothing in it is named twice."""
+    pools, locks = data.get("pools"), data.get("locks")
+    for number, lock in enumerate(locks if isinstance(locks, list) else ()):
+        if isinstance(pools, dict) and isinstance(lock, str) and lock in pools:
+            findings.error(places.written(("locks", number)), f"{quoted(lock)} is a pool, too; keep one of them")
     for section, name, reference in (
         ("artifacts", "name", "from"),
         ("milestones", "id", "needs"),
@@ -150,7 +154,7 @@ def _check_references(data: dict[str, Any], tasks: Tasks, places: Places, findin
             own = each.get(name) if isinstance(each, dict) else each
             if isinstance(own, str):
                 if own in seen:
-                    findings.error(places.written(at), f"`{own[:60]}` is here a second time")
+                    findings.error(places.written(at), f"{quoted(own)} is here a second time")
                 seen.add(own)
             ids = each.get(reference, ()) if isinstance(each, dict) and reference else ()
             for one in [ids] if isinstance(ids, str) else ids if isinstance(ids, list) else ():

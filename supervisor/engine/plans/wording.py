@@ -90,6 +90,8 @@ def _unfit(given: Any, location: Canonical) -> str:
     text = given if isinstance(given, str) else ""
     if not text.isprintable() and _controls(text):
         return "this holds a control character, or a line break where there can be none"
+    if not text.strip():
+        return "this is blank"
     shape = _FORMS.get(str(location[-1]))
     if shape is None and "environment" in location:
         shape = "a variable's name holds only letters, digits and `_`, and begins with no digit"

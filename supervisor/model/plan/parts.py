@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StrictInt
 
 from supervisor.model.plan.values import ITEM_LIMIT, MaybeText, Name, Seconds, Shape, TaskId, Text, Wait, named
 
@@ -14,11 +14,11 @@ class Budget(Shape):
 
     time: Seconds | None = None
     """Seconds of work, all attempts together."""
-    cost_usd: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    cost_usd: Annotated[float, Field(strict=True, ge=0, le=1e9)] | None = None
     """US dollars."""
-    api_calls: Annotated[int, Field(ge=0, le=10**12)] | None = None
+    api_calls: Annotated[StrictInt, Field(ge=0, le=10**12)] | None = None
     """Calls of a model or service."""
-    tokens: Annotated[int, Field(ge=0, le=10**15)] | None = None
+    tokens: Annotated[StrictInt, Field(ge=0, le=10**15)] | None = None
     """Tokens of a model, input and output together."""
 
 
@@ -60,11 +60,11 @@ class Next(Shape):
 class Retry(Shape):
     """How often a failed task is tried again. Without it never: nothing is retried silently."""
 
-    attempts: Annotated[int, Field(ge=1, le=100)] = 1
+    attempts: Annotated[StrictInt, Field(ge=1, le=100)] = 1
     """Attempts, the first included."""
     delay: Wait = 0
     """Seconds before the second attempt."""
-    backoff: Annotated[float, Field(ge=1, le=100)] = 1
+    backoff: Annotated[float, Field(strict=True, ge=1, le=100)] = 1
     """What the delay is multiplied with before each further attempt."""
     max_delay: Wait | None = None
     """Seconds that no delay exceeds."""
@@ -77,7 +77,7 @@ class FanOut(Shape):
     """The task or artifact whose lines are the items; without it, what the needed tasks put out."""
     items: Annotated[tuple[Text, ...], Field(max_length=ITEM_LIMIT)] = ()
     """The items themselves, where they are known before."""
-    limit: Annotated[int, Field(ge=1, le=1_000)] = 20
+    limit: Annotated[StrictInt, Field(ge=1, le=1_000)] = 20
     """Tasks at most."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictInt
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from supervisor.model.plan.parts import Artifacts, Budget
 from supervisor.model.plan.task import Task
@@ -34,7 +34,7 @@ PlanState = Literal["draft", "pending", "running", "paused", "blocked", "complet
 class Policies(Shape):
     """Rules for the whole plan."""
 
-    require_gate_for_prod: bool = False
+    require_gate_for_prod: StrictBool = False
     """Whether every task of kind deploy must have a gate before it."""
 
 
@@ -45,9 +45,9 @@ class Hypothesis(Shape):
     """Its short name."""
     statement: MaybeText = ""
     """What it says."""
-    prior: Annotated[float, Field(ge=0, le=1)] | None = None
+    prior: Annotated[float, Field(strict=True, ge=0, le=1)] | None = None
     """How likely it is before any evidence, 0 to 1."""
-    test_cost: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    test_cost: Annotated[float, Field(strict=True, ge=0, le=1e9)] | None = None
     """What testing it costs compared to the others; any unit."""
 
 
@@ -119,13 +119,13 @@ class Plan(Shape):
     """Which plan goes first: a word, or a number where higher goes first."""
     status: PlanState | None = None
     """Where it stood when the document was written; a running plan keeps its own."""
-    revision: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    revision: Annotated[StrictInt, Field(ge=1, le=10**9)] | None = None
     """The revision that the document was written as."""
     created_at: Moment | None = None
     """When the document was made: RFC 3339."""
     advance: Literal["manual", "auto"] = "manual"
     """Whether each step waits for a person, or runs on by itself."""
-    parallel: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    parallel: Annotated[StrictInt, Field(ge=1, le=1_000)] | None = None
     """Commands at once; absent, twice the cores."""
     agents: Annotated[tuple[StrictInt | Name, ...], Field(max_length=ITEM_LIMIT)] = ()
     """Agents that are assigned, by name or number."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StrictInt
 
 from supervisor.model.plan.values import ITEM_LIMIT, MaybeText, Name, Shape, Text, Texts, named
 
@@ -23,7 +23,7 @@ class Http(Shape):
     """Headers by name."""
     body: MaybeText | None = None
     """What is sent."""
-    expect_status: Annotated[tuple[Annotated[int, Field(ge=100, le=599)], ...], Field(max_length=100)] = ()
+    expect_status: Annotated[tuple[Annotated[StrictInt, Field(ge=100, le=599)], ...], Field(max_length=100)] = ()
     """Status codes that count as success; none means 200 to 299."""
 
 

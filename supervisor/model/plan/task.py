@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StrictBool
 
 from supervisor.model.plan.parts import Artifacts, Budget, FailureModes, FanOut, Next, Retry
 from supervisor.model.plan.runners import Db, GitEntry, HttpEntry, Runner
@@ -159,7 +159,7 @@ class Task(Shape):
     """Seconds after which the work ends with what there is; not a failure."""
     retry: Annotated[Retry, BeforeValidator(_attempts, json_schema_input_type=Retry | int)] | None = None
     """How often it is tried again."""
-    idempotent: bool = False
+    idempotent: StrictBool = False
     """Whether running it twice does no harm."""
     rollback: Texts = ()
     """Commands that undo it."""
@@ -175,7 +175,7 @@ class Task(Shape):
     """Of a gate: commands that must succeed, or sentences for a judge."""
     evidence_required: Names = ()
     """Of a gate: artifacts or files that must be there."""
-    approval: bool = False
+    approval: StrictBool = False
     """Of a gate: whether a person must approve."""
     approver_role: Name | None = None
     """Of a gate: the role that the person must have."""

@@ -37,8 +37,12 @@ ITEM_LIMIT: Final = 10_000
 LONGEST_S: Final = 10 * 366 * 86_400.0
 """Seconds of the longest duration: ten years."""
 
-_PRINTABLE: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
-_ONE_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+_CONTROL: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+_BREAK: Final = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_PRINTABLE: Final = rf"^[^{_CONTROL}]*$"
+_ONE_LINE: Final = rf"^[^{_BREAK}]*$"
+_SAYS_SOMETHING: Final = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
+_NAMES_SOMETHING: Final = rf"^[^{_BREAK}]*[^\s{_BREAK}][^{_BREAK}]*$"
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DURATION: Final = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|min|h|d|w))+", re.ASCII)
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|min|s|m|h|d|w)", re.ASCII)
@@ -160,15 +164,15 @@ def _scalar_text(value: Any) -> Any:
 _READ = BeforeValidator(seconds, json_schema_input_type=float | str)
 _WRITTEN = PlainSerializer(_short, return_type=int | float, when_used="json")
 
-Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT, pattern=_PRINTABLE)]
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT, pattern=_SAYS_SOMETHING)]
 MaybeText = Annotated[str, Field(max_length=TEXT_LIMIT, pattern=_PRINTABLE)]
 Title = Annotated[str, Field(max_length=TITLE_LIMIT, pattern=_ONE_LINE)]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE)]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NAMES_SOMETHING)]
 PlanId = Annotated[str, Field(min_length=1, max_length=ID_LIMIT), AfterValidator(check_plan_id)]
 TaskId = Annotated[str, Field(min_length=1, max_length=ID_LIMIT), AfterValidator(check_task_id)]
-Seconds = Annotated[float, Duration(), _READ, _WRITTEN, Field(gt=0, le=LONGEST_S)]
-Wait = Annotated[float, Duration(), _READ, _WRITTEN, Field(ge=0, le=LONGEST_S)]
-Amount = Annotated[float, _WRITTEN, Field(gt=0, le=1e9)]
+Seconds = Annotated[float, Duration(), _READ, _WRITTEN, Field(strict=True, gt=0, le=LONGEST_S)]
+Wait = Annotated[float, Duration(), _READ, _WRITTEN, Field(strict=True, ge=0, le=LONGEST_S)]
+Amount = Annotated[float, _WRITTEN, Field(strict=True, gt=0, le=1e9)]
 Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
 Priority = Annotated[StrictInt, Field(ge=-1_000, le=1_000)] | Priorities
 Texts = Annotated[
