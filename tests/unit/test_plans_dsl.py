@@ -81,7 +81,7 @@ def test_the_sample() -> None:
                 "id": "collect",
                 "title": "Collect sources",
                 "kind": "research",
-                "runner": "shell",
+                "using": "shell",
                 "inputs": {"query": "retries"},
                 "command": 'echo "$query" > sources.txt\n',
                 "success_criteria": ["test -s sources.txt"],
@@ -91,14 +91,14 @@ def test_the_sample() -> None:
                 "id": "broaden",
                 "title": "Broaden the query",
                 "kind": "research",
-                "runner": "shell",
+                "using": "shell",
                 "command": "echo more > sources.txt\n",
             },
             {
                 "id": "design",
                 "title": "Design options",
                 "kind": "analyze",
-                "runner": "shell",
+                "using": "shell",
                 "needs": ["collect"],
                 "command": "wc -l sources.txt > design.txt\n",
             },
@@ -126,7 +126,7 @@ def test_everything_that_can_be_said() -> None:
             },
             {
                 "id": "gaps-deep-dive-*",
-                "runner": "two words",
+                "using": "two words",
                 "approval": True,
                 "needs": ["a", "b.c"],
                 "inputs": {
@@ -301,6 +301,11 @@ def test_fields_that_say_nothing_are_left_out() -> None:
     ) == ("task a\n")
 
 
+def test_outputs_that_are_named_by_themselves_are_a_list() -> None:
+    written = write({"tasks": [{"id": "a", "outputs": {"x": "x", "y": "y"}}]})
+    assert parse(written).value == {"tasks": [{"id": "a", "outputs": ["x", "y"]}]}
+
+
 VISIBLE = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff\ufffe\uffff")
 TEXT = st.text(VISIBLE | st.sampled_from(' \t\n"#|:-\\'))
 ITEM = st.text(VISIBLE).map(lambda text: text.strip(" \t")).filter(bool)
@@ -320,7 +325,7 @@ TASK = st.fixed_dictionaries(
     {"id": NAME},
     optional={
         "title": TEXT,
-        **dict.fromkeys(("kind", "runner", "agent", "priority", "timeout", "approval"), SAID),
+        **dict.fromkeys(("kind", "using", "agent", "priority", "timeout", "approval"), SAID),
         "needs": st.lists(NAME, min_size=1, max_size=3),
         "inputs": st.dictionaries(st.from_regex(INPUT.pattern, fullmatch=True), PLAIN, min_size=1, max_size=3),
         **{name: BLOCK | BLOCK.map(lambda text: text + "\n") for name in ("command", "prompt")},

@@ -60,8 +60,9 @@ def parse(data: bytes, where: str) -> Document:
 def write(value: Mapping[str, Any]) -> str:
     """Return a plan in the plan language: what ``parse`` reads back as the same value.
 
-    Fields that are None or empty lists and maps say nothing and are left out. Raises InvalidInput that names the
-    field which the language has no words for.
+    Fields that are None or empty lists and maps say nothing and are left out; a map in which each name stands for
+    itself is written as the list that it came from. Raises InvalidInput that names the field which the language has no
+    words for.
     """
     for name in value:
         if name not in ("id", "title", "tasks"):
@@ -176,6 +177,8 @@ def _id(value: Any, where: str) -> str:
 
 
 def _list(value: Any, where: str) -> list[Any]:
+    if isinstance(value, Mapping) and all(name == item for name, item in value.items()):
+        return list(value)
     if not isinstance(value, list):
         raise _refusal(where, "it is no list")
     return value

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 ATTRIBUTES = {
     "kind": "kind",
-    "using": "runner",
+    "using": "using",
     "agent": "agent",
     "priority": "priority",
     "timeout": "timeout",
