@@ -28,7 +28,7 @@ HOSTILE = [
     "a;b|c",
     "a\nb\r\n\tc",
     "%%{init: {}}%%",
-    "$$x$$ fa:fa-car",
+    "$$x$$ fa:fa-car a\\nb",
     "www.x.com http://a.b a@b.c",
     ":::failed -->",
     "é 日本 😀 e\u0301",
@@ -38,8 +38,8 @@ HOSTILE = [
 
 
 def shown(escaped_text: str) -> str:
-    """Return what Mermaid shows for an escaped text."""
-    return unescape(re.sub(r"#(\d+);", r"&#\1;", escaped_text))
+    """Return what one sees of an escaped text."""
+    return unescape(re.sub(r"#(\d+);", r"&#\1;", escaped_text)).replace("\u200b", "")
 
 
 def test_a_plan_is_drawn_line_by_line() -> None:
@@ -77,6 +77,10 @@ def test_hostile_titles_are_text(text: str) -> None:
     assert shown(found).isprintable() or "\ufffd" in shown(found)
     if text.isprintable():
         assert shown(found) == text
+
+
+def test_what_mermaid_looks_for_at_the_end_is_broken_up() -> None:
+    assert escaped(r"$$ :\n") == "#36;#8203;#36;#8203; #58;#8203;#92;#8203;n"
 
 
 def test_what_shows_nothing_is_drawn_as_nothing() -> None:

@@ -1,8 +1,9 @@
 """A plan as a Mermaid flowchart, for documents and pull requests.
 
-Whatever titles and ids hold, they are shown as text: nodes are numbered, so that no id is taken for a word of Mermaid
-(``end``), and every sign but letters, digits and blanks is written as its number (``#35;``), which Mermaid turns back
-after it has looked for Markdown and before it looks at HTML. The same plan gives the same text.
+Whatever titles and ids hold, they are shown as text. Nodes are numbered, so that no id is taken for a word of Mermaid
+(``end``). Every sign but letters, digits and blanks is written as its number (``#35;``), which Mermaid turns back after
+it has looked for Markdown and without looking for HTML. What it looks for after that, ``\\n``, ``$$x$$`` (formulas) and
+``fa:fa-car`` (icons), is broken up by a sign without width (tried with Mermaid 11.17). The same plan gives the same text.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ COLOURS = {
 """Status of a task -> fill and line."""
 
 _TEXT = "#111827"
+
+_BROKEN = frozenset("\\$:")
+"""Signs that are followed by one without width, U+200B."""
 
 
 class Node(NamedTuple):
@@ -79,13 +83,14 @@ def escaped(text: str) -> str:
     line = one_line(text)
     if len(line) > LONGEST:
         line = f"{line[: LONGEST - 1]}…"
-    return "".join(sign if sign == " " or sign.isalnum() else f"#{_code(sign)};" for sign in line)
+    return "".join(sign if sign == " " or sign.isalnum() else _code(sign) for sign in line)
 
 
 def _label(node: Node) -> str:
     return "<br/>".join(filter(None, (escaped(node.id), escaped(node.title)))) or "#160;"
 
 
-def _code(sign: str) -> int:
-    """Return a sign's number; half a surrogate pair is no sign, and is drawn as the one that stands for such."""
-    return 0xFFFD if "\ud800" <= sign <= "\udfff" else ord(sign)
+def _code(sign: str) -> str:
+    """Return a sign as its number; half a surrogate pair is no sign, and is drawn as the one that stands for such."""
+    number = 0xFFFD if "\ud800" <= sign <= "\udfff" else ord(sign)
+    return f"#{number};#8203;" if sign in _BROKEN else f"#{number};"
