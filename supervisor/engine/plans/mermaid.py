@@ -3,7 +3,8 @@
 Whatever titles and ids hold, they are shown as text. Nodes are numbered, so that no id is taken for a word of Mermaid
 (``end``). Every sign but letters, digits and blanks is written as its number (``#35;``), which Mermaid turns back after
 it has looked for Markdown and without looking for HTML. What it looks for after that, ``\\n``, ``$$x$$`` (formulas) and
-``fa:fa-car`` (icons), is broken up by a sign without width (tried with Mermaid 11.17). The same plan gives the same text.
+``fa:fa-car`` (icons), is broken up by a sign without width (tried with Mermaid 11.17). The same plan gives the
+same text.
 """
 
 from __future__ import annotations
