@@ -3,7 +3,9 @@ from __future__ import annotations
 import random
 import re
 import string
+import textwrap
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +107,13 @@ def test_the_sample() -> None:
         ]
     }
     assert write(parse(SMALL).value) == SMALL.replace("\ntask", "\n\ntask")
+
+
+def test_the_example_of_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs/plan-language.md").read_text()
+    example = textwrap.dedent(page.split("\n## ")[0].split("\n\n", 2)[2])
+    assert [task["id"] for task in parse(example).value["tasks"]] == ["collect", "broaden", "design", "ok"]
+    assert parse(write(parse(example).value)).value == parse(example).value
 
 
 def test_everything_that_can_be_said() -> None:

@@ -4,6 +4,7 @@ import random
 import string
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -235,6 +236,13 @@ def test_prose_and_commands_are_no_expressions(text: str) -> None:
 )
 def test_comparisons_are_expressions(text: str) -> None:
     assert is_expression(text)
+
+
+def test_the_examples_of_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs/plan-expressions.md").read_text()
+    examples = [line.strip() for line in page.split("\n## ")[0].splitlines() if line.startswith("    ")]
+    assert len(examples) == 5
+    assert all(is_expression(example) for example in examples)
 
 
 @pytest.mark.parametrize(
