@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor.engine.plans import operations
 from supervisor.engine.plans.expressions import (
     DEEPEST,
     LONGEST,
-    Expression,
     NotAnExpression,
     is_expression,
     parse,
@@ -60,7 +60,7 @@ def comes_to(text: str) -> bool | None:
         "tasks.01-rfc-collect.status == 'completed'",
         'tasks.01-rfc-collect.status == "compl\\eted"',
         "1.5KB == 1500B",
-        "2h > 119m and 2m == 120s and 0.001GB == 1MB",
+        "1h == 3600s and 2m == 120s and 0.001GB == 1MB",
         "-5 < -4.5",
         "'b' > 'a'",
         "true != 1",
@@ -184,6 +184,27 @@ def test_an_explanation_is_short_and_plain_whatever_the_values_are() -> None:
     assert explained.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (10**18 - 1, "999999999999999999"),
+        (10**18, "a number"),
+        (1 - 10**18, "-999999999999999999"),
+        (0.5, "0.5"),
+        ("x" * 60, '"' + "x" * 60 + '"'),
+        ("x" * 61, '"' + "x" * 59 + '…"'),
+        ("a\n b", '"a b"'),
+        (None, "null"),
+        (True, "true"),
+        ({"a": 1}, "a map of 1"),
+        ({1, 2}, "a list of 2"),
+        (object(), "something else"),
+    ],
+)
+def test_values_are_shown_in_few_words(value: object, shown: str) -> None:
+    assert operations.shown(value) == shown
+
+
 def test_names_are_listed_once_in_their_order() -> None:
     text = "b.c and (not a.b or len(x) > a.b) and exists(q) and exists('f.txt') and contains(y, 'z') and 1 in w.w"
     assert parse(text).names() == ["b.c", "a.b", "x", "q", "file:f.txt", "y", "w.w"]
@@ -296,9 +317,10 @@ def test_errors_say_where_and_what(text: str, column: int, what: str) -> None:
     ],
 )
 def test_depth_is_bounded(nested: Callable[[int], str]) -> None:
-    assert isinstance(parse(nested(DEEPEST)), Expression)
-    with pytest.raises(NotAnExpression, match="more than 50 levels"):
-        parse(nested(DEEPEST + 1))
+    assert parse(f"{nested(DEEPEST)} or {nested(DEEPEST)}").names() == parse(nested(DEEPEST)).names()
+    for before in ("", "not not (true) and contains('a', 'b') and exists(c) and "):
+        with pytest.raises(NotAnExpression, match="more than 50 levels"):
+            parse(before + nested(DEEPEST + 1))
 
 
 def test_length_is_bounded() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.engine.plans.mermaid import COLOURS, LONGEST, Edge, Node, escaped, mermaid
+from supervisor.engine.plans.mermaid import COLOURS, Edge, Node, escaped, mermaid
 
 LINE = re.compile(
     r'flowchart TD|  t\d+(\["[^"]+"\]|\{"[^"]+"\})(:::[a-z_]+)?|  t\d+ (-->|-\.->\|"[^"]+"\|) t\d+'
@@ -79,6 +79,10 @@ def test_hostile_titles_are_text(text: str) -> None:
         assert shown(found) == text
 
 
+def test_half_a_surrogate_pair_is_drawn_as_a_sign_that_stands_for_such() -> None:
+    assert escaped("\ud800\udfff\ue000") == "#65533;#65533;#57344;"
+
+
 def test_what_mermaid_looks_for_at_the_end_is_broken_up() -> None:
     assert escaped(r"$$ :\n") == "#36;#8203;#36;#8203; #58;#8203;#92;#8203;n"
 
@@ -89,8 +93,8 @@ def test_what_shows_nothing_is_drawn_as_nothing() -> None:
 
 
 def test_long_texts_are_cut() -> None:
-    assert shown(escaped("x" * LONGEST)) == "x" * LONGEST
-    assert shown(escaped("x" * 1_000_000)) == "x" * (LONGEST - 1) + "…"
+    assert shown(escaped("x" * 80)) == "x" * 80
+    assert shown(escaped("x" * 81)) == shown(escaped("x" * 1_000_000)) == "x" * 79 + "…"
 
 
 def test_of_two_tasks_with_one_id_both_are_drawn_and_the_first_is_linked() -> None:
