@@ -177,7 +177,7 @@ def keys(value: Any, at: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "   \n\t\n"])
 def test_nothing_is_a_plan_without_tasks(text: str) -> None:
-    assert parse(text).value == {"tasks": []}
+    assert parse(text) == Document({"tasks": []}, {(): 1, ("tasks",): 1})
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
@@ -251,6 +251,18 @@ def test_text_that_is_not_utf_8_names_its_line() -> None:
 def test_size_is_bounded() -> None:
     with pytest.raises(ConfigError, match="larger than 1,000,000 bytes"):
         dsl.parse(b"#" * (SIZE_LIMIT + 1), "f")
+
+
+def test_the_number_of_keys_and_items_is_bounded() -> None:
+    assert len(parse("task a\n" * 49_999).value["tasks"]) == 49_999
+    with pytest.raises(ConfigError, match=r"x\.plan:50000: .* more than 100,000 keys and items"):
+        parse("task a\n" * 60_000)
+
+
+def test_errors_repeat_long_texts_in_part() -> None:
+    for length, shown in ((60, "x" * 60), (61, "x" * 59 + "…")):
+        with pytest.raises(ConfigError, match=f"`{shown}` is not understood"):
+            parse("x" * length)
 
 
 @pytest.mark.parametrize(
@@ -410,6 +422,7 @@ def test_any_text_is_read_or_refused_with_a_line() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "task a\n" * 49_000,
         "task a\n" * 140_000,
         "task a\n  run: |\n" + "    x\n" * 160_000,
         "task a\n  expect:\n" + "    - x\n" * 120_000,

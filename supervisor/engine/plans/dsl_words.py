@@ -30,6 +30,9 @@ FIELDS: dict[str, tuple[str, Literal["ids", "map", "text", "lines", "list"]]] = 
 }
 """What is said below a task -> its field in a plan file, and how it is said."""
 
+VALUE_LIMIT = 100_000
+"""Keys and items of a text together."""
+
 BLANKS = " \t"
 
 ID = re.compile(r"[\w*][\w*./-]*")
