@@ -255,7 +255,7 @@ def test_size_is_bounded() -> None:
 
 def test_the_number_of_keys_and_items_is_bounded() -> None:
     assert len(parse("task a\n" * 49_999).value["tasks"]) == 49_999
-    with pytest.raises(ConfigError, match=r"x\.plan:50000: .* more than 100,000 keys and items"):
+    with pytest.raises(ConfigError, match=r"x\.plan:50000: this is more than 100,000 keys and items"):
         parse("task a\n" * 60_000)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from config.documents import Document
 from config.sources import Key
-from supervisor.engine.plans.dsl_words import ATTRIBUTES, BLANKS, CONTROL, FIELDS, ID, INPUT, VALUE_LIMIT, plain
+from supervisor.engine.plans.dsl_words import ATTRIBUTES, BLANKS, CONTROL, FIELDS, ID, INPUT, plain
 from supervisor.model.errors import ConfigError
 
 _QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
@@ -60,8 +60,6 @@ class Reader:
                 self._wrong(line, "a plan is named once, before its first task")
             else:
                 self._wrong(line, f"{_short(line.text)} is not understood: a task begins with the word task")
-            if len(lines) > VALUE_LIMIT:
-                self._wrong(line, f"with what begins here there are more than {VALUE_LIMIT:,} keys and items")
             if first:
                 lines[()] = line.number
             first = False
