@@ -3,7 +3,9 @@ from __future__ import annotations
 import random
 import re
 import string
+import textwrap
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,7 +83,7 @@ def test_the_sample() -> None:
                 "id": "collect",
                 "title": "Collect sources",
                 "kind": "research",
-                "runner": "shell",
+                "using": "shell",
                 "inputs": {"query": "retries"},
                 "command": 'echo "$query" > sources.txt\n',
                 "success_criteria": ["test -s sources.txt"],
@@ -91,20 +93,27 @@ def test_the_sample() -> None:
                 "id": "broaden",
                 "title": "Broaden the query",
                 "kind": "research",
-                "runner": "shell",
+                "using": "shell",
                 "command": "echo more > sources.txt\n",
             },
             {
                 "id": "design",
                 "title": "Design options",
                 "kind": "analyze",
-                "runner": "shell",
+                "using": "shell",
                 "needs": ["collect"],
                 "command": "wc -l sources.txt > design.txt\n",
             },
         ]
     }
     assert write(parse(SMALL).value) == SMALL.replace("\ntask", "\n\ntask")
+
+
+def test_the_example_of_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs/plan-language.md").read_text()
+    example = textwrap.dedent(page.split("\n## ")[0].split("\n\n", 2)[2])
+    assert [task["id"] for task in parse(example).value["tasks"]] == ["collect", "broaden", "design", "ok"]
+    assert parse(write(parse(example).value)).value == parse(example).value
 
 
 def test_everything_that_can_be_said() -> None:
@@ -126,7 +135,7 @@ def test_everything_that_can_be_said() -> None:
             },
             {
                 "id": "gaps-deep-dive-*",
-                "runner": "two words",
+                "using": "two words",
                 "approval": True,
                 "needs": ["a", "b.c"],
                 "inputs": {
@@ -168,7 +177,7 @@ def keys(value: Any, at: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "   \n\t\n"])
 def test_nothing_is_a_plan_without_tasks(text: str) -> None:
-    assert parse(text).value == {"tasks": []}
+    assert parse(text) == Document({"tasks": []}, {(): 1, ("tasks",): 1})
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
@@ -244,6 +253,18 @@ def test_size_is_bounded() -> None:
         dsl.parse(b"#" * (SIZE_LIMIT + 1), "f")
 
 
+def test_the_number_of_keys_and_items_is_bounded() -> None:
+    assert len(parse("task a\n" * 49_999).value["tasks"]) == 49_999
+    with pytest.raises(ConfigError, match=r"x\.plan:50000: this is more than 100,000 keys and items"):
+        parse("task a\n" * 60_000)
+
+
+def test_errors_repeat_long_texts_in_part() -> None:
+    for length, shown in ((60, "x" * 60), (61, "x" * 59 + "…")):
+        with pytest.raises(ConfigError, match=f"`{shown}` is not understood"):
+            parse("x" * length)
+
+
 @pytest.mark.parametrize(
     ("task", "field"),
     [
@@ -301,6 +322,11 @@ def test_fields_that_say_nothing_are_left_out() -> None:
     ) == ("task a\n")
 
 
+def test_outputs_that_are_named_by_themselves_are_a_list() -> None:
+    written = write({"tasks": [{"id": "a", "outputs": {"x": "x", "y": "y"}}]})
+    assert parse(written).value == {"tasks": [{"id": "a", "outputs": ["x", "y"]}]}
+
+
 VISIBLE = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff\ufffe\uffff")
 TEXT = st.text(VISIBLE | st.sampled_from(' \t\n"#|:-\\'))
 ITEM = st.text(VISIBLE).map(lambda text: text.strip(" \t")).filter(bool)
@@ -320,7 +346,7 @@ TASK = st.fixed_dictionaries(
     {"id": NAME},
     optional={
         "title": TEXT,
-        **dict.fromkeys(("kind", "runner", "agent", "priority", "timeout", "approval"), SAID),
+        **dict.fromkeys(("kind", "using", "agent", "priority", "timeout", "approval"), SAID),
         "needs": st.lists(NAME, min_size=1, max_size=3),
         "inputs": st.dictionaries(st.from_regex(INPUT.pattern, fullmatch=True), PLAIN, min_size=1, max_size=3),
         **{name: BLOCK | BLOCK.map(lambda text: text + "\n") for name in ("command", "prompt")},
@@ -396,6 +422,7 @@ def test_any_text_is_read_or_refused_with_a_line() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "task a\n" * 49_000,
         "task a\n" * 140_000,
         "task a\n  run: |\n" + "    x\n" * 160_000,
         "task a\n  expect:\n" + "    - x\n" * 120_000,

@@ -34,7 +34,7 @@ from typing import Any
 
 from config.documents import SIZE_LIMIT, Document
 from supervisor.engine.plans.dsl_reader import Reader, wrong
-from supervisor.engine.plans.dsl_words import ATTRIBUTES, BLANKS, CONTROL, FIELDS, ID, INPUT, plain
+from supervisor.engine.plans.dsl_words import ATTRIBUTES, BLANKS, CONTROL, FIELDS, ID, INPUT, VALUE_LIMIT, plain
 from supervisor.model.errors import InvalidInput
 
 _INDENT = "  "
@@ -54,14 +54,19 @@ def parse(data: bytes, where: str) -> Document:
         wrong(where, data.count(b"\n", 0, error.start) + 1, "this line is not UTF-8 text")
     if hidden := CONTROL.search(text):
         wrong(where, text.count("\n", 0, hidden.start()) + 1, "this line holds a control character")
-    return Reader(text, where).read()
+    document = Reader(text, where).read()
+    if len(document.lines) > VALUE_LIMIT:
+        line = [*document.lines.values()][VALUE_LIMIT]
+        wrong(where, line, f"this is more than {VALUE_LIMIT:,} keys and items: split the plan")
+    return document
 
 
 def write(value: Mapping[str, Any]) -> str:
     """Return a plan in the plan language: what ``parse`` reads back as the same value.
 
-    Fields that are None or empty lists and maps say nothing and are left out. Raises InvalidInput that names the
-    field which the language has no words for.
+    Fields that are None or empty lists and maps say nothing and are left out; a map in which each name stands for
+    itself is written as the list that it came from. Raises InvalidInput that names the field which the language has no
+    words for.
     """
     for name in value:
         if name not in ("id", "title", "tasks"):
@@ -176,6 +181,8 @@ def _id(value: Any, where: str) -> str:
 
 
 def _list(value: Any, where: str) -> list[Any]:
+    if isinstance(value, Mapping) and all(name == item for name, item in value.items()):
+        return list(value)
     if not isinstance(value, list):
         raise _refusal(where, "it is no list")
     return value

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 ATTRIBUTES = {
     "kind": "kind",
-    "using": "runner",
+    "using": "using",
     "agent": "agent",
     "priority": "priority",
     "timeout": "timeout",
@@ -29,6 +29,9 @@ FIELDS: dict[str, tuple[str, Literal["ids", "map", "text", "lines", "list"]]] = 
     "writes": ("writes", "list"),
 }
 """What is said below a task -> its field in a plan file, and how it is said."""
+
+VALUE_LIMIT = 100_000
+"""Keys and items of a text together."""
 
 BLANKS = " \t"
 
