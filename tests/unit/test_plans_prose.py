@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.engine.plans.prose import nature
+from supervisor.engine.plans.prose import criterion, nature
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,14 @@ def test_what_a_shell_can_run_is_a_command(text: str) -> None:
     assert nature(text) == "command"
 
 
-@pytest.mark.parametrize("text", ["network.online == true", "memory.has_space >= 50MB", "count > 3", "coverage>=80%"])
-def test_comparisons(text: str) -> None:
-    assert nature(text) == "comparison"
+@pytest.mark.parametrize("text", ["network.online == true", "memory.has_space >= 50MB", "run.count > 3"])
+def test_criteria_may_be_expressions(text: str) -> None:
+    assert criterion(text) == "expression"
+
+
+@pytest.mark.parametrize("text", ["test -f a.txt", "make check"])
+def test_criteria_may_be_commands(text: str) -> None:
+    assert criterion(text) == "command"
 
 
 @pytest.mark.parametrize(
@@ -51,4 +56,4 @@ def test_comparisons(text: str) -> None:
     ],
 )
 def test_sentences_are_prose(text: str) -> None:
-    assert nature(text) == "prose"
+    assert nature(text) == criterion(text) == "prose"

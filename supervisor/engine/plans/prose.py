@@ -9,9 +9,10 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-Nature = Literal["command", "comparison", "prose"]
+from supervisor.engine.plans.expressions import is_expression
 
-_COMPARISON = re.compile(r"[A-Za-z_][\w.-]*\s*(==|!=|>=|<=|<|>)\s*[\w.'\"%+-]+")
+Nature = Literal["command", "expression", "prose"]
+
 _ARROW = re.compile(r"[\w)]\s+->\s+\w|[→⇒]")
 _CALL = re.compile(r"(?:^|[\s;|&])[A-Za-z_][\w.]*\([^()\s]|(?:^|[\s;|&])[A-Za-z_][\w.]*\([^()]*[:,]")
 _QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
@@ -48,12 +49,15 @@ _LINKING = frozenset(
 )
 
 
+def criterion(text: str) -> Nature:
+    """Return what a criterion, a check or a precondition is: those may be expressions, too."""
+    return "expression" if is_expression(text) else nature(text)
+
+
 @lru_cache(1_000)
 def nature(text: str) -> Nature:
-    """Return what a text is: a line for a shell, a comparison such as `network.online == true`, or prose."""
+    """Return what a command is: a line for a shell, or prose."""
     text = text.strip()
-    if _COMPARISON.fullmatch(text):
-        return "comparison"
     bare = _QUOTED.sub("''", text)
     if not _SUBSHELL.search(bare) and (_ARROW.search(bare) or _CALL.search(bare)):
         return "prose"

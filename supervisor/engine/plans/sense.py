@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from supervisor.engine.plans.checks import Tasks
 from supervisor.engine.plans.problems import quoted
-from supervisor.engine.plans.prose import nature
+from supervisor.engine.plans.prose import criterion, nature
 
 _DETAILS: Final = {
     "subplan": "subplan",
@@ -142,6 +142,6 @@ def _artifacts(tasks: Tasks, number: int, written: Any) -> None:
 def _natures(tasks: Tasks, number: int, key: str, written: Any) -> None:
     many = isinstance(written, list)
     for place, text in enumerate(written if many else [written]):
-        if isinstance(text, str) and nature(text[:2_000]) == "prose":
+        if isinstance(text, str) and (criterion if key in _JUDGED else nature)(text[:2_000]) == "prose":
             who = "a judge (an agent or a person) decides" if key in _JUDGED else "it needs an agent, no shell runs it"
             tasks.warn(number, f"this is a sentence, not a command: {who}", key, *((place,) if many else ()))
