@@ -14,6 +14,7 @@ import re
 from typing import Any, Final
 
 from supervisor.engine.plans.problems import Findings, quoted
+from supervisor.engine.plans.shaping import Places
 from supervisor.engine.plans.spelling import snake
 from supervisor.model.errors import InvalidInput
 from supervisor.model.plan.plan import Plan
@@ -43,7 +44,7 @@ def is_linear(written: dict[str, Any]) -> bool:
     return any(snake(key) == "task_sequence" for key in written)
 
 
-def unrolled(written: dict[str, Any], findings: Findings) -> dict[str, Any]:
+def unrolled(written: dict[str, Any], places: Places, findings: Findings) -> dict[str, Any]:
     """Return the canonical data of a document in the linear form."""
     data: dict[str, Any] = {}
     keys: dict[str, str] = {}
@@ -56,6 +57,7 @@ def unrolled(written: dict[str, Any], findings: Findings) -> dict[str, Any]:
             findings.error((key,), f"`{name}` is given a second time; {quoted(key)} is another spelling of it")
         else:
             data[name], keys[name] = value, key
+    places.moved["tasks",] = ((), keys["task_sequence"])
     names, index = data.pop("task_sequence"), data.pop("next_task_index", 0)
     if not isinstance(names, list) or not all(isinstance(each, str) and each for each in names):
         findings.error((keys["task_sequence"],), "this must be a list of texts, one for each task")

@@ -89,7 +89,7 @@ def _plan(written: Any, fallback_id: str | None, places: Places, findings: Findi
         return None
     gates = written.get(SECTION)
     linear = is_linear(written)
-    data = unrolled(written, findings) if linear else _canonical(written, findings)
+    data = unrolled(written, places, findings) if linear else _canonical(written, findings)
     if fallback_id is not None:
         data.setdefault("id", fallback_id)
     if gates is not None and not linear:

@@ -114,9 +114,9 @@ class Task(Shape):
     ] = Field(default_factory=dict)
     """How much it takes of each pool of the plan; a name without a pool is a lock, taken as 1."""
     preconditions: Texts = ()
-    """What must hold before it starts: commands or comparisons."""
+    """What must hold before it starts: expressions or commands."""
     success_criteria: Texts = ()
-    """What must hold when it is done: commands, comparisons, or sentences for a judge."""
+    """What must hold when it is done: expressions, commands, or sentences for a judge."""
     assumptions: Texts = ()
     """What is taken for true."""
     risks: Texts = ()
@@ -172,7 +172,7 @@ class Task(Shape):
     evidence: Names = ()
     """Artifacts or files that show that it was done."""
     checks: Texts = ()
-    """Of a gate: commands that must succeed, or sentences for a judge."""
+    """Of a gate: what must hold for it to open: commands, expressions, or sentences for a judge."""
     evidence_required: Names = ()
     """Of a gate: artifacts or files that must be there."""
     approval: StrictBool = False
