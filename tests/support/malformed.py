@@ -50,22 +50,21 @@ def _task(number: int) -> dict[str, Any]:
     }
 
 
-def malformed(count: int) -> Iterator[tuple[str, bytes]]:
-    """Yield documents, each with a name that says how it was made. Not every one is invalid in the end."""
-    sources = [path.read_bytes() for path in sorted(SAMPLES.glob("*.[jy]*"))] + [
-        json.dumps(large_plan(60), indent=1).encode(),
-        yaml.safe_dump(large_plan(60)).encode(),
-    ]
-    breaks = [*_STRUCTURE, *_BYTES]
+def malformed(count: int) -> Iterator[tuple[str, str, bytes]]:
+    """Yield how each document was broken, the name of its file, and the document. A few are valid all the same."""
+    sources = [(path.name, path.read_bytes()) for path in sorted(SAMPLES.glob("*.[jpy]*"))]
+    sources.append(("large.json", json.dumps(large_plan(60), indent=1).encode()))
+    sources.append(("large.yaml", yaml.safe_dump(large_plan(60)).encode()))
     for number in range(count):
         chance = random.Random(number)  # noqa: S311 - the same documents each time
-        source = chance.choice(sources)
-        broken = breaks[number % len(breaks)]
+        name, source = chance.choice(sources)
+        kinds = _BYTES if name.endswith(".plan") else [*_STRUCTURE, *_BYTES]
+        broken = kinds[number % len(kinds)]
         if broken in _BYTES:
-            yield f"{number} {broken.__name__}", broken(chance, source)
+            yield f"{number} {broken.__name__}", name, broken(chance, source)
         else:
-            value = broken(chance, parse_document(source, "source").value)
-            yield f"{number} {broken.__name__}", json.dumps(value, indent=1, default=str).encode()
+            value = broken(chance, parse_document(source, name).value)
+            yield f"{number} {broken.__name__}", "broken.json", json.dumps(value, indent=1, default=str).encode()
 
 
 def _maps(value: Any) -> list[dict[str, Any]]:

@@ -24,8 +24,8 @@ def unclear(problem: Problem, lines: int) -> bool:
 
 def test_every_broken_document_is_read_or_refused_with_a_line() -> None:
     refused = 0
-    for name, data in malformed(COUNT):
-        reading = read(data, "plan.yaml")
+    for name, where, data in malformed(COUNT):
+        reading = read(data, where)
         assert (reading.plan is None) == bool(reading.errors), name
         lines = data.count(b"\n") + data.count(b"\r") + data.count("\u2028".encode()) + data.count("\x85".encode()) + 1
         assert not [each for each in (*reading.errors, *reading.warnings) if unclear(each, lines)], name

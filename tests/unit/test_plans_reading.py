@@ -260,6 +260,7 @@ ERRORS: list[tuple[str, int, str, str]] = [
     ("id: p\ntasks:\n  - id: a\n    timeout: 1e400\n", 4, "tasks[0].timeout", "too large"),
     ("id: p\ntasks:\n  - id: a\n    priority: urgent\n", 4, "tasks[0].priority", "low, normal, high, critical"),
     ("id: p\ntasks:\n  - id: a\n    inputs: {x: {y: 1}}\n", 4, "tasks[0].inputs", "must be a map from names"),
+    ("id: p\ntasks:\n  - id: a\n    environment: {priority: []}\n", 4, "tasks[0].environment.priority", "must be text"),
     ("id: p\ntasks:\n  - id: a\n    environment: {1A: x}\n", 4, "tasks[0].environment.1A", "a variable's name"),
     ("id: p\ntasks:\n  - id: a\n    using: http\n", 4, "tasks[0].using", "needs `http`"),
     ("id: p\ntasks:\n  - id: a\n    using: git\n    command: x\n", 4, "tasks[0].using", "needs `git`"),
@@ -375,6 +376,28 @@ def test_an_invalid_plan_can_be_raised() -> None:
         reading("id: p\nx: 1").checked()
     assert len(raised.value.problems) == 2
     assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "runner"),
+    [
+        ("agent: claude, prompt: x", "agent"),
+        ("prompt: x", "agent"),
+        ("agent: claude, command: 'search(x) -> y'", "agent"),
+        ("using: agent, command: 'search(x) -> y'", "agent"),
+        ("command: make", "shell"),
+        ("commands: [make]", "shell"),
+        ("using: shell, command: make", "shell"),
+        ("git: tag v1", "git"),
+        ("http: https://example.org", "http"),
+        ("db: {url: 'sqlite:x.db', query: select 1}", "db"),
+        ("subplan: [look]", "subplan"),
+        ("kind: gate, approval: true", "gate"),
+        ("title: x", "agent"),
+    ],
+)
+def test_what_runs_a_task_follows_from_its_keys(written: str, runner: str) -> None:
+    assert plan(f"{{id: p, tasks: [{{id: a, {written}}}]}}").tasks[0].runner == runner
 
 
 def test_it_takes_a_deploy_behind_a_gate() -> None:

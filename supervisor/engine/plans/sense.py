@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from supervisor.engine.plans.checks import Tasks
 from supervisor.engine.plans.problems import quoted
 from supervisor.engine.plans.prose import criterion, nature
+from supervisor.model.plan.runners import Runner
 
 _DETAILS: Final = {
     "subplan": "subplan",
@@ -21,6 +22,7 @@ _DETAILS: Final = {
 }
 """Keys that say what runs, and the runner they mean."""
 
+_RUNNERS: Final = get_args(Runner)
 _NEEDED: Final = {"http": "`http`", "db": "`db`", "git": "`git`", "shell": "`command`", "subplan": "`subplan`"}
 _OF_GATES: Final = ("checks", "approval", "evidence_required", "approver_role")
 _COMMANDS: Final = ("command", "commands", "preconditions", "success_criteria", "checks", "rollback")
@@ -94,16 +96,16 @@ def _runner(tasks: Tasks, number: int, task: dict[str, Any]) -> None:
     if task.get("command") and task.get("commands"):
         tasks.error(number, "give `command` or `commands`, not both", "commands")
     using = task.get("using")
+    using = using if using in _RUNNERS else None  # validation tells of what is no runner
     runners = set(given)
-    if using is None and runners <= {"agent", "shell"} and "agent" in task:
-        # A command that is prose is what the agent is told.
-        runners.discard("shell") if "prompt" not in task else None
+    if runners == {"agent", "shell"} and "prompt" not in task:
+        runners = {"agent"}  # a command that is prose is what the agent is told
     if len(runners) > 1:
         keys = " and ".join(f"`{given[runner]}`" for runner in given)
         tasks.error(number, f"a task has one runner, and this one has {keys}; make two tasks of it")
-    elif isinstance(using, str) and using in _NEEDED and using not in given:
+    elif using in _NEEDED and using not in given:
         tasks.error(number, f"`using: {using}` needs {_NEEDED[using]}", "using")
-    elif isinstance(using, str) and runners and using not in runners and not (using == "agent" and "shell" in runners):
+    elif using is not None and runners and using not in runners and not (using == "agent" and runners == {"shell"}):
         tasks.error(number, f"`using: {using}` does not go with `{next(iter(given.values()))}`", "using")
 
 

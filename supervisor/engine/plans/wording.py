@@ -46,9 +46,8 @@ def explain(error: ValidationError, places: Places, findings: Findings) -> None:
         if each["type"] == "too_short" and each["input"]:
             continue  # it has entries, and they are wrong
         location = tuple(step for step in each["loc"] if step != "[key]")
-        choice = next((number for number, step in enumerate(location) if step in _CHOICES), None)
-        free = next((number for number, step in enumerate(location) if step == "metadata"), len(location))
-        if choice is not None and choice < free:
+        choice = next((number for number in range(len(location)) if _is_choice(location, number)), None)
+        if choice is not None:
             location = location[: choice + 1]
         key = places.written(location)
         path = (*key, str(location[-1])) if each["type"] == "missing" else key
@@ -56,6 +55,11 @@ def explain(error: ValidationError, places: Places, findings: Findings) -> None:
             continue
         told.add(path_of(path))
         findings.error(path, _said(each, location, findings) if choice is None else _CHOICES[str(location[-1])])
+
+
+def _is_choice(location: Canonical, number: int) -> bool:
+    """Return whether a step is a key of a plan or task with values of several sorts, not a name that an author gave."""
+    return location[number] in _CHOICES and (number == 0 or isinstance(location[number - 1], int))
 
 
 def _said(error: Any, location: Canonical, findings: Findings) -> str:
@@ -73,8 +77,6 @@ def _said(error: Any, location: Canonical, findings: Findings) -> str:
         bound = next(context[name] for name in ("gt", "ge", "lt", "le") if name in context)
         words = {"greater_than": "more than", "greater_than_equal": "at least", "less_than_equal": "at most"}
         return f"this must be {words.get(sort, 'less than')} {bound:,.10g}"
-    if sort == "extra_forbidden":
-        return f"there is no such key here: {quoted(location[-1])}"
     text = _TYPES.get(sort) or str(error["msg"]).removeprefix("Value error, ")
     return text[:1].lower() + text[1:]
 
