@@ -74,6 +74,12 @@ def test_a_valid_plan_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> N
     assert last == "✓ debug-500: Investigate intermittent 500s: 5 tasks and 5 in subplans, 1 gate, 3 layers, 2 warnings"
 
 
+def test_what_goes_on_from_a_task_is_a_layer_below(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.yaml").write_text("{id: p, tasks: [{id: a, next: {success: b}}, {id: b}, {id: c}]}")
+    assert run(["plan", "validate", str(tmp_path / "x.yaml")]) == 0
+    assert capsys.readouterr().out == "✓ p: 3 tasks, 0 gates, 2 layers, 0 warnings\n"
+
+
 def test_a_plan_comes_from_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(BROKEN.encode())))
     assert run(["plan", "validate", "-"]) == 2

@@ -253,6 +253,12 @@ ERRORS: list[tuple[str, int, str, str]] = [
     ("id:\ntasks: [{id: a}]\n", 1, "id", "must be text"),
     ("id: p\ntasks:\n  - id: a-*\n", 3, "tasks[0].id", "what this task fans out over"),
     ("id: p\ntasks:\n  - id: a\n    fan_out: {items: [x]}\n", 4, "tasks[0].fan_out", "ends with `-*`"),
+    ("id: p\ntasks:\n  - id: a-*\n    fan_out: {items: [x], over: b}\n  - id: b\n", 4, "tasks[0].fan_out", "not both"),
+    ("id: p\ntasks:\n  - id: a-*\n    fan_out:\n      over: b\n", 5, "tasks[0].fan_out.over", "no task and no artifact"),
+    ("id: p\ntasks: [{id: a}]\ngates: {id: a}\n", 3, "gates", "this must be a list"),
+    ("id: p\ntasks:\n  - id: a\n    using: gate\n", 4, "tasks[0].using", "only a task of `kind: gate`"),
+    ("id: p\ntasks:\n  - {id: a, kind: gate, approval: true, using: http}\n", 3, "tasks[0].using", "leave `using` out"),
+    ("id: p\ntasks:\n  - {id: a, using: agent, http: 'https://x'}\n", 3, "tasks[0].using", "does not go with `http`"),
     ("id: p\ntasks:\n  - id: a\n    kind: reserch\n", 4, "tasks[0].kind", "Did you mean `research`?"),
     ("id: p\ntasks:\n  - id: a\n    timeout: soon\n", 4, "tasks[0].timeout", "this is no duration"),
     ("id: p\ntasks:\n  - id: a\n    timeout_min: soon\n", 4, "tasks[0].timeout_min", "this is no duration"),
@@ -398,6 +404,22 @@ def test_an_invalid_plan_can_be_raised() -> None:
 )
 def test_what_runs_a_task_follows_from_its_keys(written: str, runner: str) -> None:
     assert plan(f"{{id: p, tasks: [{{id: a, {written}}}]}}").tasks[0].runner == runner
+
+
+@pytest.mark.parametrize(
+    "made", ["artifacts: [made]", "outputs: [made]", "outputs: {made: x}", "artifacts: [{name: made}]"]
+)
+def test_a_task_fans_out_over_what_another_makes(made: str) -> None:
+    for over in ("b", "made"):
+        document = f"{{id: p, tasks: [{{id: b, {made}}}, {{id: a-*, needs: b, fan_out: {{over: {over}}}}}]}}"
+        assert errors(document) == []
+    assert errors("{id: p, artifacts: [{name: x, from: b}], tasks: [{id: b}, {id: a-*, fan_out: {over: x}}]}") == []
+
+
+def test_a_likeness_is_found_among_many_ids() -> None:
+    tasks = [{"id": f"build-{number:05}"} for number in range(3_000)] + [{"id": "z", "needs": ["build-0299"]}]
+    (problem,) = read(json.dumps({"id": "p", "tasks": tasks}).encode(), "p.json").errors
+    assert "Did you mean `build-" in problem.message
 
 
 def test_it_takes_a_deploy_behind_a_gate() -> None:

@@ -6,6 +6,7 @@ The checks take canonical data that is not validated yet, so that a document's p
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from supervisor.engine.plans.graph import cycle
@@ -52,6 +53,21 @@ class Tasks:
     def unknown(self, name: str) -> str:
         """Return what to say about an id that no task has."""
         return f"there is no task {quoted(name)}. {self._findings.meant(name, self.numbers)}".rstrip()
+
+    @cached_property
+    def made(self) -> frozenset[str]:
+        """The names of what these tasks make: their artifacts and outputs."""
+        names: set[str] = set()
+        for _, task in self.tasks:
+            artifacts, outputs = task.get("artifacts"), task.get("outputs")
+            names.update(
+                name
+                for each in (artifacts if isinstance(artifacts, list) else ())
+                if isinstance(name := each.get("name") if isinstance(each, dict) else each, str)
+            )
+            listed = outputs if isinstance(outputs, dict | list) else ()
+            names.update(name for name in listed if isinstance(name, str))
+        return frozenset(names)
 
     def _take_needs(self, number: int, name: str, task: dict[str, Any]) -> None:
         written = task.get("needs", ())

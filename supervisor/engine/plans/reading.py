@@ -14,7 +14,7 @@ from supervisor.engine.plans.checks import Tasks
 from supervisor.engine.plans.gates import SECTION, join_gates
 from supervisor.engine.plans.linear import is_linear, unrolled
 from supervisor.engine.plans.problems import Findings, PlanInvalid, Problem, quoted
-from supervisor.engine.plans.sense import check_production, check_sense
+from supervisor.engine.plans.sense import Around, check_production, check_sense
 from supervisor.engine.plans.shaping import Canonical, Places, shaped
 from supervisor.engine.plans.wording import explain
 from supervisor.model.plan.plan import Plan
@@ -108,8 +108,7 @@ def _canonical(written: dict[str, Any], findings: Findings) -> dict[str, Any]:
 
 
 def _check(data: dict[str, Any], places: Places, findings: Findings) -> None:
-    pools = data.get("pools")
-    pools = pools if isinstance(pools, dict) else {}
+    around = _around(data)
     policies = data.get("policies")
     guarded = isinstance(policies, dict) and policies.get("require_gate_for_prod") is True
     top: Tasks | None = None
@@ -122,7 +121,7 @@ def _check(data: dict[str, Any], places: Places, findings: Findings) -> None:
         count += len(written)
         tasks = Tasks(written, at, places, findings)
         tasks.check_graph()
-        check_sense(tasks, pools, bool(data.get("hypotheses")))
+        check_sense(tasks, around)
         if guarded:
             check_production(tasks)
         top = top or tasks
@@ -134,6 +133,19 @@ def _check(data: dict[str, Any], places: Places, findings: Findings) -> None:
         findings.error(places.written(("tasks",)), f"the plan has {count:,} tasks, and it may have {ITEM_LIMIT:,}")
     if top is not None:
         _check_references(data, top, places, findings)
+
+
+def _around(data: dict[str, Any]) -> Around:
+    pools, artifacts = data.get("pools"), data.get("artifacts")
+    names = [
+        each.get("name") if isinstance(each, dict) else each
+        for each in (artifacts if isinstance(artifacts, list) else ())
+    ]
+    return Around(
+        pools if isinstance(pools, dict) else {},
+        bool(data.get("hypotheses")),
+        frozenset(name for name in names if isinstance(name, str)),
+    )
 
 
 def _check_references(data: dict[str, Any], tasks: Tasks, places: Places, findings: Findings) -> None:
@@ -150,6 +162,8 @@ def _check_references(data: dict[str, Any], tasks: Tasks, places: Places, findin
         seen: set[str] = set()
         written = data.get(section)
         for number, each in enumerate(written if isinstance(written, list) else ()):
+            if findings.full:
+                return
             at = (section, number)
             own = each.get(name) if isinstance(each, dict) else each
             if isinstance(own, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from supervisor.engine.plans.checks import Tasks
@@ -29,18 +30,27 @@ _COMMANDS: Final = ("command", "commands", "preconditions", "success_criteria", 
 _JUDGED: Final = ("success_criteria", "checks", "preconditions")
 
 
-def check_sense(tasks: Tasks, pools: Mapping[str, Any], hypotheses: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the plan says that its tasks rest on. ``artifacts`` are the names of those that the plan lists."""
+
+    pools: Mapping[str, Any]
+    hypotheses: bool
+    artifacts: frozenset[str]
+
+
+def check_sense(tasks: Tasks, around: Around) -> None:
     """Check each task by itself."""
     for number, task in tasks.tasks:
         if task.get("kind") == "gate" or task.get("using") == "gate":
-            _gate(tasks, number, task, hypotheses)
+            _gate(tasks, number, task, around.hypotheses)
         else:
             _runner(tasks, number, task)
         name = task.get("id")
         if isinstance(name, str) and (name.endswith("-*") or "fan_out" in task):
-            _fan_out(tasks, number, task, name)
+            _fan_out(tasks, number, task, name, around)
         if "resources" in task:
-            _resources(tasks, number, task["resources"], pools)
+            _resources(tasks, number, task["resources"], around.pools)
         if "artifacts" in task:
             _artifacts(tasks, number, task["artifacts"])
         for key in _COMMANDS:
@@ -109,14 +119,19 @@ def _runner(tasks: Tasks, number: int, task: dict[str, Any]) -> None:
         tasks.error(number, f"`using: {using}` does not go with `{next(iter(given.values()))}`", "using")
 
 
-def _fan_out(tasks: Tasks, number: int, task: dict[str, Any], name: str) -> None:
+def _fan_out(tasks: Tasks, number: int, task: dict[str, Any], name: str, around: Around) -> None:
     fan_out = task.get("fan_out")
     if not name.endswith("-*"):
         tasks.error(number, f"a task that fans out has an id that ends with `-*`, such as `{name[:80]}-*`", "fan_out")
     elif not task.get("needs") and not fan_out:
         tasks.error(number, "nothing says what this task fans out over: give it `needs` or `fan_out`", "id")
-    if isinstance(fan_out, dict) and isinstance(fan_out.get("items"), list) and fan_out.get("over") is not None:
+    over = fan_out.get("over") if isinstance(fan_out, dict) else None
+    if not isinstance(fan_out, dict) or not isinstance(over, str):
+        return
+    if "items" in fan_out:
         tasks.error(number, "give `over` or `items`, not both", "fan_out")
+    elif over not in tasks.numbers and over not in around.artifacts and over not in tasks.made:
+        tasks.error(number, f"there is no task and no artifact {quoted(over)}", "fan_out", "over")
 
 
 def _resources(tasks: Tasks, number: int, written: Any, pools: Mapping[str, Any]) -> None:
