@@ -252,6 +252,7 @@ ERRORS: list[tuple[str, int, str, str]] = [
     ("id: p--q\ntasks: [{id: a}]\n", 1, "id", "no `--`"),
     ("id:\ntasks: [{id: a}]\n", 1, "id", "must be text"),
     ("id: p\ntasks:\n  - id: a-*\n", 3, "tasks[0].id", "what this task fans out over"),
+    ("id: p\ntasks:\n  - {id: a-b}\n  - {id: a-*, needs: a-b}\n  - {id: a-12}\n", 5, "tasks[2].id", "`a-*` gives this id"),
     ("id: p\ntasks:\n  - id: a\n    fan_out: {items: [x]}\n", 4, "tasks[0].fan_out", "ends with `-*`"),
     ("id: p\ntasks:\n  - id: a-*\n    fan_out: {items: [x], over: b}\n  - id: b\n", 4, "tasks[0].fan_out", "not both"),
     ("id: p\ntasks:\n  - id: a-*\n    fan_out:\n      over: b\n", 5, "tasks[0].fan_out.over", "no task and no artifact"),

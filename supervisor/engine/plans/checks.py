@@ -33,6 +33,8 @@ class Tasks:
 
     def check_graph(self) -> None:
         """Find ids that come twice, ids that nothing has, and circles."""
+        ids = [task.get("id") for _, task in self.tasks]
+        repeated = {name for name in ids if isinstance(name, str) and name.endswith("-*")}
         for number, task in self.tasks:
             name = task.get("id")
             if not isinstance(name, str):
@@ -40,6 +42,8 @@ class Tasks:
             if (first := self.numbers.setdefault(name, number)) != number:
                 line = self._places.line(self._places.written((*self._at, first)))
                 self.error(number, f"the id {quoted(name)} is a duplicate: a task on line {line} has it already", "id")
+            elif (pattern := name.rstrip("0123456789") + "*") in repeated and not name.endswith("-"):
+                self.error(number, f"{quoted(pattern)} gives this id to one of the tasks it fans out to", "id")
         self.needs = {name: [] for name in self.numbers}
         for number, task in self.tasks:
             name = task.get("id")
