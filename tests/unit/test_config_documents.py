@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.documents import DEPTH_LIMIT, SIZE_LIMIT, Document, parse_document, read_document
+from config.documents import DEPTH_LIMIT, SIZE_LIMIT, Document, Limits, Unreadable, parse_document, read_document
 from supervisor.model.errors import ConfigError
 
 
@@ -186,3 +186,47 @@ JSONISH = st.recursive(
 @given(JSONISH)
 def test_json_is_read_as_json(value: object) -> None:
     assert parse(json.dumps(value)).value == value
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize("indent", [None, 2, "\t"])
+@settings(max_examples=40)
+@given(st.dictionaries(st.text(max_size=20), ANY_TEXT | st.lists(ANY_TEXT | st.floats(-1e9, 1e9)), max_size=4))
+def test_json_of_any_text_is_read_as_json(ascii_only: bool, indent: int | str | None, value: object) -> None:
+    separators = (",", ":") if indent is None else None
+    assert parse(json.dumps(value, ensure_ascii=ascii_only, indent=indent, separators=separators)).value == value
+
+
+def test_in_json_too_every_key_has_its_line_and_comes_once() -> None:
+    text = '{\n  "a": "\\ud83d\\ude00\\\\ud83d",\n  "b": [\n    1,\n    "\u2028"\n  ]\n}\n'
+    document = parse(text)
+    assert document.value == {"a": "\U0001f600\\ud83d", "b": [1, "\u2028"]}
+    assert document.lines[("b", "1")] == 5
+    with pytest.raises(ConfigError, match=r"^file.yaml:3: the key `a` is here a second time"):
+        parse('{\n  "a": 1,\n  "a": 2\n}')
+
+
+def test_a_text_that_looks_like_an_escape_stays_where_the_document_is_no_json() -> None:
+    assert parse("{a: '\\ud83d\\ude00'}").value == {"a": "\\ud83d\\ude00"}
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "1" + "0" * 400 + ".5", "-" + "9" * 19])
+def test_a_huge_number_is_text_or_a_fraction_and_never_an_error(number: str) -> None:
+    assert type(parse(f'{{"a": {number}, "b": "\\ud83d\\ude00"}}').value["a"]) in (str, float)
+
+
+def test_the_number_of_values_is_bounded() -> None:
+    assert len(parse_document(b"[1,2,3]", "f", Limits(values=4)).value) == 3
+    with pytest.raises(Unreadable, match=r"^f:2: more than 4 keys and values") as error:
+        parse_document(b"[1,2,\n3,4]", "f", Limits(values=4))
+    assert error.value.line == 2
+
+
+@pytest.mark.parametrize("text", ["{kk: 1, kk: 2}".replace("kk", "k" * 900), f"a: !{'t' * 5_000} x"])
+def test_an_error_never_repeats_a_long_name_whole(text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse(text)
+    assert len(error.value.message) < 200

@@ -1,0 +1,40 @@
+"""What a plan is, in a few numbers, and its tasks as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from supervisor.engine.plans.graph import layers
+from supervisor.model.plan.plan import Plan
+from supervisor.model.plan.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Numbers of a plan: its own tasks, gates among them, tasks in subplans, and layers that follow each other."""
+
+    tasks: int
+    gates: int
+    nested: int
+    layers: int
+
+
+def task_graph(tasks: Sequence[Task]) -> dict[str, list[str]]:
+    """Return each task with what comes before it: what it needs, and tasks that go on to it."""
+    graph = {task.id: list(task.needs) for task in tasks}
+    for task in tasks:
+        for following in task.next:
+            graph[following.to].append(task.id)
+    return graph
+
+
+def outline(plan: Plan) -> Outline:
+    """Return the numbers of a plan."""
+    gates = sum(task.kind == "gate" for task in plan.tasks)
+    return Outline(len(plan.tasks), gates, _nested(plan.tasks), len(layers(task_graph(plan.tasks))))
+
+
+def _nested(tasks: Sequence[Task]) -> int:
+    inner = [task.subplan.tasks for task in tasks if task.subplan is not None]
+    return sum(len(each) + _nested(each) for each in inner)

@@ -1,0 +1,164 @@
+"""Whether each task can be done as it is written: who runs it, what closes a gate, what a fan-out repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+from supervisor.engine.plans.checks import Tasks
+from supervisor.engine.plans.problems import quoted
+from supervisor.engine.plans.prose import criterion, nature
+from supervisor.model.plan.runners import Runner
+
+_DETAILS: Final = {
+    "subplan": "subplan",
+    "http": "http",
+    "db": "db",
+    "git": "git",
+    "prompt": "agent",
+    "agent": "agent",
+    "command": "shell",
+    "commands": "shell",
+}
+"""Keys that say what runs, and the runner they mean."""
+
+_RUNNERS: Final = get_args(Runner)
+_NEEDED: Final = {"http": "`http`", "db": "`db`", "git": "`git`", "shell": "`command`", "subplan": "`subplan`"}
+_OF_GATES: Final = ("checks", "approval", "evidence_required", "approver_role")
+_COMMANDS: Final = ("command", "commands", "preconditions", "success_criteria", "checks", "rollback")
+_JUDGED: Final = ("success_criteria", "checks", "preconditions")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the plan says that its tasks rest on. ``artifacts`` are the names of those that the plan lists."""
+
+    pools: Mapping[str, Any]
+    hypotheses: bool
+    artifacts: frozenset[str]
+
+
+def check_sense(tasks: Tasks, around: Around) -> None:
+    """Check each task by itself."""
+    for number, task in tasks.tasks:
+        if task.get("kind") == "gate" or task.get("using") == "gate":
+            _gate(tasks, number, task, around.hypotheses)
+        else:
+            _runner(tasks, number, task)
+        name = task.get("id")
+        if isinstance(name, str) and (name.endswith("-*") or "fan_out" in task):
+            _fan_out(tasks, number, task, name, around)
+        if "resources" in task:
+            _resources(tasks, number, task["resources"], around.pools)
+        if "artifacts" in task:
+            _artifacts(tasks, number, task["artifacts"])
+        for key in _COMMANDS:
+            if key in task:
+                _natures(tasks, number, key, task[key])
+
+
+def check_production(tasks: Tasks) -> None:
+    """Check that each task of kind deploy has a gate before it."""
+    after: dict[str, list[str]] = {name: [] for name in tasks.needs}
+    for name, needs in tasks.needs.items():
+        for need in needs:
+            after[need].append(name)
+    named = [(number, task, task["id"]) for number, task in tasks.tasks if isinstance(task.get("id"), str)]
+    waiting = [name for _, task, name in named if task.get("kind") == "gate"]
+    guarded = set(waiting)
+    while waiting:
+        new = [name for name in after[waiting.pop()] if name not in guarded]
+        guarded.update(new)
+        waiting += new
+    for number, task, name in named:
+        if task.get("kind") == "deploy" and name not in guarded:
+            what = "`require_gate_for_prod` is set: this task needs a gate before it (`needs: [GATE]`)"
+            tasks.error(number, what)
+
+
+def _gate(tasks: Tasks, number: int, task: dict[str, Any], hypotheses: bool) -> None:
+    if task.get("kind") != "gate":
+        tasks.error(number, "only a task of `kind: gate` is run as a gate", "using")
+    elif task.get("using", "gate") != "gate":
+        tasks.error(number, "a gate runs nothing itself: leave `using` out", "using")
+    for key in _DETAILS:
+        if key in task:
+            tasks.error(number, f"a gate runs nothing itself: put what must succeed under `checks`, not `{key}`", key)
+    if task.get("checks") or task.get("approval") or task.get("evidence_required"):
+        return
+    if hypotheses and "approval" not in task:
+        task["approval"] = True
+        tasks.warn(number, "this gate has no checks: a person decides between the hypotheses")
+        return
+    what = "this gate has no `checks`, no `evidence_required` and no `approval: true`, so it would stand open"
+    tasks.error(number, what)
+
+
+def _runner(tasks: Tasks, number: int, task: dict[str, Any]) -> None:
+    for key in _OF_GATES:
+        if task.get(key):
+            tasks.error(number, f"`{key}` belongs to a task of `kind: gate`", key)
+    given: dict[str, str] = {}
+    for key, runner in _DETAILS.items():
+        if key in task:
+            given.setdefault(runner, key)
+    if task.get("command") and task.get("commands"):
+        tasks.error(number, "give `command` or `commands`, not both", "commands")
+    using = task.get("using")
+    using = using if using in _RUNNERS else None  # validation tells of what is no runner
+    runners = set(given)
+    if runners == {"agent", "shell"} and "prompt" not in task:
+        runners = {"agent"}  # a command that is prose is what the agent is told
+    if len(runners) > 1:
+        keys = " and ".join(f"`{given[runner]}`" for runner in given)
+        tasks.error(number, f"a task has one runner, and this one has {keys}; make two tasks of it")
+    elif using in _NEEDED and using not in given:
+        tasks.error(number, f"`using: {using}` needs {_NEEDED[using]}", "using")
+    elif using is not None and runners and using not in runners and not (using == "agent" and runners == {"shell"}):
+        tasks.error(number, f"`using: {using}` does not go with `{next(iter(given.values()))}`", "using")
+
+
+def _fan_out(tasks: Tasks, number: int, task: dict[str, Any], name: str, around: Around) -> None:
+    fan_out = task.get("fan_out")
+    if not name.endswith("-*"):
+        tasks.error(number, f"a task that fans out has an id that ends with `-*`, such as `{name[:80]}-*`", "fan_out")
+    elif not task.get("needs") and not fan_out:
+        tasks.error(number, "nothing says what this task fans out over: give it `needs` or `fan_out`", "id")
+    over = fan_out.get("over") if isinstance(fan_out, dict) else None
+    if not isinstance(fan_out, dict) or not isinstance(over, str):
+        return
+    if "items" in fan_out:
+        tasks.error(number, "give `over` or `items`, not both", "fan_out")
+    elif over not in tasks.numbers and over not in around.artifacts and over not in tasks.made:
+        tasks.error(number, f"there is no task and no artifact {quoted(over)}", "fan_out", "over")
+
+
+def _resources(tasks: Tasks, number: int, written: Any, pools: Mapping[str, Any]) -> None:
+    for name, amount in written.items() if isinstance(written, dict) else ():
+        if isinstance(amount, bool) or not isinstance(amount, int | float):
+            continue
+        there = pools.get(name, 1)
+        if isinstance(there, int | float) and amount > there:
+            what = f"this takes {amount:g} of {quoted(name)}, and there is only {there:g}"
+            tasks.error(
+                number, f"{what}{'' if name in pools else ': add it to `pools` of the plan'}", "resources", name
+            )
+
+
+def _artifacts(tasks: Tasks, number: int, written: Any) -> None:
+    seen: set[str] = set()
+    for place, each in enumerate(written if isinstance(written, list) else ()):
+        name = each.get("name") if isinstance(each, dict) else each
+        if isinstance(name, str) and name in seen:
+            tasks.error(number, f"the artifact {quoted(name)} is here a second time", "artifacts", place)
+        elif isinstance(name, str):
+            seen.add(name)
+
+
+def _natures(tasks: Tasks, number: int, key: str, written: Any) -> None:
+    many = isinstance(written, list)
+    for place, text in enumerate(written if many else [written]):
+        if isinstance(text, str) and (criterion if key in _JUDGED else nature)(text[:2_000]) == "prose":
+            who = "a judge (an agent or a person) decides" if key in _JUDGED else "it needs an agent, no shell runs it"
+            tasks.warn(number, f"this is a sentence, not a command: {who}", key, *((place,) if many else ()))

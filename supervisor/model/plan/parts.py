@@ -1,0 +1,87 @@
+"""What plans and tasks share: budgets, artifacts, ways to fail, what comes next."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StrictInt
+
+from supervisor.model.plan.values import ITEM_LIMIT, MaybeText, Name, Seconds, Shape, TaskId, Text, Wait, named
+
+
+class Budget(Shape):
+    """What may be used before a circuit breaker stops the work. What is absent has no limit."""
+
+    time: Seconds | None = None
+    """Seconds of work, all attempts together."""
+    cost_usd: Annotated[float, Field(strict=True, ge=0, le=1e9)] | None = None
+    """US dollars."""
+    api_calls: Annotated[StrictInt, Field(ge=0, le=10**12)] | None = None
+    """Calls of a model or service."""
+    tokens: Annotated[StrictInt, Field(ge=0, le=10**15)] | None = None
+    """Tokens of a model, input and output together."""
+
+
+class Artifact(Shape):
+    """An output that is kept: addressed by plan, task and name, and by what is in it."""
+
+    name: Name
+    """The name below its task."""
+    type: Name | None = None
+    """What it is, in words of the author: `file`, `list[url]`."""
+    path: Name | None = None
+    """The file or folder that holds it, below the task's folder."""
+    retention: Annotated[str, Field(pattern=r"^(task|plan|project|forever|[1-9][0-9]{0,4}[hdw])$")] | None = None
+    """How long it is kept: while the task, plan or project exists, forever, or a time such as `30d`."""
+    from_: TaskId | None = Field(None, alias="from")
+    """The task that makes it."""
+
+
+class FailureMode(Shape):
+    """A way to fail that the author foresaw."""
+
+    name: Name
+    """What it is called."""
+    detect: MaybeText = ""
+    """How to notice it."""
+    recover: MaybeText = ""
+    """What to do then."""
+
+
+class Next(Shape):
+    """The task that goes on from here."""
+
+    on: Literal["success", "failure"]
+    """After which outcome."""
+    to: TaskId
+    """The id of the task that then runs."""
+
+
+class Retry(Shape):
+    """How often a failed task is tried again. Without it never: nothing is retried silently."""
+
+    attempts: Annotated[StrictInt, Field(ge=1, le=100)] = 1
+    """Attempts, the first included."""
+    delay: Wait = 0
+    """Seconds before the second attempt."""
+    backoff: Annotated[float, Field(strict=True, ge=1, le=100)] = 1
+    """What the delay is multiplied with before each further attempt."""
+    max_delay: Wait | None = None
+    """Seconds that no delay exceeds."""
+
+
+class FanOut(Shape):
+    """What a task with an id `name-*` is repeated for: one task for each item."""
+
+    over: Name | None = None
+    """The task or artifact whose lines are the items; without it, what the needed tasks put out."""
+    items: Annotated[tuple[Text, ...], Field(max_length=ITEM_LIMIT)] = ()
+    """The items themselves, where they are known before."""
+    limit: Annotated[StrictInt, Field(ge=1, le=1_000)] = 20
+    """Tasks at most."""
+
+
+ArtifactEntry = Annotated[Artifact, BeforeValidator(named("name"), json_schema_input_type=Artifact | Name)]
+FailureModeEntry = Annotated[FailureMode, BeforeValidator(named("name"), json_schema_input_type=FailureMode | Name)]
+Artifacts = Annotated[tuple[ArtifactEntry, ...], Field(max_length=ITEM_LIMIT)]
+FailureModes = Annotated[tuple[FailureModeEntry, ...], Field(max_length=ITEM_LIMIT)]
