@@ -1,0 +1,1 @@
+"""Plans: what their documents say, and what of them may run."""
