@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from supervisor.model.entities import Activity, Reason, Session, Stats, Work
 from supervisor.model.statuses import SessionStatus
-from supervisor.store import attempts, audit, outbox, pauses, projects, sessions, tokens
+from supervisor.store import attempts, audit, outbox, pauses, plans, projects, sessions, tasks, tokens
 from supervisor.store.rows import to_json
 from tests.support.stores import NOON, a_session, database
 
@@ -35,6 +35,9 @@ def conn(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         ("sessions", sessions.SHAPE.columns),
         ("attempts", attempts.SHAPE.columns),
         ("projects", projects.SHAPE.columns),
+        ("plans", plans.SHAPE.columns),
+        ("revisions", plans.REVISION.columns),
+        ("tasks", tasks.SHAPE.columns),
         ("audit", audit.SHAPE.columns),
         ("outbox", outbox.SHAPE.columns),
         ("agent_pauses", pauses.SHAPE.columns),

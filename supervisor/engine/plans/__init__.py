@@ -1,1 +1,1 @@
-"""Plans: their documents, their languages and their graphs. Pure; no files, no SQL, no asyncio."""
+"""Plans: their documents, their languages and graphs, and what of them may run. Pure; no files, no SQL, no asyncio."""

@@ -1,0 +1,28 @@
+-- name: insert
+-- Adds a task of a revision.
+INSERT INTO tasks (
+    plan, revision, id, position, kind, title, needs, digest, status, reason, attempts, session, input_hash, result,
+    started_at, ended_at
+) VALUES (
+    :plan, :revision, :id, :position, :kind, :title, :needs, :digest, :status, :reason, :attempts, :session,
+    :input_hash, :result, :started_at, :ended_at
+);
+
+-- name: update
+-- Stores what may change of a task, only if it still has the status that was read.
+UPDATE tasks SET
+    status = :status, reason = :reason, attempts = :attempts, session = :session, input_hash = :input_hash,
+    result = :result, started_at = :started_at, ended_at = :ended_at
+WHERE plan = :plan AND revision = :revision AND id = :id AND status = :before;
+
+-- name: get
+-- One task of a revision.
+SELECT * FROM tasks WHERE plan = :plan AND revision = :revision AND id = :id;
+
+-- name: of_revision
+-- The tasks of a revision, in the order of its document.
+SELECT * FROM tasks WHERE plan = :plan AND revision = :revision ORDER BY position;
+
+-- name: count
+-- How many tasks of a revision have each status that occurs.
+SELECT status, count(*) AS number FROM tasks WHERE plan = :plan AND revision = :revision GROUP BY status;

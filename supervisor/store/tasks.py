@@ -1,0 +1,55 @@
+"""How the tasks of each revision of a plan stand. Every change of status is checked against the legal moves."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from supervisor.model.errors import NotFound, Refused
+from supervisor.model.plans import Task, TaskStatus, check_task_move
+from supervisor.store import queries
+from supervisor.store.rows import Shape
+
+SQL = queries.load("tasks")
+SHAPE = Shape(Task, json=("needs", "reason", "result"))
+
+
+def insert(conn: sqlite3.Connection, tasks: Iterable[Task]) -> None:
+    """Add the tasks of a revision; Refused when one is there already, or the revision is not."""
+    try:
+        conn.executemany(SQL["insert"], map(SHAPE.row, tasks))
+    except sqlite3.IntegrityError as error:
+        raise Refused(f"The tasks cannot be added: {error}.") from error
+
+
+def move(conn: sqlite3.Connection, before: Task, after: Task) -> None:
+    """Store a task as it is now, in the place of how it was read.
+
+    IllegalMove when it may not have this status; Refused when its status was changed meanwhile.
+    """
+    if before.status is not after.status:
+        check_task_move(before.status, after.status)
+    if conn.execute(SQL["update"], {**SHAPE.row(after), "before": before.status}).rowcount == 0:
+        now = get(conn, after.plan, after.revision, after.id).status
+        raise Refused(f"The task {after.id} is {now} by now.", hint="Look at it again before you change it.")
+
+
+def get(conn: sqlite3.Connection, plan_id: str, revision: int, task_id: str) -> Task:
+    """Return a task of a revision; NotFound when there is none."""
+    row = conn.execute(SQL["get"], {"plan": plan_id, "revision": revision, "id": task_id}).fetchone()
+    if row is None:
+        raise NotFound(
+            f"The plan {plan_id} has no task {task_id}.", hint=f"`quarterdeck plan show {plan_id}` lists its tasks."
+        )
+    return SHAPE.entity(row)
+
+
+def of_revision(conn: sqlite3.Connection, plan_id: str, revision: int) -> list[Task]:
+    """Return the tasks of a revision, in the order of its document."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["of_revision"], {"plan": plan_id, "revision": revision})]
+
+
+def count(conn: sqlite3.Connection, plan_id: str, revision: int) -> dict[TaskStatus, int]:
+    """Return how many tasks of a revision have each status that occurs."""
+    rows = conn.execute(SQL["count"], {"plan": plan_id, "revision": revision})
+    return {TaskStatus(row["status"]): row["number"] for row in rows}
