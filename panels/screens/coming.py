@@ -14,7 +14,7 @@ from panels.view.model import Topic
 from panels.widgets.rows import RowsView
 
 PLANS: Final = """\
-Plans are not here yet.
+Plans are kept, and do not run yet.
 
 A plan will break one goal into tasks that depend on each other, and give each to an agent. You will see it as a \
 drawing, a tree and a chart of time, and approve its gates here.
@@ -25,7 +25,11 @@ room for waits in the queue, the most urgent first.
   1  n   start a session
   3      the queue: what runs, what waits
 
-Or from a shell, with an order of your own:  quarterdeck run --priority 1 --agent claude --prompt "First this\""""
+From a shell: an order of your own, or a plan file that is checked and kept:
+
+  quarterdeck run --priority 1 --agent claude --prompt "First this"
+  quarterdeck plan create plan.yaml\
+"""
 
 INSIGHTS: Final = """\
 Insights are not here yet, but costs are.

@@ -30,7 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "cancel": ("steer", "Stop a session; its work stays."),
     "continue": ("steer", "Give an ended session another prompt."),
     "archive": ("steer", "Put an ended session away."),
-    "plan": ("plan", "Check plan files, export them, and show their schema."),
+    "plan": ("plan", "Keep plans of many tasks; check, draw and export plan files."),
     "approvals": ("approvals", "List what waits for your decision; show it exactly."),
     "approve": ("approvals", "Allow what was asked, once."),
     "reject": ("approvals", "Refuse what was asked, and say why."),

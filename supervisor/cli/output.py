@@ -38,6 +38,21 @@ GLYPHS = {
 }
 """A glyph per status, readable without its colour."""
 
+OF_PLANS = {
+    "draft": ("·", "white"),
+    "pending": ("◌", "white"),
+    "ready": ("○", "cyan"),
+    "running": ("●", "cyan"),
+    "waiting_approval": ("◐", "yellow"),
+    "paused": ("‖", "white"),
+    "blocked": ("▣", "yellow"),
+    "completed": ("✓", "green"),
+    "failed": ("✕", "red"),
+    "skipped": ("–", "white"),
+    "abandoned": ("■", "white"),
+}
+"""The same for plans and their tasks, of which a pending one has not begun."""
+
 RISKS = {"low": "green", "medium": "yellow", "high": "red"}
 
 
@@ -67,6 +82,12 @@ def mark_risk(risk: str) -> str:
 def mark(status: str) -> str:
     """Return a status with its glyph, coloured."""
     glyph, colour = GLYPHS.get(status, ("·", "white"))
+    return click.style(f"{glyph} {status}", fg=colour)
+
+
+def mark_plan(status: str) -> str:
+    """Return the status of a plan or a task with its glyph, coloured."""
+    glyph, colour = OF_PLANS.get(status, ("·", "white"))
     return click.style(f"{glyph} {status}", fg=colour)
 
 

@@ -9,6 +9,7 @@ from supervisor.engine.bus import Bus
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
+from supervisor.engine.planning import Planning
 from supervisor.engine.policies import Policies
 from supervisor.engine.reactions import Reactions
 from supervisor.engine.reports import Reports
@@ -28,6 +29,7 @@ class Engine:
         self.store = services.ledger.store
         self.conductor = Conductor(services, hook_command)
         self.intake = Intake(services)
+        self.planning = Planning(services.ledger, self.intake)
         self.control = Control(services, self.conductor)
         self.reports = Reports(services, self.conductor)
         self.policies = policies

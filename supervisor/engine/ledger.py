@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from supervisor.engine.bus import Bus
 from supervisor.model.entities import Attempt, Reason, Session
 from supervisor.model.events import Event, EventType, NewEvent, Phase, Severity
+from supervisor.model.plans import Plan
 from supervisor.model.statuses import AttemptStatus, SessionStatus, check_attempt_move, check_session_move
 from supervisor.model.times import now_ms
 from supervisor.store import attempts, audit, events, sessions
@@ -65,6 +66,11 @@ class Transaction:
     ) -> None:
         """Store one event of the supervisor's own."""
         self.record([NewEvent(event_type, phase, self.now, severity, payload=payload)], session, attempt)
+
+    def plan_event(self, event_type: EventType, plan: Plan, *, severity: Severity = "info", **payload: Any) -> None:
+        """Store one event of a plan."""
+        new = NewEvent(event_type, "plan", self.now, severity, payload=payload)
+        self.events.extend(events.append(self.conn, [new], project=plan.project, plan=plan.id))
 
     def session(self, session_id: str) -> Session:
         """Return a session as it is in this transaction."""

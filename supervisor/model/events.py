@@ -46,6 +46,10 @@ class EventType(StrEnum):
     APPROVAL_ENDED = "approval_ended"
     POLICY_CHANGED = "policy_changed"
     PLAN_UPDATE = "plan_update"
+    # The life of plans (phase plan).
+    PLAN_CREATED = "plan_created"
+    PLAN_REVISED = "plan_revised"
+    PLAN_DELETED = "plan_deleted"
     MESSAGE_DELIVERED = "message_delivered"
     MESSAGE_UNDELIVERED = "message_undelivered"
     TURN_ENDED = "turn_ended"

@@ -272,6 +272,6 @@ def test_insights(snap_compare: Compare, size: tuple[int, int], sessions: list[J
 def test_plans(snap_compare: Compare, size: tuple[int, int]) -> None:
     async def run(pilot: Pilot[Any]) -> None:
         await panel(pilot, "4", PlansPanel)
-        await shows(pilot, "Plans are not here yet")
+        await shows(pilot, "Plans are kept, and do not run yet")
 
     assert snap_compare(StillApp(snapshot(), ANSWERS), terminal_size=size, run_before=run)

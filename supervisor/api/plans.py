@@ -1,0 +1,104 @@
+"""Plans over the API: requests and the JSON shapes of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from supervisor.api.protocol import AbsolutePath, Body, PlainText
+from supervisor.engine.planning import Shown
+from supervisor.model.plans import Plan, Revision, Task, TaskStatus
+from supervisor.model.times import to_rfc3339
+
+
+class PlanBody(Body):
+    """Create a plan in the project that holds ``cwd``. ``where`` names the document in messages."""
+
+    document: str
+    where: PlainText = Field(default="the document", max_length=4096)
+    cwd: AbsolutePath
+
+
+class ReviseBody(Body):
+    """Revise a plan."""
+
+    document: str
+    where: PlainText = Field(default="the document", max_length=4096)
+    rationale: PlainText = Field(min_length=1, max_length=10_000)
+
+
+def plan_json(plan: Plan, project_name: str | None = None) -> dict[str, Any]:
+    """Return a plan as clients get it in lists."""
+    return {
+        "id": plan.id,
+        "title": plan.title,
+        "project": plan.project,
+        "project_name": project_name,
+        "owner": plan.owner,
+        "priority": plan.priority,
+        "advance": plan.advance,
+        "status": plan.status,
+        "status_reason": {
+            "signal": plan.reason.signal,
+            "text": plan.reason.text,
+            "at": to_rfc3339(plan.reason.at),
+        },
+        "revision": plan.revision,
+        "branch": plan.branch,
+        "base_commit": plan.base_commit,
+        "worktree": plan.worktree,
+        "created_at": to_rfc3339(plan.created_at),
+        "started_at": to_rfc3339(plan.started_at),
+        "ended_at": to_rfc3339(plan.ended_at),
+        "archived_at": to_rfc3339(plan.archived_at),
+    }
+
+
+def shown_json(shown: Shown, project_name: str) -> dict[str, Any]:
+    """Return a plan with its tasks and revisions; ``next_task`` is the first that has not begun."""
+    waiting = (task.id for task in shown.tasks if task.status in (TaskStatus.PENDING, TaskStatus.READY))
+    return {
+        **plan_json(shown.plan, project_name),
+        "next_task": next(waiting, None),
+        "tasks": [task_json(task) for task in shown.tasks],
+        "revisions": revisions_json(shown.revisions),
+    }
+
+
+def task_json(task: Task) -> dict[str, Any]:
+    """Return how a task stands."""
+    return {
+        "id": task.id,
+        "title": task.title,
+        "kind": task.kind,
+        "needs": list(task.needs),
+        "status": task.status,
+        "status_reason": {
+            "signal": task.reason.signal,
+            "text": task.reason.text,
+            "at": to_rfc3339(task.reason.at),
+        },
+        "attempts": task.attempts,
+        "session": task.session,
+        "result": task.result,
+        "started_at": to_rfc3339(task.started_at),
+        "ended_at": to_rfc3339(task.ended_at),
+    }
+
+
+def revision_json(revision: Revision) -> dict[str, Any]:
+    """Return what is told of a revision without its document."""
+    return {
+        "number": revision.number,
+        "parent": revision.parent,
+        "rationale": revision.rationale,
+        "author": revision.author,
+        "created_at": to_rfc3339(revision.created_at),
+    }
+
+
+def revisions_json(revisions: Sequence[Revision]) -> list[dict[str, Any]]:
+    """Return revisions, oldest first."""
+    return [revision_json(revision) for revision in revisions]

@@ -1,0 +1,184 @@
+"""`plan create, list, show, revise, diff, delete`: the plans that the supervisor keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from supervisor.api.client import Client, at
+from supervisor.cli.connection import refuse_in_session, with_client
+from supervisor.cli.output import age, facts, json_option, mark_plan, print_json, table
+from supervisor.cli.planfiles import contents, counted
+from supervisor.engine.plans.reading import read
+from supervisor.model.plain import clean, one_line
+from supervisor.model.plans import PlanStatus
+
+_DIFF: Final = {"+": "green", "-": "red", "@": "cyan"}
+
+FILE = click.argument("file", type=click.Path(path_type=Path))
+REF = click.argument("ref", metavar="ID")
+
+
+@click.command("create")
+@FILE
+@json_option
+@with_client
+async def create(client: Client, file: Path, as_json: bool) -> None:
+    """Keep the plan in FILE for the repository of this folder. Nothing of it runs. FILE - is stdin.
+
+    Example: quarterdeck plan create plan.yaml
+    """
+    found = await client.post("/plans", {**_document(file), "cwd": str(Path.cwd())})
+    if as_json:
+        print_json(found)
+        return
+    plan = found["plan"]
+    count = counted(len(plan["tasks"]), "task")
+    click.echo(f"{plan['id']}: {one_line(plan['title'])}, {count}. It is kept; nothing has begun.")
+    click.secho(f"quarterdeck plan show {plan['id']}", dim=True)
+
+
+@click.command("list")
+@click.option("--status", type=click.Choice([each.value for each in PlanStatus]), multiple=True, help="Only these.")
+@click.option("--project", help="Only those of this project.")
+@click.option("--archived", is_flag=True, help="Archived ones, too.")
+@json_option
+@with_client
+async def list_plans(
+    client: Client, status: tuple[str, ...], project: str | None, archived: bool, as_json: bool
+) -> None:
+    """List the plans, oldest first.
+
+    Example: quarterdeck plan list --status pending
+    """
+    found = await client.get("/plans", status=list(status) or None, project=project, archived=archived)
+    if as_json:
+        print_json(found)
+    elif not found["plans"]:
+        click.echo("No plans. Write one, then: quarterdeck plan create plan.yaml")
+    else:
+        rows = [
+            [
+                plan["id"], one_line(plan["title"]), mark_plan(plan["status"]),
+                str(plan["revision"]), plan["project_name"] or "-", age(plan["created_at"]),
+            ]
+            for plan in found["plans"]
+        ]  # fmt: skip
+        table(["plan", "title", "status", "revision", "project", "age"], rows)
+
+
+@click.command("show")
+@REF
+@json_option
+@with_client
+async def show(client: Client, ref: str, as_json: bool) -> None:
+    """Show a plan: how each task stands, and its revisions.
+
+    Example: quarterdeck plan show plan-hello
+    """
+    found = await client.get(at("plan", ref))
+    if as_json:
+        print_json(found)
+        return
+    plan = found["plan"]
+    facts(
+        {
+            "plan": f"{plan['id']}  {one_line(plan['title'])}",
+            "status": f"{mark_plan(plan['status'])}: {one_line(plan['status_reason']['text'])}",
+            "project": plan["project_name"],
+            "owner": plan["owner"],
+            "advance": plan["advance"],
+            "branch": plan["branch"],
+        }
+    )
+    click.echo()
+    rows = [
+        [task["id"], one_line(task["title"]), task["kind"], mark_plan(task["status"]),
+         ", ".join(task["needs"]) or "-"]
+        for task in plan["tasks"]
+    ]  # fmt: skip
+    table(["task", "title", "kind", "status", "after"], rows)
+    if len(plan["revisions"]) > 1:
+        click.echo()
+        table(["revision", "age", "by", "why"], [_revision(each) for each in plan["revisions"]])
+
+
+@click.command("revise")
+@REF
+@FILE
+@click.option("--rationale", metavar="T", required=True, help="Why; kept with the revision.")
+@json_option
+@with_client
+async def revise(client: Client, ref: str, file: Path, rationale: str, as_json: bool) -> None:
+    """Let the document in FILE take the place of a plan's, as a new revision. Unchanged tasks keep their state.
+
+    Example: quarterdeck plan revise plan-hello plan.yaml --rationale "The check comes first"
+    """
+    refuse_in_session("revise plans")
+    found = await client.post(at("plan", ref, "revisions"), {**_document(file), "rationale": rationale})
+    plan = found["plan"]
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{plan['id']} is at revision {plan['revision']} now.")
+        click.secho(f"quarterdeck plan diff {plan['id']} {plan['revision'] - 1} {plan['revision']}", dim=True)
+
+
+@click.command("diff")
+@REF
+@click.argument("before", metavar="A", type=click.IntRange(1))
+@click.argument("after", metavar="B", type=click.IntRange(1))
+@json_option
+@with_client
+async def diff(client: Client, ref: str, before: int, after: int, as_json: bool) -> None:
+    """Show what is different between two revisions of a plan.
+
+    Example: quarterdeck plan diff plan-hello 1 2
+    """
+    found = await client.get(at("plan", ref, "diff"), before=before, after=after)
+    if as_json:
+        print_json(found)
+        return
+    if not found["diff"]:
+        click.echo(f"Revisions {before} and {after} say the same.")
+    for line in found["diff"].splitlines():
+        click.secho(clean(line), fg=_DIFF.get(line[:1]))
+
+
+@click.command("delete")
+@REF
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@with_client
+async def delete(client: Client, ref: str, yes: bool, as_json: bool) -> int:
+    """Take a plan away that is not under way. What is recorded of it stays.
+
+    Example: quarterdeck plan delete plan-hello
+    """
+    refuse_in_session("delete plans")
+    plan = (await client.get(at("plan", ref)))["plan"]
+    question = f"Delete {plan['id']} ({one_line(plan['title'])}), with {counted(plan['revision'], 'revision')}?"
+    if not (yes or as_json or click.confirm(question)):
+        click.echo("It was left as it is.")
+        return 1
+    found = await client.delete(at("plan", plan["id"]))
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{found['plan']['id']} was deleted.")
+    return 0
+
+
+def _document(file: Path) -> dict[str, str]:
+    data, where = contents(file)
+    try:
+        return {"document": data.decode("utf-8-sig"), "where": where}
+    except UnicodeDecodeError:
+        read(data, where).checked()  # It says in which line.
+        raise
+
+
+def _revision(each: dict[str, Any]) -> list[str]:
+    return [str(each["number"]), age(each["created_at"]), each["author"], one_line(each["rationale"]) or "-"]
