@@ -86,6 +86,8 @@ class HistoryPanel(Panel):
     HistoryPanel #details:focus { border-top: tall $primary; }
     HistoryPanel #empty { display: none; height: 1fr; }
     HistoryPanel.-empty #empty { display: block; }
+    /* As high as there is room: Textual sometimes draws a text that grows as high as it was. */
+    HistoryPanel #note { min-height: 100%; }
     HistoryPanel.-empty #body { display: none; }
     .-roomy HistoryPanel #body { layout: horizontal; }
     .-roomy HistoryPanel #records { width: 58%; height: 1fr; }
