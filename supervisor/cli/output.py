@@ -35,8 +35,15 @@ GLYPHS = {
     "rejected": ("✕", "red"),
     "expired": ("✕", "white"),
     "superseded": ("✕", "white"),
+    "active": ("●", "cyan"),
+    "acknowledged": ("✓", "white"),
+    "dismissed": ("✕", "white"),
+    "answered": ("✓", "green"),
 }
 """A glyph per status, readable without its colour."""
+
+SEVERITIES = {"low": ("▽", "white"), "medium": ("△", "yellow"), "high": ("▲", "red")}
+"""The signs of alerts, as the app has them."""
 
 RISKS = {"low": "green", "medium": "yellow", "high": "red"}
 
@@ -62,6 +69,12 @@ def until(moment: str | None) -> str:
 def mark_risk(risk: str) -> str:
     """Return a risk, coloured."""
     return click.style(risk, fg=RISKS.get(risk), bold=risk == "high")
+
+
+def mark_severity(severity: str) -> str:
+    """Return an alert's severity with its sign, coloured."""
+    sign, colour = SEVERITIES[severity]
+    return click.style(f"{sign} {severity}", fg=colour, bold=severity == "high")
 
 
 def mark(status: str) -> str:
