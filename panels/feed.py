@@ -91,12 +91,14 @@ class Feed:
     async def _snapshot(self) -> Snapshot:
         """Read everything; the events first, so that nothing falls between them and the rest."""
         events = (await self._client.get("/events", limit=500))["events"]
-        sessions, approvals, status, agents, queue = await asyncio.gather(
+        sessions, approvals, status, agents, queue, alerts = await asyncio.gather(
             self._client.get("/sessions"),
             self._client.get("/approvals"),
             self._client.get("/status"),
             self._client.get("/agents"),
             self._client.get("/queue"),
+            # Also those that were dismissed: the same is not shown again for a while.
+            self._client.get("/alerts", all=True),
         )
         return Snapshot(
             seq=events[-1]["seq"] if events else 0,
@@ -106,6 +108,7 @@ class Feed:
             agents=agents["agents"],
             queue=queue,
             events=events,
+            alerts=alerts,
         )
 
     async def _read_again(self) -> None:

@@ -15,9 +15,9 @@ from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 from config.settings import Notifications
-from panels.view.alerts import RANKS, Alert
 from panels.view.eventlines import name_of
 from panels.view.model import Topic, ViewModel
+from supervisor.model.alerts import RANKS, Alert
 from supervisor.model.plain import one_line
 
 if TYPE_CHECKING:

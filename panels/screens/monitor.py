@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,7 +13,6 @@ from panels.dialogs import Choose
 from panels.keys import bindings
 from panels.panel import Panel
 from panels.shell import Json
-from panels.view.alerts import Alert
 from panels.view.eventlines import name_of
 from panels.view.limits import limits
 from panels.view.model import Topic
@@ -22,6 +21,8 @@ from panels.widgets.activity import Activity
 from panels.widgets.eventlists import AlertLines, EventLines, LimitLines
 from panels.widgets.lines import LineView
 from panels.widgets.search import SearchBox
+from supervisor.model.alerts import Alert
+from supervisor.model.errors import NotFound, QuarterdeckError
 from supervisor.model.events import PHASES
 from supervisor.model.times import now_ms
 
@@ -219,6 +220,7 @@ class MonitorPanel(Panel):
         if (alert := self._alert()) is not None:
             self.shell.view.alerts.dismiss(alert)
             self._draw_alerts()
+            self._tell(alert, "dismiss")
 
     def action_acknowledge(self) -> None:
         """Note that an alert was seen; without a cursor on one the first that was not."""
@@ -226,6 +228,22 @@ class MonitorPanel(Panel):
         if alert is not None:
             self.shell.view.alerts.acknowledge(alert)
             self._draw_alerts()
+            self._tell(alert, "ack")
+
+    def _tell(self, alert: Alert, what: Literal["ack", "dismiss"]) -> None:
+        """Let the supervisor do what is shown as done already; when it cannot, it is shown as it was."""
+
+        async def tell() -> None:
+            try:
+                await self.shell.client.post(f"/alerts/{alert.id}/{what}")
+            except NotFound:
+                pass  # There it has gone by itself meanwhile, or it never was the same: nothing is left to do.
+            except QuarterdeckError:
+                self.shell.view.alerts.take_back(alert)
+                self.shell.changes.publish(frozenset({"alerts"}))
+                raise
+
+        self.shell.perform(tell)
 
     def action_clear(self) -> None:
         """Empty the view; the history stays."""

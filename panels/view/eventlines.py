@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from panels import shown
-from panels.view.alerts import Alert, countdown_style
+from panels.view.alerts import countdown_style
 from panels.view.fleet import fitted
 from panels.view.limits import bar
 from panels.view.sessions import SessionView
 from panels.view.summaries import summary
+from supervisor.model.alerts import Alert
 from supervisor.model.times import from_rfc3339
 
 Json = dict[str, Any]

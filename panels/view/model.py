@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from panels.view.alerts import Alerts
+from panels.view.alerts import alert_view, monotonic_ms
 from panels.view.monitor import Monitor
-from panels.view.raising import take
 from panels.view.sessions import Json, SessionView, absorb, session_view
-from supervisor.model.times import from_rfc3339
+from supervisor.model.alerts import Alerts
+from supervisor.model.raising import take
+from supervisor.model.times import from_rfc3339, now_ms
 
 Topic = Literal["connection", "fleet", "approvals", "events", "supervisor", "alerts"]
 
@@ -58,6 +59,8 @@ class Snapshot:
     agents: list[Json]
     queue: Json
     events: list[Json]
+    alerts: Json = field(default_factory=lambda: {"seq": 0, "alerts": []})
+    """They may be as of a later event than the rest."""
 
 
 class ViewModel:
@@ -71,7 +74,7 @@ class ViewModel:
         self.agents: list[Json] = []
         self.queue: Json = {}
         self.recent: deque[Json] = deque(maxlen=RECENT)
-        self.alerts = Alerts()
+        self.alerts = Alerts(monotonic_ms)
         self.monitor = Monitor()
         self.seq = 0
         self.stale = Stale()
@@ -88,11 +91,9 @@ class ViewModel:
         self.take_supervisor(snapshot.status, snapshot.agents, snapshot.queue)
         self.recent.clear()
         self.recent.extend(snapshot.events)
-        was_connected = bool(self.seq)
-        for event in self.monitor.load(snapshot.events, snapshot.seq):
-            # What happened before the app was opened is history; what it missed since is not.
-            if was_connected and take(self.alerts, event):
-                self._changed.add("alerts")
+        self.monitor.load(snapshot.events, snapshot.seq)
+        # Nobody is told of what was there when the app was opened; of what it missed since they are.
+        self._take_alerts(snapshot.alerts, is_news=bool(self.seq))
         self.seq = snapshot.seq
         self.stale = Stale()
         self.connected("live")
@@ -124,6 +125,12 @@ class ViewModel:
         """Take how the supervisor, its agents and its queue are."""
         self.status, self.agents, self.queue = status, agents, queue
         self._changed.add("supervisor")
+
+    def _take_alerts(self, answer: Json, *, is_news: bool) -> None:
+        """Take all alerts as the supervisor has them, in the time of the app's own clock."""
+        ahead = self.alerts.clock() - now_ms()
+        self.alerts.load([alert_view(each, ahead) for each in answer["alerts"]], answer["seq"], is_news=is_news)
+        self._changed.add("alerts")
 
     def measured(self, session: str, added: int, removed: int) -> None:
         """Take the size of a session's diff, in lines."""

@@ -50,19 +50,18 @@ class Monitor:
         self._seconds = [_Second() for _ in range(SECONDS)]
         self._seq = 0
 
-    def load(self, events: Iterable[Json], seq: int) -> list[Json]:
-        """Take what is already stored, after connecting, and return what is new of it.
+    def load(self, events: Iterable[Json], seq: int) -> None:
+        """Take what is already stored, after connecting.
 
         What was cleared does not come back; a number that is below the last one means another history.
         """
         if seq < self._seq:
             self._seq = 0
             self.clear()
-        new = [event for event in events if event["seq"] > self._seq]
-        for event in new:
-            self._keep(event)
+        for event in events:
+            if event["seq"] > self._seq:
+                self._keep(event)
         self._seq = max(self._seq, seq)
-        return new
 
     def take(self, event: Json) -> None:
         """Take one event of the stream."""

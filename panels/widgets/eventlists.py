@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from panels.shell import Json, shell
-from panels.view.alerts import Alert
 from panels.view.eventlines import alert_line, event_line
 from panels.view.limits import Line as LimitLine
 from panels.widgets.lines import Line, LineView
+from supervisor.model.alerts import Alert
 
 PULSE_MS = 500
 """An urgent alert is bright for so long, then not."""

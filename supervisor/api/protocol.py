@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from supervisor.model.alerts import Alert
 from supervisor.model.entities import Attempt, AuditEntry, Project, Session
 from supervisor.model.events import Event
 from supervisor.model.times import to_rfc3339
@@ -242,6 +243,28 @@ def audit_json(entry: AuditEntry) -> dict[str, Any]:
         "after": entry.after,
         "prev_hash": entry.prev_hash,
         "hash": entry.hash,
+    }
+
+
+def alert_json(alert: Alert) -> dict[str, Any]:
+    """Return an alert."""
+    return {
+        "id": alert.id,
+        "status": "resolved" if alert.ended else "acknowledged" if alert.is_acknowledged else "active",
+        "severity": alert.severity,
+        "kind": alert.kind,
+        "text": alert.text,
+        "session": alert.session,
+        "approval": alert.subject,
+        "event": alert.event,
+        "count": alert.count,
+        "raised_at": to_rfc3339(alert.raised_at),
+        "last_at": to_rfc3339(alert.last_at),
+        "expires_at": to_rfc3339(alert.expires_at),
+        "acknowledged_by": alert.acknowledged_by,
+        "ended": alert.ended,
+        "ended_by": alert.ended_by,
+        "ended_at": to_rfc3339(alert.ended_at),
     }
 
 

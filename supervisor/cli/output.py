@@ -35,6 +35,10 @@ GLYPHS = {
     "rejected": ("✕", "red"),
     "expired": ("■", "white"),
     "superseded": ("■", "white"),
+    "active": ("●", "cyan"),
+    "acknowledged": ("✓", "white"),
+    "dismissed": ("✕", "white"),
+    "answered": ("✓", "green"),
 }
 """A glyph per status, readable without its colour."""
 
@@ -52,6 +56,9 @@ OF_PLANS = {
     "abandoned": ("■", "white"),
 }
 """The same for plans and their tasks, of which a pending one has not begun."""
+
+SEVERITIES = {"low": ("▽", "white"), "medium": ("△", "yellow"), "high": ("▲", "red")}
+"""The signs of alerts, as the app has them."""
 
 RISKS = {"low": "green", "medium": "yellow", "high": "red"}
 
@@ -77,6 +84,12 @@ def until(moment: str | None) -> str:
 def mark_risk(risk: str) -> str:
     """Return a risk, coloured."""
     return click.style(risk, fg=RISKS.get(risk), bold=risk == "high")
+
+
+def mark_severity(severity: str) -> str:
+    """Return an alert's severity with its sign, coloured."""
+    sign, colour = SEVERITIES[severity]
+    return click.style(f"{sign} {severity}", fg=colour, bold=severity == "high")
 
 
 def mark(status: str) -> str:

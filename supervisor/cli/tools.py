@@ -38,9 +38,7 @@ async def beat_command(client: Client) -> None:
 @click.command("emit")
 @click.argument("kind", metavar="TYPE", required=False)
 @click.argument("payload", metavar="[JSON]", default="{}")
-@click.option(
-    "--test-alert", "test_alert", type=click.Choice(hookclient.ALERTS), help="Raise a test alert in open apps, instead."
-)
+@click.option("--test-alert", "test_alert", type=click.Choice(hookclient.ALERTS), help="Raise a test alert, instead.")
 @with_client
 async def emit_command(client: Client, kind: str | None, payload: str, test_alert: str | None) -> None:
     """Report an event. Inside a session it is that session's.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from supervisor.model.events import Event
@@ -60,10 +60,17 @@ class Bus:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        self._listeners: list[Callable[[Sequence[Event]], None]] = []
+
+    def listen(self, listener: Callable[[Sequence[Event]], None]) -> None:
+        """Call ``listener`` with every batch before whoever caused it goes on. It must be quick, and never fail."""
+        self._listeners.append(listener)
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Give a committed batch to every subscriber."""
+        """Give a committed batch to every listener and subscriber."""
         if events:
+            for listener in self._listeners:
+                listener(events)
             for subscription in self._subscriptions:
                 subscription.put(events)
 

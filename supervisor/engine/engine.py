@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from supervisor.engine.alerting import Alerting
 from supervisor.engine.broker import Broker
 from supervisor.engine.bus import Bus
 from supervisor.engine.conducting import Conductor
@@ -33,12 +34,15 @@ class Engine:
         self.control = Control(services, self.conductor)
         self.reports = Reports(services, self.conductor)
         self.policies = policies
+        self.alerting = Alerting(services.ledger, bus)
         self.suggesting = Suggesting(self.store, policies)
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
         self._reactions = Reactions(services, bus, self.conductor, self.broker)
 
     async def start(self) -> int:
         """Make good what a crash left, then serve the queue; returns how many attempts were adopted."""
+        # First, before anything happens: what happens from now on it hears.
+        await self.alerting.start()
         await self.policies.start()
         # What expired while no supervisor ran counts as expired before anything goes on.
         await self.broker.expire()

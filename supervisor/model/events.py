@@ -45,6 +45,9 @@ class EventType(StrEnum):
     APPROVAL_DECIDED = "approval_decided"
     APPROVAL_ENDED = "approval_ended"
     POLICY_CHANGED = "policy_changed"
+    # What a person did about an alert (phase telemetry).
+    ALERT_ACKNOWLEDGED = "alert_acknowledged"
+    ALERT_DISMISSED = "alert_dismissed"
     PLAN_UPDATE = "plan_update"
     # The life of plans (phase plan).
     PLAN_CREATED = "plan_created"

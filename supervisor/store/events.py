@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import repeat
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -122,6 +123,27 @@ def recent(
 def newest_of(conn: sqlite3.Connection, type: str) -> dict[str | None, Event]:  # noqa: A002 - as above
     """Return the newest event of a type of each session, by its id, that the supervisor tells itself."""
     return {event.session: event for event in (Event(*row) for row in conn.execute(SQL["newest_of"], {"type": type}))}
+
+
+def newest_of_types(
+    conn: sqlite3.Connection, types: Iterable[str], *, loud: Collection[str], since: int, limit: int
+) -> list[Event]:
+    """Return the newest ``limit`` events of each type since about a time in milliseconds, in order.
+
+    Of the types that are ``loud`` only those with severity warning or worse. Events of other types are not looked at.
+    """
+    # Numbers follow time but for logs that were read late: near enough, and it needs one row of an index.
+    row = conn.execute(SQL["first_since"], {"since": since}).fetchone()
+    if row is None:
+        return []
+    found = [
+        Event(*each)
+        for kind in types
+        for each in conn.execute(
+            SQL["newest_of_type"], {"type": kind, "first": row["seq"], "any": kind not in loud, "limit": limit}
+        )
+    ]
+    return sorted(found, key=attrgetter("seq"))
 
 
 def _select(conn: sqlite3.Connection, query: str, seq: int, chosen: dict[str, Any], limit: int) -> list[Event]:

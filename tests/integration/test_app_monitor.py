@@ -14,10 +14,10 @@ from config.paths import Paths
 from panels.app import QuarterdeckApp
 from panels.screens.monitor import MonitorPanel
 from panels.screens.whole import WholeEvent
-from panels.view.alerts import Alerts
 from panels.widgets.strip import AlertStrip
 from supervisor.api.client import Client
 from supervisor.daemon import Daemon
+from supervisor.model.alerts import Alerts
 from tests.support.app import becomes, opened, shows, text_of
 from tests.support.git import repository
 from tests.wait import until

@@ -10,10 +10,10 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from panels.screens.monitor import MonitorPanel
-from panels.view.alerts import Alerts
 from panels.view.model import Snapshot
 from panels.view.monitor import Monitor
 from panels.widgets.strip import AlertStrip
+from supervisor.model.alerts import Alerts
 from supervisor.model.times import from_rfc3339, to_rfc3339
 from tests.support.app import StillApp, becomes, text_of
 from tests.support.sessions import session_json

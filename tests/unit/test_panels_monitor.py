@@ -13,9 +13,11 @@ from panels.view.model import Snapshot, ViewModel
 from panels.view.monitor import PER_PHASE, SECONDS, Monitor, Wanted, sparkline, wanted
 from panels.view.summaries import summary
 from panels.widgets.lines import width_of
+from supervisor.api.protocol import alert_json
+from supervisor.model.alerts import Alert
 from supervisor.model.events import PHASES, EventType
 from supervisor.model.plain import clean
-from supervisor.model.times import from_rfc3339, to_rfc3339
+from supervisor.model.times import from_rfc3339, now_ms, to_rfc3339
 
 Json = dict[str, Any]
 NOW = 1_780_000_000_000
@@ -74,12 +76,13 @@ def test_clearing_a_phase_all_and_what_is_older() -> None:
 
 def test_what_was_cleared_does_not_come_back_with_a_new_connection() -> None:
     monitor = Monitor()
-    assert seqs(monitor.load([event(1), event(2)], 2)) == [1, 2]
+    monitor.load([event(1), event(2)], 2)
+    assert seqs(monitor.events()) == [1, 2]
     monitor.clear()
-    assert seqs(monitor.load([event(1), event(2), event(3)], 3)) == [3]
+    monitor.load([event(1), event(2), event(3)], 3)
     assert seqs(monitor.events()) == [3]
-    assert seqs(monitor.load([event(1)], 1)) == [1], "another history begins anew"
-    assert seqs(monitor.events()) == [1]
+    monitor.load([event(1)], 1)
+    assert seqs(monitor.events()) == [1], "another history begins anew"
 
 
 def test_activity_is_counted_by_the_second_for_two_minutes() -> None:
@@ -217,20 +220,49 @@ def test_a_bar_is_full_only_when_all_is_used_and_never_empty_when_something_is()
     assert bar(1) == bar(7) == "█" * 10
 
 
-def load(view: ViewModel, seq: int, *events: Json) -> None:
-    view.load(Snapshot(seq=seq, sessions=[], approvals=[], status={}, agents=[], queue={}, events=list(events)))
+def load(view: ViewModel, seq: int, *events: Json, alerts: Json | None = None) -> None:
+    known = alerts or {"seq": seq, "alerts": []}
+    view.load(Snapshot(seq, [], [], {}, [], {}, list(events), known))
 
 
-def test_history_raises_no_alert_but_what_was_missed_does() -> None:
+def alert(text: str, seq: int, **more: Any) -> Json:
+    made = Alert("failed", None, text, "high", None, now_ms() - 60_000, now_ms() - 5_000, seq)
+    return {**alert_json(made), **more}
+
+
+def test_alerts_that_were_there_are_no_news_but_those_that_were_missed_are() -> None:
     view = ViewModel()
-    old = event(1, kind="status_changed", session=None, severity="error", payload={"to": "failed", "reason": "old"})
-    load(view, 1, old)
-    assert view.alerts.visible() == []
+    failed = event(1, kind="status_changed", session=None, severity="error", payload={"to": "failed", "reason": "old"})
+    load(view, 1, failed, alerts={"seq": 1, "alerts": [alert("failed: old", 1)]})
+    [old] = view.alerts.visible()
+    assert (old.text, old.count, view.alerts.raised) == ("failed: old", 1, [])
+    assert 59_000 < view.alerts.clock() - old.raised_at < 62_000, "it is in the time of the app's own clock"
     view.apply(event(2))
     view.take_changes()
     missed = event(3, kind="status_changed", session=None, severity="error", payload={"to": "failed", "reason": "new"})
-    load(view, 3, old, event(2), missed)
-    assert [alert.text for alert in view.alerts.visible()] == ["failed: new"]
+    answer = {"seq": 3, "alerts": [alert("failed: old", 1, acknowledged_by="person"), alert("failed: new", 3)]}
+    load(view, 3, failed, event(2), missed, alerts=answer)
+    assert [each.text for each in view.alerts.visible()] == ["failed: new", "failed: old"]
+    assert [each.text for each in view.alerts.raised] == ["failed: new"]
     assert "alerts" in view.take_changes()
     assert seqs(view.monitor.events()) == [1, 2, 3]
     assert from_rfc3339(view.monitor.events()[0]["time"]) == NOW
+
+
+def test_an_event_that_the_alerts_have_already_is_not_counted_again() -> None:
+    view = ViewModel()
+    load(view, 1, event(1), alerts={"seq": 3, "alerts": [alert("failed: new", 3)]})
+    for seq in (2, 3, 4):
+        payload = {"to": "failed", "reason": "new"}
+        view.apply(event(seq, kind="status_changed", session=None, severity="error", payload=payload))
+    assert [each.count for each in view.alerts.visible()] == [2]
+
+
+def test_what_was_dismissed_elsewhere_stays_away_here() -> None:
+    view = ViewModel()
+    gone = alert("failed: new", 1, ended="dismissed", ended_by="person", ended_at=to_rfc3339(now_ms()))
+    load(view, 1, alerts={"seq": 1, "alerts": [gone]})
+    payload = {"to": "failed", "reason": "new"}
+    view.apply(event(2, kind="status_changed", session=None, severity="error", payload=payload))
+    assert view.alerts.visible() == []
+    assert view.alerts.suppressed == 1

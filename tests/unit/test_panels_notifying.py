@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from config.settings import Notifications
 from panels.notifying import EVERY_MS, GATHER_MS, TEXT_LIMIT, Gathering, is_quiet, plain, sequences, tell
-from panels.view.alerts import Alerts
 from panels.view.model import ViewModel
+from supervisor.model.alerts import Alerts
 from tests.support.sessions import session_json
 from tests.wait import wait_until
 

@@ -24,3 +24,13 @@ FROM events WHERE seq IN (
 -- The newest events before a number, newest first. The filters are added by the caller.
 SELECT seq, time, project, plan, task, session, attempt, phase, type, severity, source, payload
 FROM events WHERE seq < :seq {filters} ORDER BY seq DESC LIMIT :limit;
+
+-- name: first_since
+-- The number of the first event at a time or later.
+SELECT seq FROM events WHERE time >= :since ORDER BY time LIMIT 1;
+
+-- name: newest_of_type
+-- The newest events of a type from a number on, newest first: all, or only those with severity warning or worse.
+SELECT seq, time, project, plan, task, session, attempt, phase, type, severity, source, payload
+FROM events WHERE type = :type AND seq >= :first AND (:any OR severity NOT IN ('debug', 'info'))
+ORDER BY seq DESC LIMIT :limit;

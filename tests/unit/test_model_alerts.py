@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panels.view.alerts import KEPT, PHASE_MS, QUIET_MS, RANKS, VISIBLE, Alert, Alerts, countdown_style
-from panels.view.raising import take
+from panels.view.alerts import countdown_style
+from supervisor.model.alerts import HORIZON_MS, KEPT, PHASE_MS, QUIET_MS, RANKS, VISIBLE, Alert, Alerts
+from supervisor.model.raising import take
 
 Json = dict[str, Any]
+
+SEQ = count(1)
 
 
 class Clock:
@@ -34,7 +38,7 @@ def event(
     kind: str, severity: str = "info", phase: str = "tool", session: str | None = "ses_1", **payload: Any
 ) -> Json:
     return {
-        "seq": 1, "time": "2026-01-01T00:00:00.000Z", "type": kind, "severity": severity, "phase": phase,
+        "seq": next(SEQ), "time": "2026-01-01T00:00:00.000Z", "type": kind, "severity": severity, "phase": phase,
         "session": session, "payload": payload,
     }  # fmt: skip
 
@@ -73,7 +77,7 @@ def test_an_alert_goes_after_the_time_of_its_phase_else_of_its_severity(
 ) -> None:
     alerts.raise_("x", "text", severity, phase=phase)
     if lasts is None:
-        clock.now += 10 * 24 * 3_600_000
+        clock.now += HORIZON_MS
         assert texts(alerts) == ["text"]
         assert not alerts.expire()
         return
