@@ -128,20 +128,15 @@ def newest_of(conn: sqlite3.Connection, type: str) -> dict[str | None, Event]:  
 def newest_of_types(
     conn: sqlite3.Connection, types: Iterable[str], *, loud: Collection[str], since: int, limit: int
 ) -> list[Event]:
-    """Return the newest ``limit`` events of each type since about a time in milliseconds, in order.
+    """Return the newest ``limit`` events of each type since a time in milliseconds, in order.
 
     Of the types that are ``loud`` only those with severity warning or worse. Events of other types are not looked at.
     """
-    # Numbers follow time but for logs that were read late: near enough, and it needs one row of an index.
-    row = conn.execute(SQL["first_since"], {"since": since}).fetchone()
-    if row is None:
-        return []
+    chosen = {"since": since, "limit": limit, "first": conn.execute(SQL["first_since"], {"since": since}).fetchone()[0]}
     found = [
         Event(*each)
         for kind in types
-        for each in conn.execute(
-            SQL["newest_of_type"], {"type": kind, "first": row["seq"], "any": kind not in loud, "limit": limit}
-        )
+        for each in conn.execute(SQL["newest_of_type"], {**chosen, "type": kind, "any": kind not in loud})
     ]
     return sorted(found, key=attrgetter("seq"))
 

@@ -72,6 +72,19 @@ OTHER_ROUTES = [
     ("POST", "/approvals/decide"),
     ("POST", "/approvals/any/approve"),
     ("POST", "/approvals/any/reject"),
+    ("GET", "/alerts"),
+    ("POST", "/alerts/ack"),
+    ("POST", "/alerts/dismiss"),
+    ("POST", "/alerts/any/ack"),
+    ("POST", "/alerts/any/dismiss"),
+    ("GET", "/plans"),
+    ("POST", "/plans"),
+    ("GET", "/plans/any"),
+    ("GET", "/plans/any/document"),
+    ("GET", "/plans/any/graph"),
+    ("GET", "/plans/any/diff"),
+    ("POST", "/plans/any/revisions"),
+    ("DELETE", "/plans/any"),
     ("GET", "/policy"),
     ("POST", "/policy/test"),
     ("GET", "/policy/versions"),
@@ -323,14 +336,14 @@ DOCUMENTS = st.recursive(
 KEYS = ["cwd", "argv", "prompt", "agent", "mode", "executor", "name", "branch", "base", "image", "priority",
         "timeout_s", "environment", "type", "payload", "path", "text", "message", "into", "all", "tool_name",
         "hook_event_name", "session_id", "tool_input", "key", "question", "options", "default", "preview", "request",
-        "decisions", "command", "document", "rule", "version", "remote"]  # fmt: skip
+        "decisions", "command", "document", "rule", "version", "remote", "where", "rationale"]  # fmt: skip
 
 
 async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client, paths: Paths, tmp_path: Path) -> None:
     session = await run_session(client, repository(tmp_path / "shop"), "sleep", "60")
     agent = await token_of(daemon, "agent", session["id"])
     routes = ["/emit", "/hooks/claude", "/hooks/codex", "/sessions", "/projects", "/questions", "/permissions/claude",
-              "/approvals/decide", "/approvals/x/approve", "/policy/test", "/policy/apply", "/policy/rollback", *(
+              "/approvals/decide", "/approvals/x/approve", "/policy/test", "/policy/apply", "/policy/rollback", "/plans", "/plans/x/revisions", *(
         at("session", session["id"], what) for what in ("send", "continue", "commit", "merge", "push", "resume")
     )]  # fmt: skip
     loop = asyncio.get_running_loop()

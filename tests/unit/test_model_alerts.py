@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from panels.view.alerts import countdown_style
 from supervisor.model.alerts import HORIZON_MS, KEPT, PHASE_MS, QUIET_MS, RANKS, VISIBLE, Alert, Alerts
-from supervisor.model.raising import take
+from supervisor.model.raising import LOUD, TYPES, meaning, take
 
 Json = dict[str, Any]
 
@@ -35,7 +37,7 @@ def alerts(clock: Clock) -> Alerts:
 
 
 def event(
-    kind: str, severity: str = "info", phase: str = "tool", session: str | None = "ses_1", **payload: Any
+    kind: str, /, severity: str = "info", phase: str = "tool", session: str | None = "ses_1", **payload: Any
 ) -> Json:
     return {
         "seq": next(SEQ), "time": "2026-01-01T00:00:00.000Z", "type": kind, "severity": severity, "phase": phase,
@@ -330,3 +332,104 @@ def test_whatever_happens_five_at_most_in_order_and_high_ones_only_go_when_dismi
         ranks = [RANKS[alert.severity] for alert in shown]
         assert ranks == sorted(ranks, reverse=True)
         assert {alert.text for alert in alerts.all() if alert.severity == "high"} == high
+
+
+def test_an_id_is_short_and_follows_from_what_it_is_and_what_raised_it(clock: Clock) -> None:
+    failed = event("status_changed", "error", "autonomy", to="failed", reason="exit 3")
+    here, there = Alerts(clock), Alerts(lambda: clock.now + 77)
+    take(here, failed)
+    take(there, failed)
+    [alert], [same] = here.visible(), there.visible()
+    assert alert.id == same.id
+    assert re.fullmatch("al_[0-9a-hjkmnp-tv-z]{8}", alert.id)
+    assert len({Alert("x", None, "text", "low", None, 0, 0, number).id for number in range(1000)}) == 1000
+    assert len({Alert("x", session, "text", "low", None, 0, 0, 1).id for session in (None, "a", "b")}) == 3
+
+
+def test_an_event_counts_once(alerts: Alerts) -> None:
+    raised = trial("high")
+    assert take(alerts, raised)
+    assert not take(alerts, raised)
+    assert [alert.count for alert in alerts.visible()] == [1]
+
+
+def test_what_happened_earlier_is_over_by_its_own_time(alerts: Alerts, clock: Clock) -> None:
+    take(alerts, trial("medium"), clock.now - 60_000)
+    take(alerts, trial("high"), clock.now - HORIZON_MS + 1)
+    assert texts(alerts) == ["test alert, high"]
+    [over] = alerts.past()
+    assert (over.text, over.ended, over.ended_at) == ("test alert, medium", "expired", clock.now - 55_000)
+    clock.now += 2
+    assert texts(alerts) == [], "nothing is an alert for ever"
+    assert [alert.ended for alert in alerts.past()] == ["expired", "expired"]
+
+
+def test_what_people_did_is_an_event_too(alerts: Alerts, clock: Clock) -> None:
+    take(alerts, trial("high", text="one"))
+    take(alerts, trial("high", text="two"))
+    one, two = sorted(alerts.all(), key=lambda alert: alert.text)
+    assert take(alerts, event("alert_acknowledged", **meaning(one, "ann")))
+    assert (one.acknowledged_by, one.ended) == ("ann", None)
+    assert not take(alerts, event("alert_acknowledged", **meaning(one, "bob")))
+    clock.now += 5
+    assert take(alerts, event("alert_dismissed", **meaning(two, "bob")))
+    assert (two.ended, two.ended_by, two.ended_at) == ("dismissed", "bob", clock.now)
+    assert not take(alerts, event("alert_dismissed", **meaning(two, "ann")))
+    assert not take(alerts, event("alert_dismissed", session="ses_2", **meaning(one, "ann"))), "another session's"
+    assert texts(alerts) == ["one"]
+    take(alerts, trial("high", text="two"))
+    assert (alerts.suppressed, texts(alerts)) == (1, ["one"])
+
+
+def test_one_that_has_just_gone_can_be_dismissed_but_not_one_that_was_answered(alerts: Alerts, clock: Clock) -> None:
+    take(alerts, trial("low"))
+    [alert] = alerts.visible()
+    clock.now += 3_001
+    assert take(alerts, event("alert_dismissed", **meaning(alert, "ann")))
+    assert take(alerts, trial("low"))
+    assert (texts(alerts), alert.count) == ([], 2)
+    take(alerts, event("approval_registered", "warning", "policy", approval="apr_1", question="rm?", risk="high"))
+    [asked] = alerts.visible()
+    take(alerts, event("approval_decided", phase="policy", approval="apr_1"))
+    assert not take(alerts, event("alert_dismissed", **meaning(asked, "ann")))
+    assert asked.ended == "answered"
+
+
+def test_what_the_supervisor_did_not_take_is_taken_back(alerts: Alerts) -> None:
+    take(alerts, trial("high"))
+    [alert] = alerts.visible()
+    alerts.acknowledge(alert)
+    alerts.take_back(alert)
+    assert not alert.is_acknowledged
+    alerts.acknowledge(alert)
+    alerts.dismiss(alert)
+    alerts.take_back(alert)
+    assert alerts.visible() == [alert]
+    assert (alert.ended, alert.is_acknowledged) == (None, True)
+    assert alerts.dismissed(alert.key) == 0
+
+
+@given(_STEPS)
+def test_what_was_folded_can_be_loaded_and_goes_on_the_same(steps: list[Any]) -> None:
+    clock = Clock()
+    folded = Alerts(clock)
+    for what, severity, phase, number in steps:
+        if what == "raise":
+            take(folded, trial(severity, text=f"{number}", phase=phase))
+        elif what == "wait":
+            clock.now += number * 1_000
+        elif found := folded.all():
+            kind = "alert_dismissed" if what == "dismiss" else "alert_acknowledged"
+            take(folded, event(kind, **meaning(found[number % len(found)], "ann")))
+    loaded = Alerts(clock)
+    loaded.load([replace(alert) for alert in folded.all() + folded.past()], folded.seq, is_news=False)
+    assert loaded.raised == []
+    for number in range(10):
+        again = trial("low", text=f"{number}")
+        take(folded, again)
+        take(loaded, again)
+        assert loaded.all() == folded.all()
+
+
+def test_what_is_loud_means_something() -> None:
+    assert set(TYPES) > LOUD

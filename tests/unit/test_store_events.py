@@ -155,3 +155,23 @@ def test_a_session_that_is_not_there_has_no_log(conn: sqlite3.Connection) -> Non
         spools.get(conn, "ses_9")
     with pytest.raises(StoreError):
         spools.advance(conn, "ses_9", Position(), Position(1, 1))
+
+
+def test_the_newest_of_each_type_are_read_and_nothing_else(conn: sqlite3.Connection) -> None:
+    old = events.append(conn, [an_event(type="stalled", time=NOON - 10)])
+    kinds = ["stalled", "error", "output", "error", "stalled", "error", "stalled"]
+    levels = ["info", "info", "error", "error", "debug", "critical", "warning"]
+    made = [
+        an_event(type=kind, severity=level, time=NOON + at)
+        for at, (kind, level) in enumerate(zip(kinds, levels, strict=True))
+    ]
+    stored = events.append(conn, made)
+
+    def found(since: int, limit: int) -> list[int]:
+        read = events.newest_of_types(conn, ["error", "stalled"], loud={"error"}, since=since, limit=limit)
+        return [event.seq for event in read]
+
+    assert found(NOON, 10) == [stored[at].seq for at in (0, 3, 4, 5, 6)]
+    assert found(NOON, 1) == [stored[5].seq, stored[6].seq]
+    assert found(NOON - 10, 10)[0] == old[0].seq
+    assert found(NOON + 100, 10) == []

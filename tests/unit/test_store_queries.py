@@ -71,6 +71,8 @@ def plan(conn: sqlite3.Connection, sql: str) -> str:
         ("outbox", "delivered", "outbox_by_attempt"),
         ("tokens", "get", "sqlite_autoindex_tokens_1"),
         ("events", "newest_of", "events_by_type"),
+        ("events", "first_since", "events_by_time"),
+        ("events", "newest_of_type", "events_by_type (type=? AND rowid>?)"),
     ],
 )
 def test_what_is_asked_often_is_answered_by_an_index(

@@ -26,11 +26,12 @@ SELECT seq, time, project, plan, task, session, attempt, phase, type, severity, 
 FROM events WHERE seq < :seq {filters} ORDER BY seq DESC LIMIT :limit;
 
 -- name: first_since
--- The number of the first event at a time or later.
-SELECT seq FROM events WHERE time >= :since ORDER BY time LIMIT 1;
+-- The lowest number of the first events at a time or later: numbers follow time, but for logs that were read late.
+SELECT min(seq) AS seq FROM (SELECT seq FROM events WHERE time >= :since ORDER BY time LIMIT 1000);
 
 -- name: newest_of_type
--- The newest events of a type from a number on, newest first: all, or only those with severity warning or worse.
+-- The newest events of a type from a number and a time on, newest first: all, or only severity warning and worse.
+-- The + keeps the index of times out.
 SELECT seq, time, project, plan, task, session, attempt, phase, type, severity, source, payload
-FROM events WHERE type = :type AND seq >= :first AND (:any OR severity NOT IN ('debug', 'info'))
+FROM events WHERE type = :type AND seq >= :first AND +time >= :since AND (:any OR severity NOT IN ('debug', 'info'))
 ORDER BY seq DESC LIMIT :limit;
