@@ -343,7 +343,8 @@ async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client
     session = await run_session(client, repository(tmp_path / "shop"), "sleep", "60")
     agent = await token_of(daemon, "agent", session["id"])
     routes = ["/emit", "/hooks/claude", "/hooks/codex", "/sessions", "/projects", "/questions", "/permissions/claude",
-              "/approvals/decide", "/approvals/x/approve", "/policy/test", "/policy/apply", "/policy/rollback", "/plans", "/plans/x/revisions", *(
+              "/approvals/decide", "/approvals/x/approve", "/policy/test", "/policy/apply", "/policy/rollback",
+              "/plans", "/plans/x/revisions", *(
         at("session", session["id"], what) for what in ("send", "continue", "commit", "merge", "push", "resume")
     )]  # fmt: skip
     loop = asyncio.get_running_loop()
