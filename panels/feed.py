@@ -7,13 +7,14 @@ again together with everything else that is open, at most every `REREAD_S`. Goes
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from config.paths import Paths
 from panels.view.model import Snapshot, Topic, ViewModel
 from supervisor.api.client import Client, Json
-from supervisor.model.errors import QuarterdeckError, SupervisorUnreachable
+from supervisor.model.errors import NotFound, QuarterdeckError, SupervisorUnreachable
 
 FRAMES = 15.0
 """Times a second that changes are drawn. Keys are answered at once, whatever this is."""
@@ -23,6 +24,11 @@ SUPERVISOR_S = 5.0
 """Seconds after which figures of the supervisor that no event tells are read again."""
 
 RETRY_S = 0.5
+OTHER_VERSION = "The supervisor that runs is of another version than the app."
+RESTART = "Restart it: `quarterdeck stop`, then open the app again. Sessions go on meanwhile."
+
+log = logging.getLogger(__name__)
+
 IDS = 200
 """Sessions that one request asks for."""
 
@@ -63,6 +69,9 @@ class Feed:
                 except SupervisorUnreachable as error:
                     self._lost(error)
                     await self._come_back()
+                except NotFound as error:
+                    self._lost(SupervisorUnreachable(OTHER_VERSION, hint=RESTART))
+                    log.info("the supervisor does not know what the app asks: %s", error)
                 except QuarterdeckError as error:
                     self._lost(error)
                 await asyncio.sleep(RETRY_S)

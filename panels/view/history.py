@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from panels import shown
 from panels.view.fleet import fitted
 from panels.view.rows import Line, Row
+from panels.view.summaries import chosen_answer
 from panels.view.wrapping import wrap
 from supervisor.model.plain import exact, one_line
 from supervisor.model.times import from_rfc3339
@@ -84,6 +85,11 @@ class Record:
         """A glyph, its style, and what was done in words."""
         if self.action == "failed":
             return "✕", "failed", "failed:"
+        after = self.entry.get("after") or {}
+        if self.action == "session.merge" and after.get("merged") is False:
+            return "✕", "failed", "could not merge"
+        if self.action == "approval.approve" and (choice := chosen_answer(after)):
+            return "✓", "ok", f"answered {choice!r} in"
         return _WORDS.get(self.action, ("·", "dim", self.action.replace(".", " ")))
 
     @property

@@ -6,6 +6,7 @@ the moment an event arrives; whoever reads it again (`ViewModel.stale`) sets it 
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -134,7 +135,7 @@ def session_view(found: Json) -> SessionView:
         worktree=found["worktree"],
         base_commit=found["base_commit"],
         prompt=found["work"]["prompt"],
-        command=" ".join(found["work"]["argv"]),
+        command=shlex.join(found["work"]["argv"]),
         exit_code=found["exit_code"],
         created_at=_ms(found["created_at"]),
         started_at=_ms(found["started_at"]),

@@ -46,6 +46,10 @@ class Fields:
     budget: str = ""
 
 
+FOR_SHELLS: Final = frozenset({"|", "||", "&&", "&", ";", ">", ">>", "<", "<<", "2>", "2>&1", "|&", "&>"})
+"""Words that only a shell understands. Who writes one believes that there is a shell."""
+
+
 class WrongField(InvalidInput):
     """A field makes no sense; ``field`` is the name that `Fields` has for it."""
 
@@ -79,10 +83,14 @@ def request(fields: Fields, environment: Mapping[str, str]) -> Json:
 
 def _words(command: str) -> list[str]:
     try:
-        return shlex.split(command)
+        words = shlex.split(command)
     except ValueError as error:
         problem = f"The command line cannot be split: {error}."
         raise WrongField("command", problem, hint="Close the quotes.") from error
+    if meant := next((word for word in words if word in FOR_SHELLS), None):
+        problem = f"No shell reads this: `{meant}` would be a word for {words[0]}."
+        raise WrongField("command", problem, hint=f"For a shell: sh -c {shlex.quote(command.strip())}")
+    return words
 
 
 def _dollars(budget: str) -> float | None:

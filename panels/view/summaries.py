@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from supervisor.model.approvals import ONCE
 from supervisor.model.plain import one_line
 
 Json = dict[str, Any]
@@ -70,8 +71,17 @@ def _progress(payload: Json) -> str:
     return ""
 
 
+def chosen_answer(payload: Mapping[str, Any]) -> str:
+    """Return the option that was chosen; empty where a question had none of its own and was just approved."""
+    decision = one_line(payload.get("decision") or "")
+    return "" if decision in ("", ONCE) else decision
+
+
 def _approval(payload: Json) -> str:
-    return _joined(payload.get("status") or payload.get("decision"), payload.get("reason") or payload.get("rationale"))
+    status = payload.get("status") or payload.get("decision")
+    if status == "approved" and (choice := chosen_answer(payload)):
+        status = f"answered {choice!r}"
+    return _joined(status, payload.get("reason") or payload.get("rationale"))
 
 
 def _asked(payload: Json) -> str:

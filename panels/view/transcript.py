@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from panels.shown import money
 from panels.view.finding import text_of
+from panels.view.summaries import chosen_answer
 from panels.view.wrapping import wrap
 from supervisor.model.plain import clean, one_line
 
@@ -217,7 +218,9 @@ def _asked(event: Json, payload: Json) -> Block:
 
 
 def _decided(event: Json, payload: Json) -> Block:
-    text = f"{payload.get('status')} by {payload.get('decided_by') or 'the supervisor'}"
+    choice = chosen_answer(payload) if payload.get("status") == "approved" else ""
+    what = f"answered {choice!r}" if choice else payload.get("status")
+    text = f"{what} by {payload.get('decided_by') or 'the supervisor'}"
     why = one_line(payload.get("rationale") or payload.get("reason") or "")
     return _block(event, ("◐ ", "dim"), f"{text}{f': {why}' if why else ''}", "dim")
 

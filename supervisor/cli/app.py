@@ -25,12 +25,17 @@ def open_app() -> int:
         print(f"quarterdeck: {error}", file=sys.stderr)
         return error.exit_code
 
+    opening = True
+
     async def revive() -> None:
         # What speaks HTTP is loaded with it, and takes longer than the first frame.
-        from supervisor.cli.connection import is_alive, start_in_background
+        from supervisor.cli.connection import crashed, is_alive, start_in_background
 
-        if not is_alive(paths):
+        nonlocal opening
+        # One that somebody stopped while the app is open stays stopped.
+        if crashed(paths) or (opening and not is_alive(paths)):
             await asyncio.to_thread(start_in_background, paths)
+        opening = False
 
     # What is loaded once stays: looking through it again and again costs keys tens of milliseconds.
     app = QuarterdeckApp(paths, revive, loaded=gc.freeze, theme=load(paths.state).theme)

@@ -60,7 +60,7 @@ def connected(use: Callable[[Client], Awaitable[T]], *, no_start: bool = False) 
 
     async def session() -> T:
         async def revive() -> None:
-            if not no_start and _crashed(paths):
+            if not no_start and crashed(paths):
                 await asyncio.to_thread(start_in_background, paths)
 
         async with Client(paths.socket, paths.token_file, revive=revive) as client:
@@ -111,7 +111,7 @@ def is_alive(paths: Paths) -> bool:
     return False
 
 
-def _crashed(paths: Paths) -> bool:
+def crashed(paths: Paths) -> bool:
     """Whether the last supervisor was killed: one that is stopped removes its socket before it ends."""
     return paths.socket.exists() and not is_alive(paths)
 

@@ -28,7 +28,7 @@ from supervisor.engine.ports import (
 )
 from supervisor.engine.reach import with_command
 from supervisor.engine.services import Services
-from supervisor.model.entities import Attempt, Project, Session
+from supervisor.model.entities import Activity, Attempt, Project, Session
 from supervisor.model.errors import Refused
 from supervisor.model.events import EventType
 from supervisor.model.protocol import ANSWER_VARIABLE, KEY_VARIABLE, answer_environment
@@ -142,6 +142,8 @@ class Launcher:
                 current,
                 started_at=current.started_at or transaction.now,
                 ended_at=None,
+                # An agent says when it works; a command works from its start on.
+                activity=Activity("working", at=transaction.now) if session.work.argv else current.activity,
                 tmux_target=started.handle if session.executor == "tmux" else None,
                 container=container_name(session, attempt) if session.executor == "docker" else None,
             )

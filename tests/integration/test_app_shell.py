@@ -13,14 +13,18 @@ from textual.widgets._toast import Toast
 
 from config.paths import Paths
 from panels import themes
+from panels.app import QuarterdeckApp
 from panels.dialogs import AskLine, AskText, Choose, Confirm
 from panels.keys import KEYS
 from panels.remembered import Remembered, load, save
 from panels.screens.main import PANELS
 from panels.widgets.keyline import Keyline
 from panels.widgets.topline import Topline
+from supervisor.api.client import Client
 from supervisor.daemon import Daemon
+from supervisor.model.errors import NotFound
 from tests.support.app import becomes, opened, shows, text_of
+from tests.support.session_app import no_revival
 
 
 @pytest.fixture
@@ -203,3 +207,18 @@ def _stays() -> Any:
     from contextlib import nullcontext
 
     return nullcontext()
+
+
+async def test_a_supervisor_of_another_version_is_named_with_what_to_do(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = Client.get
+
+    async def older(client: Client, path: str, /, **query: Any) -> Any:
+        if path == "/alerts":
+            raise NotFound("There is nothing at /alerts.")
+        return await get(client, path, **query)
+
+    monkeypatch.setattr(Client, "get", older)
+    async with QuarterdeckApp(paths, no_revival).run_test(size=(120, 30)) as pilot:
+        await shows(pilot, "of another version than the app", "quarterdeck stop")

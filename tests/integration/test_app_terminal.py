@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,11 +134,12 @@ def test_what_waits_is_found_shown_and_decided(person: Person, key: str, choice:
     person.sees("it was allowed" if choice else "it was refused")
 
 
-def test_a_session_is_stopped_and_the_supervisor_restarted_under_it(person: Person) -> None:
+def test_a_session_is_stopped_after_the_supervisor_was_killed_under_it(person: Person) -> None:
     person.sees("● live")
     person.run("run", "--name", "doomed", "--", "sleep", "600")
     person.sees("Working 1", "doomed")
-    person.run("stop")
+    os.kill(json.loads(person.run("status", "--json"))["pid"], signal.SIGKILL)
+    person.sees("no supervisor")
     person.sees("Working 1", "● live")
     person.press("x")
     person.sees("Stop doomed?", "Worktree, branch and log stay")
@@ -159,3 +162,16 @@ def test_without_colour_every_status_can_be_told(tmp_path_factory: pytest.TempPa
         person.sees("✕ fails", "✓ works")
     finally:
         person.leave()
+
+
+def test_a_supervisor_that_was_stopped_stays_stopped_and_one_that_was_killed_comes_back(person: Person) -> None:
+    person.sees("live")
+    pid = json.loads(person.run("status", "--json"))["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: json.loads(person.run("status", "--json")).get("pid", pid) != pid, 30)
+    person.sees("live")
+    person.run("stop", "--all")
+    person.sees("No supervisor answers")
+    # The app asks again twice a second; a supervisor would be there after some of that.
+    with pytest.raises(AssertionError):
+        wait_until(lambda: json.loads(person.run("status", "--json"))["running"], 4)

@@ -32,6 +32,16 @@ def test_subjects_and_actors_have_the_names_of_sessions() -> None:
     assert record(entry("project.add", "prj_1", after={"root": "/src"}), names, {}).subject == "/src"
 
 
+def test_what_did_not_happen_is_not_said_to_have() -> None:
+    def words(action: str, after: dict[str, Any]) -> str:
+        return record(entry(action, "ses_1", after=after), {}, {}).words[2]
+
+    assert words("session.merge", {"merged": True, "into": "main"}) == "merged"
+    assert words("session.merge", {"merged": False, "into": "main"}) == "could not merge"
+    assert words("approval.approve", {"decision": "allow"}) == "allowed, in"
+    assert words("approval.approve", {"decision": "no"}) == "answered 'no' in"
+
+
 def test_kinds_and_search_are_exact() -> None:
     records = [
         record(entry(action, "x", after={"why": "Because"}), {}, {})

@@ -57,6 +57,15 @@ def test_a_command_line_is_split_as_a_shell_would(tmp_path: Path) -> None:
     assert "prompt" not in body
 
 
+@pytest.mark.parametrize("command", ["cat a | wc -l", "echo a > b.txt", "make && ./run", "sleep 9 &", "a ; b"])
+def test_who_writes_for_a_shell_is_told_that_there_is_none(tmp_path: Path, command: str) -> None:
+    with pytest.raises(WrongField, match="No shell reads this") as caught:
+        request(fields(tmp_path, agent="command", is_command=True, command=command), {})
+    assert (caught.value.field, caught.value.hint) == ("command", f"For a shell: sh -c '{command}'")
+    quoted = request(fields(tmp_path, agent="command", is_command=True, command=caught.value.hint[13:]), {})
+    assert quoted["argv"] == ["sh", "-c", command]
+
+
 @pytest.mark.parametrize(
     ("given", "field", "said"),
     [
