@@ -116,6 +116,11 @@ def lifetime(severity: AlertSeverity, phase: str | None) -> int | None:
     return PHASE_MS[phase] if phase in PHASE_MS else SEVERITY_MS[severity]
 
 
+def _shown(text: object) -> str:
+    """Return the text of an alert: one line, and nothing in it that cannot be seen."""
+    return "".join(filter(str.isprintable, one_line(str(text)[: 4 * TEXT_LIMIT])))[:TEXT_LIMIT]
+
+
 class Alerts:
     """All alerts there are. Where a method takes ``at``, that is when it happened; without it, it happens now."""
 
@@ -147,7 +152,7 @@ class Alerts:
         now = self.clock() if at is None else at
         self.expire(now)
         alert = Alert(
-            kind, session, one_line(str(text)[: 4 * TEXT_LIMIT])[:TEXT_LIMIT] or kind, severity,
+            kind, session, _shown(text) or kind, severity,
             lifetime(severity, phase), now, now, event, subject=subject,
         )  # fmt: skip
         if (same := self._alive.get(alert.key)) is not None:

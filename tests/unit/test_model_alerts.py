@@ -276,7 +276,7 @@ def test_a_question_that_was_answered_alerts_no_more(alerts: Alerts) -> None:
 
 
 def test_texts_are_one_clean_line(alerts: Alerts) -> None:
-    take(alerts, event("error", "error", text="a\x1b]0;title\x07\n\tb\u202e" + "c" * 100_000))
+    take(alerts, event("error", "error", text="a\x1b]0;title\x07\n\tb\u202e\u200b" + "c" * 100_000))
     [text] = texts(alerts)
     assert text.startswith("a bccc")
     assert len(text) == 300

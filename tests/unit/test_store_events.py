@@ -175,3 +175,5 @@ def test_the_newest_of_each_type_are_read_and_nothing_else(conn: sqlite3.Connect
     assert found(NOON, 1) == [stored[5].seq, stored[6].seq]
     assert found(NOON - 10, 10)[0] == old[0].seq
     assert found(NOON + 100, 10) == []
+    late = events.append(conn, [an_event(type="stalled", time=NOON + 3)])
+    assert found(NOON + 3, 10) == [stored[at].seq for at in (3, 4, 5, 6)] + [late[0].seq], "a log that was read late"
