@@ -117,7 +117,7 @@ async def test_insights_count_costs_of_real_sessions(supervised: Supervised) -> 
         await pilot.press("6")
         await shows(pilot, "Insights are not here yet", "By agent", "scripted", "By project")
         await pilot.press("4")
-        await shows(pilot, "Plans are not here yet", "start a session")
+        await shows(pilot, "Plans are kept, and do not run yet", "start a session")
 
 
 async def test_where_there_is_no_terminal_to_leave_it_says_so(supervised: Supervised) -> None:
