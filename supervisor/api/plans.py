@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import Field
 
-from supervisor.api.protocol import AbsolutePath, Body, PlainText
+from supervisor.api.protocol import AbsolutePath, Body, PlainText, reason_json
 from supervisor.engine.planning import Shown
+from supervisor.engine.plans.outline import said_before
 from supervisor.model.plans import Plan, Revision, Task, TaskStatus
 from supervisor.model.times import to_rfc3339
 
@@ -40,11 +41,7 @@ def plan_json(plan: Plan, project_name: str | None = None) -> dict[str, Any]:
         "priority": plan.priority,
         "advance": plan.advance,
         "status": plan.status,
-        "status_reason": {
-            "signal": plan.reason.signal,
-            "text": plan.reason.text,
-            "at": to_rfc3339(plan.reason.at),
-        },
+        "status_reason": reason_json(plan.reason),
         "revision": plan.revision,
         "branch": plan.branch,
         "base_commit": plan.base_commit,
@@ -58,28 +55,26 @@ def plan_json(plan: Plan, project_name: str | None = None) -> dict[str, Any]:
 
 def shown_json(shown: Shown, project_name: str) -> dict[str, Any]:
     """Return a plan with its tasks and revisions; ``next_task`` is the first that has not begun."""
+    after = said_before(shown.planned.tasks)
     waiting = (task.id for task in shown.tasks if task.status in (TaskStatus.PENDING, TaskStatus.READY))
     return {
         **plan_json(shown.plan, project_name),
         "next_task": next(waiting, None),
-        "tasks": [task_json(task) for task in shown.tasks],
+        "tasks": [task_json(task, after[task.id]) for task in shown.tasks],
         "revisions": revisions_json(shown.revisions),
     }
 
 
-def task_json(task: Task) -> dict[str, Any]:
-    """Return how a task stands."""
+def task_json(task: Task, after: list[str]) -> dict[str, Any]:
+    """Return how a task stands; ``after`` says what comes before it: what it needs, and the ways to it."""
     return {
         "id": task.id,
         "title": task.title,
         "kind": task.kind,
         "needs": list(task.needs),
+        "after": after,
         "status": task.status,
-        "status_reason": {
-            "signal": task.reason.signal,
-            "text": task.reason.text,
-            "at": to_rfc3339(task.reason.at),
-        },
+        "status_reason": reason_json(task.reason),
         "attempts": task.attempts,
         "session": task.session,
         "result": task.result,

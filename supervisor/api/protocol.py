@@ -12,7 +12,7 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from supervisor.model.alerts import Alert
-from supervisor.model.entities import Attempt, AuditEntry, Project, Session
+from supervisor.model.entities import Attempt, AuditEntry, Project, Reason, Session
 from supervisor.model.events import Event
 from supervisor.model.times import to_rfc3339
 
@@ -138,6 +138,11 @@ class StopBody(Body):
     all: bool = False
 
 
+def reason_json(reason: Reason) -> dict[str, Any]:
+    """Return why something has its status."""
+    return {"signal": reason.signal, "text": reason.text, "at": to_rfc3339(reason.at)}
+
+
 def session_json(session: Session, project_name: str | None, merged: Event | None) -> dict[str, Any]:
     """Return a session as the contract has it; ``merged`` is the newest merge of its branch."""
     stats = session.stats
@@ -153,11 +158,7 @@ def session_json(session: Session, project_name: str | None, merged: Event | Non
         "executor": session.executor,
         "work": {"argv": list(session.work.argv), "prompt": session.work.prompt},
         "status": session.status,
-        "status_reason": {
-            "signal": session.reason.signal,
-            "text": session.reason.text,
-            "at": to_rfc3339(session.reason.at),
-        },
+        "status_reason": reason_json(session.reason),
         "activity": {
             "state": session.activity.state,
             "tool": session.activity.tool,

@@ -14,9 +14,9 @@ from typing import Any
 import click
 
 from supervisor.api.wording import words
+from supervisor.cli.output import OF_DIFFS
 from supervisor.model.plain import exact
 
-_DIFF = {"+": "green", "-": "red", "@": "cyan"}
 _WHOLE = 1_000_000
 """Lines of context of a diff: all there are."""
 
@@ -72,7 +72,7 @@ def _command(command: str) -> Iterator[str]:
 
 def _diff(before: str, after: str) -> Iterator[str]:
     lines = difflib.unified_diff(before.split("\n"), after.split("\n"), n=_WHOLE, lineterm="")
-    yield from (_line(line, fg=_DIFF.get(line[:1])) for number, line in enumerate(lines) if number > 2)
+    yield from (_line(line, fg=OF_DIFFS.get(line[:1])) for number, line in enumerate(lines) if number > 2)
 
 
 def _value(name: str, value: object) -> Iterator[str]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from supervisor.api.client import Client, at
 from supervisor.cli.connection import refuse_in_session, with_client
-from supervisor.cli.output import age, facts, json_option, mark_plan, print_json, table
+from supervisor.cli.output import OF_DIFFS, age, facts, json_option, mark_plan, print_json, table
 from supervisor.cli.planfiles import contents, counted
 from supervisor.engine.plans.reading import read
 from supervisor.model.plain import clean, one_line
 from supervisor.model.plans import PlanStatus
-
-_DIFF: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
 REF = click.argument("ref", metavar="ID")
@@ -96,7 +94,7 @@ async def show(client: Client, ref: str, as_json: bool) -> None:
     click.echo()
     rows = [
         [task["id"], one_line(task["title"]), task["kind"], mark_plan(task["status"]),
-         ", ".join(task["needs"]) or "-"]
+         ", ".join(task["after"]) or "-"]
         for task in plan["tasks"]
     ]  # fmt: skip
     table(["task", "title", "kind", "status", "after"], rows)
@@ -144,7 +142,7 @@ async def diff(client: Client, ref: str, before: int, after: int, as_json: bool)
     if not found["diff"]:
         click.echo(f"Revisions {before} and {after} say the same.")
     for line in found["diff"].splitlines():
-        click.secho(clean(line), fg=_DIFF.get(line[:1]))
+        click.secho(clean(line), fg=OF_DIFFS.get(line[:1]))
 
 
 @click.command("delete")

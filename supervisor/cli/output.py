@@ -60,6 +60,9 @@ OF_PLANS = {
 SEVERITIES = {"low": ("▽", "white"), "medium": ("△", "yellow"), "high": ("▲", "red")}
 """The signs of alerts, as the app has them."""
 
+OF_DIFFS = {"+": "green", "-": "red", "@": "cyan"}
+"""Colours of a diff's lines, by how they begin."""
+
 RISKS = {"low": "green", "medium": "yellow", "high": "red"}
 
 

@@ -15,7 +15,7 @@ from supervisor.cli.output import json_option, mark_plan, print_json
 from supervisor.engine.plans.drawing import drawing, layered
 from supervisor.engine.plans.exporting import as_json, as_yaml
 from supervisor.engine.plans.linear import linear
-from supervisor.engine.plans.outline import outline, task_graph
+from supervisor.engine.plans.outline import outline, said_before
 from supervisor.engine.plans.problems import Problem
 from supervisor.engine.plans.reading import LIMITS, Reading, read
 from supervisor.engine.plans.schema import plan_schema
@@ -92,7 +92,7 @@ def graph(what: str, mermaid: bool) -> None:
         click.echo(drawing(plan, states), nl=False)
         return
     tasks = {task.id: task for task in plan.tasks}
-    before = task_graph(plan.tasks)
+    before = said_before(plan.tasks)
     for number, layer in enumerate(layered(plan), 1):
         click.secho(f"Layer {number}", bold=True)
         for name in layer:

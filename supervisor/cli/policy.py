@@ -11,12 +11,11 @@ import click
 from supervisor.api.client import Client
 from supervisor.cli.always import apply, show
 from supervisor.cli.connection import refuse_in_session, with_client
-from supervisor.cli.output import age, json_option, print_json, table
+from supervisor.cli.output import OF_DIFFS, age, json_option, print_json, table
 from supervisor.model.errors import InvalidInput, NotFound
 from supervisor.model.plain import clean, exact, one_line
 
 _EFFECTS = {"allow": "green", "ask": "yellow", "deny": "red"}
-_DIFF = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.group("policy")
@@ -162,7 +161,7 @@ async def diff(client: Client, before: int, after: int, as_json: bool) -> None:
         print_json({"before": before, "after": after, "diff": "\n".join(lines)})
         return
     for line in lines:
-        click.secho(exact(line), fg=_DIFF.get(line[:1]))
+        click.secho(exact(line), fg=OF_DIFFS.get(line[:1]))
     if not lines:
         click.echo("They are the same.")
 

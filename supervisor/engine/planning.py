@@ -18,7 +18,6 @@ from typing import Final
 from supervisor.engine.intake import Intake
 from supervisor.engine.ledger import Ledger, Transaction
 from supervisor.engine.plans.exporting import as_json, as_yaml
-from supervisor.engine.plans.outline import task_graph
 from supervisor.engine.plans.reading import read
 from supervisor.model.entities import Reason
 from supervisor.model.errors import InvalidInput, Refused
@@ -35,10 +34,10 @@ UNDER_WAY: Final = frozenset({TaskStatus.RUNNING, TaskStatus.WAITING_APPROVAL})
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A plan as it stands: with the revision in force, the state of each of its tasks, and all revisions."""
+    """A plan as it stands: with the document in force, the state of each of its tasks, and all revisions."""
 
     plan: Plan
-    revision: Revision
+    planned: Planned
     tasks: list[Task]
     revisions: list[Revision]
 
@@ -133,12 +132,12 @@ class Planning:
     async def show(self, plan_id: str) -> Shown:
         """Return a plan as it stands."""
 
-        def look(conn: sqlite3.Connection) -> Shown:
+        def look(conn: sqlite3.Connection) -> tuple[Plan, list[Task], list[Revision]]:
             plan = plans.get(conn, plan_id)
-            found = plans.revisions(conn, plan.id)
-            return Shown(plan, found[plan.revision - 1], tasks.of_revision(conn, plan.id, plan.revision), found)
+            return plan, tasks.of_revision(conn, plan.id, plan.revision), plans.revisions(conn, plan.id)
 
-        return await self.ledger.store.read(look)
+        plan, found, revisions = await self.ledger.store.read(look)
+        return Shown(plan, await asyncio.to_thread(planned_of, revisions[plan.revision - 1]), found, revisions)
 
     async def diff(self, plan_id: str, before: int, after: int) -> str:
         """Return what is different between two revisions, as a unified diff; empty when nothing is."""
@@ -190,12 +189,11 @@ def digest_of_task(task: PlannedTask) -> str:
 def _add(transaction: Transaction, revision: Revision, planned: Planned, known: Mapping[str, Task]) -> None:
     """Store a revision and its tasks. Those that it leaves as they were go on as they were."""
     plans.add_revision(transaction.conn, revision)
-    before = task_graph(planned.tasks)
     found = []
     for position, each in enumerate(planned.tasks):
         digest, old = digest_of_task(each), known.get(each.id)
         if old is not None and old.digest == digest:
-            found.append(replace(old, revision=revision.number, position=position, needs=tuple(before[each.id])))
+            found.append(replace(old, revision=revision.number, position=position, needs=each.needs))
             continue
         if old is not None and old.status in UNDER_WAY:
             raise Refused(f"The task {each.id} is {old.status}.", hint="Wait for its end, or stop it, then revise.")
@@ -211,10 +209,11 @@ def _add(transaction: Transaction, revision: Revision, planned: Planned, known: 
                 digest=digest,
                 status=TaskStatus.PENDING,
                 reason=Reason("person", word, transaction.now),
-                needs=tuple(before[each.id]),
+                needs=each.needs,
             )
         )
+    kept = {each.id for each in planned.tasks}
     for task_id, old in known.items():
-        if old.status in UNDER_WAY and task_id not in before:
+        if old.status in UNDER_WAY and task_id not in kept:
             raise Refused(f"The task {task_id} is {old.status}.", hint="Wait for its end, or stop it, then revise.")
     tasks.insert(transaction.conn, found)

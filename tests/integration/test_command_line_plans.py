@@ -91,6 +91,21 @@ def test_what_is_wrong_is_named_with_its_line(quarterdeck: CommandLine) -> None:
     assert quarterdeck("plan", "list", "--json").json == {"plans": []}
 
 
+def test_a_way_to_a_task_is_not_what_it_needs(quarterdeck: CommandLine) -> None:
+    Path("ways.yaml").write_text(
+        "id: ways\ntasks:\n"
+        "  - {id: a, command: 'true', next: {success: b, failure: fix}}\n"
+        "  - {id: b, command: 'true', needs: [a]}\n  - {id: fix, command: 'true'}\n"
+    )
+    made = quarterdeck("plan", "create", "ways.yaml", "--json").json["plan"]
+    assert [(task["needs"], task["after"]) for task in made["tasks"]] == [
+        ([], []),
+        (["a"], ["a"]),
+        ([], ["a (on failure)"]),
+    ]
+    assert "fix  ◌ pending  after a (on failure)" in quarterdeck("plan", "graph", "ways").out
+
+
 class TestRevisions:
     def test_one_takes_the_place_of_the_other_and_both_are_kept(self, quarterdeck: CommandLine) -> None:
         quarterdeck("plan", "create", "hello.yaml")

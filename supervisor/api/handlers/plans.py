@@ -69,8 +69,7 @@ async def graph(request: Request, ref: str) -> dict[str, Any]:
     """The plan as a Mermaid flowchart, with the state of each task."""
     shown = await state_of(request).engine.planning.show((await _plan(request, ref)).id)
     states = {task.id: task.status.value for task in shown.tasks}
-    planned = await asyncio.to_thread(planned_of, shown.revision)
-    return {"plan": shown.plan.id, "mermaid": await asyncio.to_thread(drawing, planned, states)}
+    return {"plan": shown.plan.id, "mermaid": await asyncio.to_thread(drawing, shown.planned, states)}
 
 
 @router.get("/{ref}/diff", dependencies=READ)

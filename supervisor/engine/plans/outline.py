@@ -29,6 +29,16 @@ def task_graph(tasks: Sequence[Task]) -> dict[str, list[str]]:
     return graph
 
 
+def said_before(tasks: Sequence[Task]) -> dict[str, list[str]]:
+    """Return for each task what comes before it, as people read it: ``build``, or ``build (on failure)`` for a way."""
+    said = {task.id: list(task.needs) for task in tasks}
+    for task in tasks:
+        for following in task.next:
+            if not (following.on == "success" and task.id in said[following.to]):
+                said[following.to].append(f"{task.id} (on {following.on})")
+    return said
+
+
 def outline(plan: Plan) -> Outline:
     """Return the numbers of a plan."""
     gates = sum(task.kind == "gate" for task in plan.tasks)
