@@ -60,8 +60,10 @@ class Acting(DOMNode):
         if action not in _POSSIBLE:
             return True
         chosen = self.targets() if self.is_running else ()
-        # Why a message cannot be sent is said when it is tried: nothing on the screen shows it.
-        return bool(chosen) and (action == "message" or any(map(_POSSIBLE[action], chosen)))
+        if action == "message":
+            # Where somebody could hear one at another time, why not now is said when it is tried.
+            return any(session.has_listener for session in chosen)
+        return any(map(_POSSIBLE[action], chosen))
 
     def _possible(self, action: str) -> list[SessionView]:
         return [session for session in self.targets() if _POSSIBLE[action](session)]
@@ -159,7 +161,7 @@ class Acting(DOMNode):
         chosen = self._possible("commit")
         if chosen:
             self._push(
-                AskLine(f"Commit everything in {_names(chosen)}", hint="What was changed, and why"),
+                AskLine(f"Commit everything in {_names(chosen)}", hint="What was changed, and why", does="Commit"),
                 lambda message: self._each(chosen, "commit", {"message": message}, "committed"),
             )
 
@@ -224,11 +226,11 @@ def _hears(session: SessionView) -> bool:
     """Whether a message means anything to it: an agent, or a terminal that a person could type into."""
     if session.is_ended:
         return session.prompt is not None
-    return session.status in ("running", "waiting") and (session.prompt is not None or session.mode == "dispatch")
+    return session.status in ("running", "waiting") and session.has_listener
 
 
 def _why_deaf(session: SessionView) -> str:
-    if session.prompt is None and session.mode != "dispatch":
+    if not session.has_listener:
         return "runs a command, which hears no messages; ^r starts one that has ended once more."
     return f"is {session.status}: it hears no message now."
 

@@ -33,12 +33,13 @@ class Confirm(Dialog[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", "Yes"),
+        Binding("enter", "agree", "Yes"),
         Binding("n", "dismiss_none", "No"),
     ]
 
     def __init__(self, title: str, body: str, *, yes: str = "Yes", danger: bool = False) -> None:
         super().__init__(classes="-danger" if danger else "")
-        self._title, self._body, self._yes = title, body, yes
+        self._title, self._body, self._yes, self._danger = title, body, yes, danger
 
     def compose(self) -> ComposeResult:
         """Put in the question, what it means, and the keys."""
@@ -52,13 +53,21 @@ class Confirm(Dialog[bool]):
         """Close it with a yes."""
         self.dismiss(True)
 
+    def action_agree(self) -> None:
+        """Enter is a yes, too, but where something would be lost: there it may be a slip."""
+        if not self._danger:
+            self.action_yes()
+
 
 class AskLine(Dialog[str]):
     """Asks for one line; an empty one is no answer unless ``empty`` allows it."""
 
-    def __init__(self, title: str, body: str = "", *, value: str = "", hint: str = "", empty: bool = False) -> None:
+    def __init__(
+        self, title: str, body: str = "", *, value: str = "", hint: str = "", empty: bool = False, does: str = "Done"
+    ) -> None:
         super().__init__()
         self._title, self._body, self._value, self._hint, self._empty = title, body, value, hint, empty
+        self._does = does
 
     def compose(self) -> ComposeResult:
         """Put in the question and the line."""
@@ -67,12 +76,14 @@ class AskLine(Dialog[str]):
             if self._body:
                 yield Static(clean(self._body), classes="dialog-body", markup=False)
             yield Input(self._value, placeholder=self._hint)
-            yield Static("enter  Done    esc  Cancel", classes="dialog-keys")
+            yield Static(f"enter  {self._does}    esc  Cancel", id="keys", classes="dialog-keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Close it with the line."""
         if event.value.strip() or self._empty:
             self.dismiss(event.value.strip())
+        else:
+            self.query_one("#keys", Static).update("Write something first.    esc  Cancel")
 
 
 class AskText(Dialog[str]):
@@ -87,9 +98,10 @@ class AskText(Dialog[str]):
     AskText TextArea:focus { border: tall $primary; }
     """
 
-    def __init__(self, title: str, body: str = "", *, value: str = "") -> None:
+    def __init__(self, title: str, body: str = "", *, value: str = "", does: str = "Send") -> None:
         super().__init__()
-        self._title, self._body, self._value = title, body, value
+        self._title, self._body, self._value, self._does = title, body, value, does
+        self._warned_of = value
 
     def compose(self) -> ComposeResult:
         """Put in the question and the text."""
@@ -99,9 +111,21 @@ class AskText(Dialog[str]):
                 yield Static(clean(self._body), classes="dialog-body", markup=False)
             yield TextArea(self._value, soft_wrap=True)
             yield Static(
-                "[@click=screen.send]^s  Send[/]    [@click=screen.editor]^e  In $EDITOR[/]    esc  Cancel",
+                f"[@click=screen.send]^s  {self._does}[/]    [@click=screen.editor]^e  In $EDITOR[/]    esc  Cancel",
+                id="keys",
                 classes="dialog-keys",
             )
+
+    def action_dismiss_none(self) -> None:
+        """Close it without a result. What was written goes only when it is asked for twice."""
+        text = self.query_one(TextArea).text
+        if text.strip() and text != self._warned_of:
+            self._warned_of = text
+            self.query_one("#keys", Static).update(
+                f"esc again throws away what you wrote    [@click=screen.send]^s  {self._does}[/]"
+            )
+            return
+        super().action_dismiss_none()
 
     def action_send(self) -> None:
         """Close it with the text."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from textual.app import ComposeResult
@@ -9,8 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 
-from panels.keys import KEYS, KINDS
-from panels.widgets.lines import Line, LineView
+from panels.keys import KEYS, KINDS, Key
+from panels.view.wrapping import wrap
+from panels.widgets.laid import LaidView
+from panels.widgets.lines import Line
 
 GLYPHS: Final = (
     "● running  ◐ waiting  ○ idle  ◌ queued  ‖ paused  ◍ stalled",
@@ -18,20 +22,8 @@ GLYPHS: Final = (
 )
 
 
-class HelpLines(LineView):
-    """The keys, by what they are for."""
-
-    def __init__(self, rows: list[Line]) -> None:
-        super().__init__(id="help")
-        self._rows = rows
-
-    def count(self) -> int:
-        """Return the number of lines."""
-        return len(self._rows)
-
-    def line(self, index: int, width: int) -> Line:
-        """Return a line."""
-        return self._rows[index]
+ELSEWHERE: Final = "Dim keys work elsewhere, or on what is selected there. All panels work with the mouse too."
+KEY_WIDTH: Final = 10
 
 
 class HelpScreen(ModalScreen[None]):
@@ -56,26 +48,29 @@ class HelpScreen(ModalScreen[None]):
         with Vertical() as box:
             box.border_title = "Keys"
             box.border_subtitle = "esc closes"
-            yield HelpLines(_rows(self._active))
+            yield LaidView(partial(_rows, self._active), id="help")
 
     def on_mount(self) -> None:
         """Let keys scroll."""
-        self.query_one(HelpLines).focus()
+        self.query_one(LaidView).focus()
 
 
-def _rows(active: set[str]) -> list[Line]:
-    rows: list[Line] = [[(signs, "dim")] for signs in GLYPHS]
+def _rows(active: set[str], width: int) -> Iterator[Line]:
+    for signs in GLYPHS:
+        yield from ([(line, "dim")] for line in wrap(signs, width))
     for kind, title in KINDS.items():
-        rows += [[], [(title, "title")]]
+        yield []
+        yield [(title, "title")]
         for key in KEYS.values():
             if key.kind == kind:
-                here = key.action in active or kind == "go"
-                shown = key.shown or key.keys
-                rows.append(
-                    [(f" {shown:<8}", "bold" if here else "dim"), (f"{key.label}: {key.help}", "" if here else "dim")]
-                )
-    rows += [
-        [],
-        [("Dim keys work elsewhere, or on what is selected there. All panels work with the mouse too.", "dim")],
-    ]
-    return rows
+                yield from _row(key, width, here=key.action in active or kind == "go")
+    yield []
+    yield from ([(line, "dim")] for line in wrap(ELSEWHERE, width))
+
+
+def _row(key: Key, width: int, *, here: bool) -> Iterator[Line]:
+    """Yield a key and what it does; what does not fit goes on below."""
+    shown = key.shown or key.keys
+    for number, line in enumerate(wrap(f"{key.label}: {key.help}", max(20, width - KEY_WIDTH))):
+        name = f" {shown}" if number == 0 else ""
+        yield [(name.ljust(KEY_WIDTH), "bold" if here else "dim"), (line, "" if here else "dim")]

@@ -95,6 +95,11 @@ class SessionView:
         return self.status in ENDED
 
     @property
+    def has_listener(self) -> bool:
+        """Whether somebody hears messages in it: an agent, or a terminal that a person could type into."""
+        return self.prompt is not None or self.mode == "dispatch"
+
+    @property
     def doing(self) -> str:
         """What it is doing now, in one line: the tool and its argument, not "running"."""
         if self.status in ("running", "preparing") and (self.tool or self.argument):

@@ -130,6 +130,7 @@ class DiffView(WideView):
         mark = "✔" if file.path in self.reviewed else "▸" if file.path in self.folded else "▾"
         figures = shown.lines(file.added, file.removed)
         more = "  reviewed" if file.path in self.reviewed else ""
+        more += ", o opens it" if more and file.path in self.folded else ""
         return [
             (f"{mark} ", "ok-bold" if file.path in self.reviewed else "accent"),
             (clean(file.path).replace("\n", " "), "title"),

@@ -33,7 +33,7 @@ Nothing was changed yet.
 
 Everything that differs from where the session began is shown here, committed or not. F5 reads it again.
 
-  c   comment on a line      S   send all comments to the agent
+  c   comment on a line      S   send all comments to the agent, if one works here
   ␣   mark a file as read    C   commit, M merge when you are content"""
 
 OUT_OF_DATE: Final = "A turn has ended since this was read. F5 reads it again."
@@ -221,6 +221,9 @@ class DiffPane(Vertical, can_focus=True):
         if action == "undo":
             return bool(self._before)
         if action == "comment":
+            session = self.shell.view.sessions.get(self.session)
+            if session is not None and not session.has_listener:
+                return False
             return view.row is not None and (view.row.line is not None or view.row.comment is not None)
         return view.file is not None
 
@@ -262,10 +265,6 @@ class DiffPane(Vertical, can_focus=True):
     def action_comment(self) -> None:
         """Write a comment on the line under the cursor, or change the one that is there."""
         view, row, file = self.view, self.view.row, self.view.file
-        session = self.shell.view.sessions.get(self.session)
-        if session is not None and session.prompt is None and session.mode != "dispatch":
-            self.shell.say(f"{session.name} runs a command: nobody there reads comments.")
-            return
         if row is None or file is None:
             return
         if row.comment is not None:
@@ -276,7 +275,9 @@ class DiffPane(Vertical, can_focus=True):
         else:
             return
         body = f"{held.path}:{held.number}\n{held.quoted[:200]}"
-        self.app.push_screen(AskText("A comment", body, value=held.text), partial(self._commented, held))
+        self.app.push_screen(
+            AskText("A comment", body, value=held.text, does="Note it"), partial(self._commented, held)
+        )
 
     def _commented(self, held: Comment, text: str | None) -> None:
         if text is not None:

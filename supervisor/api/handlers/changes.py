@@ -90,7 +90,7 @@ async def merge(request: Request, ref: str, body: MergeBody, principal: Operator
     left = await engine.services.workspaces.state(worktree, session.branch or "", session.base_commit or "")
     if left.modified or left.untracked:
         raise Refused(
-            f"{session.name} has uncommitted changes: {left.modified} modified and {left.untracked} new files.",
+            f"{session.name} has uncommitted changes: {_files(left.modified, left.untracked)}.",
             hint=f"Commit them first: quarterdeck commit {session.name} -m MESSAGE.",
         )
     result = await engine.services.workspaces.merge(
@@ -180,3 +180,10 @@ def _refusal(result: PushResult, branch: str) -> Refused:
         if behind
         else "Nothing was changed there.",
     )
+
+
+def _files(modified: int, untracked: int) -> str:
+    """Say how many files were changed, and how many are new."""
+    counts = ((modified, "modified"), (untracked, "new"))
+    said = " and ".join(f"{count} {what}" for count, what in counts if count)
+    return f"{said} file{'' if modified + untracked == 1 else 's'}"
