@@ -173,6 +173,8 @@ async def asked(pilot: Pilot[None], dialog: Any, *keys: str) -> Any:
 async def test_dialogs_give_what_was_answered(paths: Paths) -> None:
     async with opened(paths, (80, 24)) as pilot:
         assert await asked(pilot, Confirm("Stop?", "[red]It ends.[/]", danger=True), "y") is True
+        assert await asked(pilot, Confirm("Stop?", "It ends.", danger=True), "enter", "n") is None
+        assert await asked(pilot, Confirm("Merge?", "It goes on."), "enter") is True
         assert await asked(pilot, Confirm("Stop?", "It ends."), "n") is None
         assert await asked(pilot, Confirm("Stop?", "It ends."), "escape") is None
         assert await asked(pilot, AskLine("Name?"), "enter", *"fix", "enter") == "fix"
@@ -180,6 +182,21 @@ async def test_dialogs_give_what_was_answered(paths: Paths) -> None:
         assert await asked(pilot, AskText("What?"), "ctrl+s", *"do it", "ctrl+s") == "do it"
         assert await asked(pilot, AskText("What?"), "escape") is None
         assert await asked(pilot, Choose("Which?", [("a", "First"), ("b", "Second")]), "down", "enter") == "b"
+
+
+async def test_what_was_written_is_thrown_away_only_when_that_is_asked_for_twice(paths: Paths) -> None:
+    async with opened(paths, (80, 24)) as pilot:
+        assert await asked(pilot, AskText("What?"), *"do", "escape", *" it", "ctrl+s") == "do it"
+        assert await asked(pilot, AskText("What?"), *"do", "escape", *" it", "escape", "escape") is None
+        assert await asked(pilot, AskText("What?", value="as it was"), "escape") is None
+
+
+async def test_an_empty_line_says_what_is_missing(paths: Paths) -> None:
+    async with opened(paths, (80, 24)) as pilot:
+        pilot.app.push_screen(AskLine("Commit?", does="Commit"))
+        await shows(pilot, "enter  Commit")
+        await pilot.press("enter")
+        await shows(pilot, "Write something first.")
 
 
 async def test_a_text_can_be_written_in_the_editor(

@@ -28,19 +28,19 @@ class Demand:
     priority: int = 0
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
-    resources: Mapping[str, int] = field(default_factory=dict)
+    resources: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def touches(self) -> bool:
         """Whether it says which files it touches."""
         return bool(self.reads or self.writes)
 
-    def takes(self) -> dict[str, int]:
+    def takes(self) -> dict[str, float]:
         """Return how much it takes of everything that there is only so much of."""
         return {**self.resources, self.pool: self.resources.get(self.pool, 0) + 1}
 
 
-def choose(ready: Iterable[Demand], running: Iterable[Demand], capacity: Mapping[str, int]) -> list[Demand]:
+def choose(ready: Iterable[Demand], running: Iterable[Demand], capacity: Mapping[str, float]) -> list[Demand]:
     """Return what starts now, the most urgent first. A pool that ``capacity`` does not name holds one: it is a lock."""
     left = dict(capacity)
     touching: list[Demand] = []

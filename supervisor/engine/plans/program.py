@@ -1,0 +1,130 @@
+"""What is done for a plan: each task as steps, with when it runs and what it takes. Pure.
+
+Commands come first, then the checks that prove them. What only a person can judge, a criterion in prose, is not a step:
+it is asked about when the steps have succeeded. An agent's word is never among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from supervisor.engine.plans.choosing import Demand
+from supervisor.engine.plans.progress import Node, Progress, Route
+from supervisor.engine.plans.prose import criterion, nature
+from supervisor.model.plan.plan import Plan
+from supervisor.model.plan.runners import Runner
+from supervisor.model.plan.task import Task
+
+COMMANDS: Final = "commands"
+"""The pool that everything but agents takes a place in; agents wait in the queue of sessions."""
+
+AGENTS: Final = "agents"
+MANY: Final = 1_000_000
+
+NOT_YET: Final[frozenset[Runner]] = frozenset({"http", "db", "subplan"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command, or one condition. ``proves`` is false for the work itself, true for what checks it."""
+
+    what: Literal["command", "expression"]
+    text: str
+    argv: tuple[str, ...] = ()
+    proves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task as it is done: ``before`` must hold first, ``steps`` follow each other, ``judged`` a person decides.
+
+    ``is_asked`` says that a person must approve whatever the steps say.
+    """
+
+    task: Task
+    demand: Demand
+    before: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = ()
+    judged: tuple[str, ...] = ()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a person has the last word."""
+        return bool(self.judged) or self.task.approval
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A plan, ready to be run. ``problems`` say why it cannot be started as it is."""
+
+    jobs: Mapping[str, Job]
+    progress: Progress
+    capacity: Mapping[str, float]
+    problems: tuple[str, ...]
+
+
+def program(plan: Plan, cores: int) -> Program:
+    """Return what is done for a plan on a machine with so many cores."""
+    routes: dict[str, list[Route]] = {task.id: [] for task in plan.tasks}
+    for task in plan.tasks:
+        for following in task.next:
+            routes[following.to].append(Route(task.id, following.on))
+    jobs = {task.id: _job(task, position) for position, task in enumerate(plan.tasks)}
+    nodes = {task.id: Node(task.needs, tuple(routes[task.id])) for task in plan.tasks}
+    problems = tuple(problem for job in jobs.values() if (problem := _problem(job.task)))
+    capacity = {**plan.pools, COMMANDS: plan.parallel or 2 * cores, AGENTS: MANY}
+    return Program(jobs, Progress(nodes), capacity, problems)
+
+
+def _job(task: Task, position: int) -> Job:
+    demand = Demand(
+        task=task.id,
+        pool=AGENTS if task.runner == "agent" else COMMANDS,
+        position=position,
+        priority=task.rank,
+        reads=task.reads,
+        writes=task.writes,
+        resources=task.resources,
+    )
+    proofs = (*task.success_criteria, *task.checks)
+    shown = tuple(_shown(path) for path in (*task.evidence, *task.evidence_required))
+    steps = (*_work(task), *(_proof(text) for text in proofs if criterion(text) != "prose"), *shown)
+    before = tuple(_proof(text) for text in task.preconditions if criterion(text) != "prose")
+    judged = tuple(text for text in (*task.preconditions, *proofs) if criterion(text) == "prose")
+    return Job(task, demand, before, steps, judged)
+
+
+def _work(task: Task) -> tuple[Step, ...]:
+    if task.runner == "git" and task.git is not None:
+        return (Step("command", "git", ("git", *task.git.arguments)),)
+    if task.runner != "shell":
+        return ()
+    lines = (task.command,) if task.command else task.commands
+    return tuple(Step("command", line, ("sh", "-c", line)) for line in lines)
+
+
+def _proof(text: str) -> Step:
+    if criterion(text) == "expression":
+        return Step("expression", text, proves=True)
+    return Step("command", text, ("sh", "-c", text), proves=True)
+
+
+def _shown(path: str) -> Step:
+    return Step("command", f"evidence {path}", ("test", "-e", path), proves=True)
+
+
+def _problem(task: Task) -> str:
+    """Return why a task cannot be run as it is; empty when it can."""
+    if task.runner in NOT_YET:
+        return f"{task.id}: tasks that use {task.runner} are not run yet"
+    if task.runner == "shell" and (prose := [line for line in _lines(task) if nature(line) == "prose"]):
+        return f"{task.id}: {prose[0].splitlines()[0][:60]!r} is prose, no command; give it an `agent`"
+    if task.fan_out is not None or task.id.endswith("-*"):
+        return f"{task.id}: a task that is repeated is not run yet"
+    return ""
+
+
+def _lines(task: Task) -> tuple[str, ...]:
+    return (task.command,) if task.command else task.commands

@@ -1,0 +1,94 @@
+"""What is done for a plan: steps, order, and what it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from supervisor.engine.plans.program import Program, program
+from supervisor.engine.plans.progress import Route
+from supervisor.engine.plans.reading import read
+from supervisor.model.plans import TaskStatus
+from supervisor.store.rows import to_json
+
+
+def made(*tasks: dict[str, Any], **more: Any) -> Program:
+    document = {"id": "plan-x", "tasks": list(tasks), **more}
+    return program(read(to_json(document).encode(), "plan.json").checked(), cores=4)
+
+
+def test_commands_come_first_then_what_proves_them() -> None:
+    job = made(
+        {"id": "a", "commands": ["make", "make check"], "success_criteria": ["test -f out", "outputs.count > 3"],
+         "evidence": ["report.md"]}
+    ).jobs["a"]  # fmt: skip
+    assert [(step.what, step.text, step.proves) for step in job.steps] == [
+        ("command", "make", False),
+        ("command", "make check", False),
+        ("command", "test -f out", True),
+        ("expression", "outputs.count > 3", True),
+        ("command", "evidence report.md", True),
+    ]
+    assert job.steps[0].argv == ("sh", "-c", "make")
+    assert not job.is_asked
+
+
+def test_a_criterion_in_prose_is_a_persons() -> None:
+    job = made({"id": "a", "command": "make", "success_criteria": ["The report reads well to a newcomer"]}).jobs["a"]
+    assert job.judged == ("The report reads well to a newcomer",)
+    assert job.is_asked
+    assert [step.text for step in job.steps] == ["make"]
+
+
+def test_a_gate_has_its_checks_and_its_approval() -> None:
+    gate = {"id": "g", "kind": "gate", "checks": ["test -f a"], "approval": True, "evidence_required": ["log"]}
+    job = made(gate).jobs["g"]
+    assert [step.argv for step in job.steps] == [("sh", "-c", "test -f a"), ("test", "-e", "log")]
+    assert job.is_asked
+
+
+def test_preconditions_come_before_anything() -> None:
+    job = made({"id": "a", "command": "make", "preconditions": ["test -d src", "memory.free > 1GB"]}).jobs["a"]
+    assert [step.text for step in job.before] == ["test -d src", "memory.free > 1GB"]
+
+
+def test_order_and_routes_follow_from_the_document() -> None:
+    found = made(
+        {"id": "a", "command": "true", "next": {"failure": "fix"}},
+        {"id": "fix", "command": "true"},
+        {"id": "b", "command": "true", "needs": ["a"]},
+    )
+    statuses = dict.fromkeys(found.jobs, TaskStatus.PENDING)
+    assert [move.task for move in found.progress.settle(statuses)] == ["a"]
+    failed = {**statuses, "a": TaskStatus.FAILED}
+    assert {move.task: move.to for move in found.progress.settle(failed, ["a"])} == {
+        "fix": TaskStatus.READY,
+        "b": TaskStatus.SKIPPED,
+    }
+    assert Route("a", "failure").on == "failure"
+
+
+def test_pools_and_places() -> None:
+    found = made(
+        {"id": "a", "command": "true", "resources": {"gpu": 2}, "priority": "high", "writes": ["src"]},
+        {"id": "b", "agent": "claude", "prompt": "Write it"},
+        pools={"gpu": 3},
+        parallel=5,
+    )
+    assert found.capacity["commands"] == 5
+    assert found.capacity["gpu"] == 3
+    assert (found.jobs["a"].demand.pool, found.jobs["b"].demand.pool) == ("commands", "agents")
+    assert found.jobs["a"].demand.takes() == {"gpu": 2, "commands": 1}
+    assert made({"id": "a", "command": "true"}).capacity["commands"] == 8
+
+
+def test_what_cannot_be_run_says_why() -> None:
+    found = made({"id": "a", "command": "search(query) -> top10; fetch(top10) -> docs"}, {"id": "b", "command": "true"})
+    assert found.problems == (
+        "a: 'search(query) -> top10; fetch(top10) -> docs' is prose, no command; give it an `agent`",
+    )
+    assert "not run yet" in made({"id": "h", "http": "https://example.org"}).problems[0]
+    assert not made({"id": "a", "command": "true"}).problems
+
+
+def test_git_is_run_without_a_shell() -> None:
+    assert made({"id": "t", "git": "tag 'v 1'"}).jobs["t"].steps[0].argv == ("git", "tag", "v 1")
