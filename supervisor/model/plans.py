@@ -129,7 +129,8 @@ class Task:
 
     ``digest`` is of what the document says it is: a revision that leaves it alone keeps what it has done.
     ``input_hash`` is of everything that its last run depended on; ``result`` what it gave, by name.
-    ``session`` is where its last attempt ran, if that was one.
+    ``session`` is where its last attempt ran, if that was one. ``step`` is the one that is under way, from 0;
+    ``released_by`` is who let it run, where each step waits for a person; ``not_before`` is when it may be tried again.
     """
 
     plan: str
@@ -146,6 +147,9 @@ class Task:
     session: str | None = None
     input_hash: str | None = None
     result: dict[str, Any] = field(default_factory=dict)
+    step: int = 0
+    released_by: str | None = None
+    not_before: int | None = None
     started_at: int | None = None
     ended_at: int | None = None
 

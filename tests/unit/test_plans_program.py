@@ -48,7 +48,11 @@ def test_a_gate_has_its_checks_and_its_approval() -> None:
 
 def test_preconditions_come_before_anything() -> None:
     job = made({"id": "a", "command": "make", "preconditions": ["test -d src", "memory.free > 1GB"]}).jobs["a"]
-    assert [step.text for step in job.before] == ["test -d src", "memory.free > 1GB"]
+    assert [(step.text, step.before) for step in job.steps] == [
+        ("test -d src", True),
+        ("memory.free > 1GB", True),
+        ("make", False),
+    ]
 
 
 def test_order_and_routes_follow_from_the_document() -> None:

@@ -7,7 +7,7 @@ it is asked about when the steps have succeeded. An agent's word is never among 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from supervisor.engine.plans.choosing import Demand
@@ -28,24 +28,24 @@ NOT_YET: Final[frozenset[Runner]] = frozenset({"http", "db", "subplan"})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command, or one condition. ``proves`` is false for the work itself, true for what checks it."""
+    """One command, one condition, or an agent's session.
 
-    what: Literal["command", "expression"]
+    ``proves`` is false for the work itself, true for what checks it; ``before`` is true for what must hold before.
+    """
+
+    what: Literal["command", "expression", "session"]
     text: str
     argv: tuple[str, ...] = ()
     proves: bool = False
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A task as it is done: ``before`` must hold first, ``steps`` follow each other, ``judged`` a person decides.
-
-    ``is_asked`` says that a person must approve whatever the steps say.
-    """
+    """A task as it is done: ``steps`` follow each other, then a person decides what is ``judged``."""
 
     task: Task
     demand: Demand
-    before: tuple[Step, ...] = ()
     steps: tuple[Step, ...] = ()
     judged: tuple[str, ...] = ()
 
@@ -90,15 +90,17 @@ def _job(task: Task, position: int) -> Job:
     )
     proofs = (*task.success_criteria, *task.checks)
     shown = tuple(_shown(path) for path in (*task.evidence, *task.evidence_required))
-    steps = (*_work(task), *(_proof(text) for text in proofs if criterion(text) != "prose"), *shown)
-    before = tuple(_proof(text) for text in task.preconditions if criterion(text) != "prose")
+    before = (replace(_proof(text), before=True) for text in task.preconditions if criterion(text) != "prose")
+    steps = (*before, *_work(task), *(_proof(text) for text in proofs if criterion(text) != "prose"), *shown)
     judged = tuple(text for text in (*task.preconditions, *proofs) if criterion(text) == "prose")
-    return Job(task, demand, before, steps, judged)
+    return Job(task, demand, steps, judged)
 
 
 def _work(task: Task) -> tuple[Step, ...]:
     if task.runner == "git" and task.git is not None:
         return (Step("command", "git", ("git", *task.git.arguments)),)
+    if task.runner == "agent":
+        return (Step("session", task.prompt or task.description or task.name),)
     if task.runner != "shell":
         return ()
     lines = (task.command,) if task.command else task.commands

@@ -2,17 +2,17 @@
 -- Adds a task of a revision.
 INSERT INTO tasks (
     plan, revision, id, position, kind, title, needs, digest, status, reason, attempts, session, input_hash, result,
-    started_at, ended_at
+    step, released_by, not_before, started_at, ended_at
 ) VALUES (
     :plan, :revision, :id, :position, :kind, :title, :needs, :digest, :status, :reason, :attempts, :session,
-    :input_hash, :result, :started_at, :ended_at
+    :input_hash, :result, :step, :released_by, :not_before, :started_at, :ended_at
 );
 
 -- name: update
 -- Stores what may change of a task, only if it still has the status that was read.
 UPDATE tasks SET
     status = :status, reason = :reason, attempts = :attempts, session = :session, input_hash = :input_hash,
-    result = :result, started_at = :started_at, ended_at = :ended_at
+    result = :result, step = :step, released_by = :released_by, not_before = :not_before, started_at = :started_at, ended_at = :ended_at
 WHERE plan = :plan AND revision = :revision AND id = :id AND status = :before;
 
 -- name: get
