@@ -132,7 +132,8 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One execution. Claimed (stored, with its fencing token) before anything is spawned.
+    """One execution, of a session or of a step of a plan's task. Claimed (stored, with its fencing token) before
+    anything is spawned.
 
     ``intent`` is what a person wants of it that has not happened yet; ``input_closed_at`` is when its stdin
     was ended, after which nothing more can be sent.
@@ -159,6 +160,9 @@ class Attempt:
     ended_at: int | None = None
     last_output_at: int | None = None
     last_heartbeat_at: int | None = None
+    plan: str | None = None
+    task: str | None = None
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

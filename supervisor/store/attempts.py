@@ -52,6 +52,31 @@ def claim(
     return get(conn, attempt_id)
 
 
+def claim_step(
+    conn: sqlite3.Connection, *, plan: str, task: str, step: int, argv: tuple[str, ...], boot_id: str, now: int
+) -> Attempt:
+    """Add the next attempt of a plan's task, for one of its steps; Refused when one of the task has not ended."""
+    values = {
+        "id": new_id("att"),
+        "plan": plan,
+        "task": task,
+        "step": step,
+        "boot_id": boot_id,
+        "claimed_at": now,
+        "work": to_json(Work(argv=argv)),
+    }
+    try:
+        conn.execute(SQL["claim_step"], values)
+    except sqlite3.IntegrityError as error:
+        raise Refused(f"The task {task} has an attempt that has not ended.", hint="Wait for its end.") from error
+    return get(conn, str(values["id"]))
+
+
+def live_of_plan(conn: sqlite3.Connection, plan: str) -> list[Attempt]:
+    """Return the attempts of a plan's tasks that have not ended, oldest first."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["live_of_plan"], {"plan": plan})]
+
+
 def update(conn: sqlite3.Connection, attempt: Attempt) -> None:
     """Store an attempt as it is now; IllegalMove when its stored status may not become the new one."""
     stored = get(conn, attempt.id)
