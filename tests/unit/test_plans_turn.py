@@ -67,6 +67,10 @@ class Running:
         return self.take(turn)
 
     @property
+    def status(self) -> str:
+        return self.plan.status.value
+
+    @property
     def statuses(self) -> dict[str, str]:
         return {task: each.status.value for task, each in self.tasks.items()}
 
@@ -89,10 +93,10 @@ def test_two_in_parallel_a_gate_and_a_join() -> None:
     plan.end("ok")
     assert plan.statuses["ok"] == "waiting_approval"
     assert plan.asked == ["ok"]
-    assert plan.plan.status is PlanStatus.RUNNING
+    assert plan.status == "running"
     plan.decide("ok", approved=True)
     plan.end("c")
-    assert plan.plan.status is PlanStatus.COMPLETED
+    assert plan.status == "completed"
     assert plan.plan.ended_at == NOON
 
 
@@ -101,7 +105,7 @@ def test_a_gate_that_is_not_approved_fails_what_follows() -> None:
     assert plan.asked == ["ok"], "a gate without checks asks at once"
     plan.decide("ok", approved=False)
     assert plan.statuses == {"ok": "failed", "c": "skipped"}
-    assert plan.plan.status is PlanStatus.FAILED
+    assert plan.status == "failed"
 
 
 def test_what_is_done_must_be_proven() -> None:
@@ -131,7 +135,7 @@ def test_nothing_is_tried_again_but_by_policy() -> None:
     plan.now += 1
     plan.go().end("a", ok=False)
     assert plan.statuses == {"a": "failed"}
-    assert plan.plan.status is PlanStatus.FAILED
+    assert plan.status == "failed"
     once = Running(shell("a")).go()
     once.end("a", ok=False)
     assert once.statuses == {"a": "failed"}
@@ -174,27 +178,27 @@ def test_what_must_hold_before_blocks_and_a_person_has_it_done_again() -> None:
     plan = Running(shell("a", preconditions=["test -d src"]), shell("b", "a")).go()
     plan.end("a", ok=False, why="exit code 1")
     assert plan.statuses == {"a": "blocked", "b": "pending"}
-    assert plan.plan.status is PlanStatus.BLOCKED
+    assert plan.status == "blocked"
     turn = plan.turn()
     assert turn.run_again("a", "ada") == ["a"]
     plan.take(turn)
-    assert plan.plan.status is PlanStatus.RUNNING
+    assert plan.status == "running"
     plan.end("a")
     plan.end("a")
     plan.end("b")
-    assert plan.plan.status is PlanStatus.COMPLETED
+    assert plan.status == "completed"
 
 
 def test_what_failed_and_what_was_skipped_for_it_are_done_once_more() -> None:
     plan = Running(shell("a"), shell("b", "a"), shell("c", "b")).go()
     plan.end("a", ok=False)
-    assert plan.plan.status is PlanStatus.FAILED
+    assert plan.status == "failed"
     turn = plan.turn()
     assert turn.run_again("a", "ada") == ["a", "b", "c"]
     plan.take(turn)
     for task in ("a", "b", "c"):
         plan.end(task)
-    assert plan.plan.status is PlanStatus.COMPLETED
+    assert plan.status == "completed"
     assert plan.tasks["a"].attempts == 2
 
 
