@@ -1,8 +1,8 @@
 """What is done for a plan: each task as steps, with when it runs and what it takes. Pure.
 
-What must hold before comes first, then the work, then the checks that prove it. What only a person can judge, a criterion
-in prose, is asked about when those have succeeded; then what was done in a worktree of its own is merged into the
-plan's branch. An agent's word is never among them.
+What must hold before comes first, then the work, then the checks that prove it. What only a person can judge, a
+criterion in prose, is asked about when those have succeeded; then what was done in a worktree of its own is merged
+into the plan's branch. An agent's word is never among them.
 """
 
 from __future__ import annotations

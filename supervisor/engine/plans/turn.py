@@ -7,6 +7,7 @@ not be committed never was. Times are milliseconds since the epoch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,13 +16,26 @@ from supervisor.engine.plans.choosing import choose
 from supervisor.engine.plans.program import Job, Program, Step
 from supervisor.model.entities import Reason
 from supervisor.model.errors import NotFound, Refused
-from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus, Task, TaskStatus, check_plan_move, check_task_move
+from supervisor.model.plans import (
+    PLAN_ENDED,
+    TASK_ENDED,
+    Plan,
+    PlanStatus,
+    Task,
+    TaskStatus,
+    check_plan_move,
+    check_task_move,
+)
 
 T = TaskStatus
 P = PlanStatus
 
 RUNS_AGAIN: Final = frozenset({T.COMPLETED, T.FAILED, T.SKIPPED, T.BLOCKED})
 """What a person may have done once more."""
+
+
+LAST_FAILURE: Final = "last_failure"
+"""In a task's result: why its last attempt failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +119,40 @@ class Turn:
         why: str,
         blocks: bool = False,
         final: bool = False,
-        **result: Any,
+        result: Mapping[str, Any] | None = None,
     ) -> None:
         """A step has ended. With ``blocks`` a person has to look at it; a ``final`` failure is not tried again."""
         if not self.is_at(task, attempt, number):
             return
         job = self._program.jobs[task]
         now = self.task(task)
-        if result:
-            now = self._keep(replace(now, result={**now.result, **result}))
+        step = job.steps[number]
+        found = dict(result or {})
+        if step.proves:
+            found["proofs"] = [*now.result.get("proofs", ()), {"text": step.text, "holds": ok, "why": why}]
+        if found:
+            now = self._keep(replace(now, result={**now.result, **found}))
         if ok:
             self._keep(replace(now, step=number + 1))
             self._go_on(task, job)
         elif blocks:
             self._move(task, T.BLOCKED, "plan", why)
-        elif job.steps[number].before:
+        elif step.before:
             self._move(task, T.BLOCKED, "check", f"What it needs before it starts does not hold: {why}")
         else:
             self._fail(task, job, why, final=final)
+
+    def step_lost(self, task: str, attempt: int, number: int) -> None:
+        """Nobody knows how a step ended. It is done again where that does no harm, else a person has to look."""
+        if not self.is_at(task, attempt, number):
+            return
+        job = self._program.jobs[task]
+        step = job.steps[number]
+        if job.task.idempotent or step.proves or step.before:
+            self.starts.append(Start(task, attempt, number, step))
+            return
+        word = "It went away with the process that ran it. Whether it did its work is not known."
+        self._move(task, T.BLOCKED, "recovery", word)
 
     def decided(self, task: str, *, approved: bool, by: str, why: str = "") -> None:
         """A person has answered what was asked about a task."""
@@ -238,6 +268,7 @@ class Turn:
             self._move(
                 now.id, T.RUNNING, "plan", "Its turn has come.",
                 attempts=now.attempts + 1, step=0, not_before=None, started_at=now.started_at or self.now,
+                result={name: value for name, value in now.result.items() if name == LAST_FAILURE},
             )  # fmt: skip
             self._go_on(now.id, jobs[now.id])
         return [demand.task for demand in chosen]
@@ -264,15 +295,14 @@ class Turn:
 
     def _fail(self, task: str, job: Job, why: str, *, final: bool) -> None:
         now, retry = self.task(task), job.task.retry
+        now = self._keep(replace(now, result={**now.result, LAST_FAILURE: why}))
         if final or retry is None or now.attempts >= retry.attempts:
             self._move(task, T.FAILED, "plan", why, ended_at=self.now)
             return
         delay = retry.delay * retry.backoff ** (now.attempts - 1)
         delay = delay if retry.max_delay is None else min(delay, retry.max_delay)
         word = f"Attempt {now.attempts} of {retry.attempts} failed: {why}"
-        self._move(
-            task, T.READY, "plan", word, not_before=self.now + int(delay * 1_000), step=0, released_by="retry"
-        )
+        self._move(task, T.READY, "plan", word, not_before=self.now + int(delay * 1_000), step=0)
 
     def _move(self, task: str, to: TaskStatus, signal: str, text: str, **changes: Any) -> None:
         now = self.task(task)
