@@ -41,7 +41,7 @@ class OwnedRuns:
         reader, self._writer = await asyncio.open_unix_connection(str(self._run / "host.sock"), limit=link.LONGEST_LINE)
         self._reading = asyncio.create_task(self._read(reader), name="owned runs")
         await self._ask({"op": "watch", "attempt": "*"})
-        self.identity = (await self._ask({"op": "list"}))["host"]
+        self.identity = (await self._ask({"op": "list"})).get("host", "")
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -77,7 +77,10 @@ class Doing:
         if not self.unsaved or state.plan.worktree is None:
             return
         saved = dict(self.unsaved)
-        await self.places.save(Path(state.plan.worktree), saved.values())
+        order = {task: position for position, task in enumerate(state.program.jobs)}
+        await self.places.save(
+            Path(state.plan.worktree), sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
+        )
         for task in saved:
             self.unsaved.pop(task, None)
 
