@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -54,6 +54,7 @@ class Loop:
         self._bell = asyncio.Event()
         self._problem = ""
         self._stale = False
+        self._live: set[str] = set()
         self.state = state
         self.name = f"plan {state.plan.id}"
 
@@ -93,7 +94,7 @@ class Loop:
                 await self._wait()
                 taken, self._inbox = self._inbox, []
                 await self._turn(taken)
-                if self.state.plan.status in PLAN_ENDED and not self._inbox:
+                if self.state.plan.status in PLAN_ENDED and not (self._inbox or self._live):
                     return
         finally:
             for message in self._inbox:
@@ -109,6 +110,16 @@ class Loop:
     def services(self) -> Services:
         """The engine's surroundings."""
         return self._services
+
+    def follow(self, attempts: Iterable[Attempt]) -> None:
+        """Wait for the ends of these attempts, whatever becomes of the plan."""
+        self._live.update(attempt.id for attempt in attempts)
+
+    def is_wanted(self, start: Start) -> bool:
+        """Whether a step is still under way: its task was not given up meanwhile."""
+        task = self.state.board.tasks.get(start.task)
+        running = task is not None and task.status is TaskStatus.RUNNING
+        return running and task is not None and (task.attempts, task.step) == (start.attempt, start.number)
 
     def do(self, start: Start, attempt: Attempt | None) -> None:
         """Do a step in the background."""
@@ -150,6 +161,7 @@ class Loop:
                 await self._held_up(error)
             else:
                 hit("plan.after_commit")
+                self._live.difference_update(told.ends)
                 self._committed(turn, claimed)
                 break
         for message, answer in answers:
@@ -198,6 +210,8 @@ class Loop:
         self._problem = ""
         self.state.plan = turn.plan
         self.state.board.put(turn.changed)
+        self.state.board.settled = True
+        self.follow(claimed.values())
         for task in turn.stops:
             self._doing.stop(self, task)
         for start in turn.starts:
