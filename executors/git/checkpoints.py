@@ -97,7 +97,7 @@ async def _make(request: CheckpointRequest, also: set[str]) -> Made | None:
     rest = {"state.json": json.dumps({"format": FORMAT, **asdict(state)}, sort_keys=True).encode()}
     if content is not None:
         rest |= {"index": content, "index-time": str(time).encode()}
-    stored = {name: await exact.store_bytes(worktree, each) for name, each in rest.items()}
+    stored = await exact.store_bytes(worktree, rest)
     tree, more = await _trees(worktree, found, entries, stored)
     if request.unless_like and await _same(worktree, request.unless_like, tree, more):
         return None

@@ -132,18 +132,23 @@ async def store(worktree: Path, files: Mapping[str, Stamp]) -> dict[str, str]:
     """Store files and links as they are; returns their object ids by path."""
     async with temporary_index() as index:
         sources = await asyncio.to_thread(_sources, worktree, files, index.parent)
-        listing = "".join(f"{_quoted(source)}\n" for source in sources.values())
-        oids = await git(
-            worktree, "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=os.fsencode(listing)
-        ) if sources else ""  # fmt: skip
-    return dict(zip(sources, oids.split(), strict=True))
+        return dict(zip(sources, await _stored(worktree, sources.values()), strict=True))
 
 
-async def store_bytes(worktree: Path, content: bytes) -> str:
-    """Store bytes; returns their object id."""
-    # Without any input a pipe is not opened: an empty file is given by its path.
-    how = ("--stdin",) if content else ("--no-filters", "/dev/null")
-    return (await git(worktree, "hash-object", "-w", "-t", "blob", *how, stdin=content)).strip()
+async def store_bytes(worktree: Path, contents: Mapping[str, bytes]) -> dict[str, str]:
+    """Store bytes; returns their object ids by name."""
+    async with temporary_index() as index:
+        files = {name: index.with_name(str(number)) for number, name in enumerate(contents)}
+        for name, file in files.items():
+            await asyncio.to_thread(file.write_bytes, contents[name])
+        return dict(zip(files, await _stored(worktree, map(str, files.values())), strict=True))
+
+
+async def _stored(worktree: Path, sources: Iterable[str]) -> list[str]:
+    if not (listing := "".join(f"{_quoted(source)}\n" for source in sources)):
+        return []
+    oids = await git(worktree, "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=os.fsencode(listing))
+    return oids.split()
 
 
 def _sources(worktree: Path, files: Mapping[str, Stamp], folder: Path) -> dict[str, str]:
