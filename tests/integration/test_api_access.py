@@ -90,6 +90,8 @@ OTHER_ROUTES = [
     ("POST", "/plans/any/pause"),
     ("POST", "/plans/any/resume"),
     ("POST", "/plans/any/cancel"),
+    ("POST", "/plans/any/merge"),
+    ("POST", "/plans/any/archive"),
     ("GET", "/plans/any/tasks/any"),
     ("POST", "/plans/any/tasks/any/run"),
     ("POST", "/plans/any/tasks/any/retry"),
