@@ -40,7 +40,7 @@ class Engine:
         self.suggesting = Suggesting(self.store, policies)
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
         self.plan_runs = PlanRuns(services, self.run, self.control)
-        self.ending = Ending(services, self.planning)
+        self.ending = Ending(services, self.planning, self.control)
         self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs)
 
     async def start(self) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from supervisor.engine.control import Control
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planning import Planning
 from supervisor.engine.planruns.handoff import Story, handoff
@@ -20,6 +21,7 @@ from supervisor.model.entities import Attempt, Project, Session
 from supervisor.model.errors import NotFound, QuarterdeckError, Refused
 from supervisor.model.events import EventType
 from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus
+from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.model.times import now_ms
 from supervisor.store import approvals, attempts, plans, projects, sessions
 
@@ -33,6 +35,7 @@ class Ending:
 
     services: Services
     planning: Planning
+    control: Control
 
     async def merge(self, plan_id: str, into: str | None, actor: str) -> tuple[Plan, str, MergeResult]:
         """Merge a plan's branch into another (the default one); Refused, with where, when they conflict."""
@@ -63,7 +66,8 @@ class Ending:
     async def archive(self, plan_id: str, actor: str) -> tuple[Plan, Path, WorktreeState]:
         """Put an ended plan away: its document and a handoff readme stay in the project, its branch in git.
 
-        Its worktree goes only when nothing in it would be lost. Returns where the readme is, and what was kept.
+        Its sessions are archived with it. Worktrees go only when nothing in them would be lost. Returns where the readme
+        is, and what was kept.
         """
         plan, project = await self._found(plan_id)
         if plan.status not in PLAN_ENDED and plan.status is not PlanStatus.PENDING:
@@ -73,6 +77,9 @@ class Ending:
         story = await self._story(plan_id)
         folder = Path(project.root) / FOLDER
         readme = await asyncio.to_thread(_write, folder, story)
+        for session in story.sessions:
+            if session.status in SESSION_ENDED and session.status is not SessionStatus.ARCHIVED:
+                await self.control.archive(session.id, actor)
         left = await self._remove_worktree(plan, project)
 
         def store(transaction: Transaction) -> Plan:
