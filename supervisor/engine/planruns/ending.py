@@ -66,8 +66,8 @@ class Ending:
     async def archive(self, plan_id: str, actor: str) -> tuple[Plan, Path, WorktreeState]:
         """Put an ended plan away: its document and a handoff readme stay in the project, its branch in git.
 
-        Its sessions are archived with it. Worktrees go only when nothing in them would be lost. Returns where the readme
-        is, and what was kept.
+        Its sessions are archived with it. Worktrees go only when nothing in them would be lost. Returns where the
+        readme is, and what was kept.
         """
         plan, project = await self._found(plan_id)
         if plan.status not in PLAN_ENDED and plan.status is not PlanStatus.PENDING:
