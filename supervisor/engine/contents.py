@@ -1,0 +1,299 @@
+"""What is in artifacts: files that are named by the hash of what they hold, and never change.
+
+A file appears whole or not at all: it is written elsewhere, synced, and gets its name then. Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from supervisor.model.artifacts import SIZE_LIMIT, Artifact, is_sha256
+from supervisor.model.errors import InvalidInput, NotFound, QuarterdeckError, StoreError, Unavailable
+
+CHUNK: Final = 1024 * 1024
+"""Bytes that are read at once."""
+
+FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+_FICLONE: Final = 0x40049409
+"""The request of ioctl(2) that shares a file's blocks (linux/fs.h)."""
+
+
+class SecretFinder:
+    """Looks for the values of secrets in a stream, whichever way it is cut, also as they look in JSON."""
+
+    def __init__(self, known: Iterable[tuple[str, str]], before: bytes = b"") -> None:
+        self._forms = [(form, name) for name, value in known for form in _forms(value)]
+        self.reach = max((len(form) for form, _ in self._forms), default=1) - 1
+        self._before = before[-self.reach :] if self.reach else b""
+
+    def refuse(self, data: bytes) -> None:
+        """Take the next bytes; InvalidInput when they end the value of a secret."""
+        if not self._forms:
+            return
+        text = self._before + data
+        for form, name in self._forms:
+            if form in text:
+                raise InvalidInput(
+                    f"It holds the value of the secret {name}, which is never stored.",
+                    hint="Take it out, or put something in its place, then try again.",
+                    code="secret",
+                )
+        self._before = text[-self.reach :] if self.reach else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The files below ``folder``: `<aa>/<sha256>`, and in `incoming/` what is not whole yet."""
+
+    folder: Path
+    own: str = field(default_factory=lambda: secrets.token_hex(4))
+    """How names in `incoming/` begin that this supervisor made; those of an earlier one are what a crash left."""
+
+    @property
+    def incoming(self) -> Path:
+        """Where contents are before they are whole."""
+        return self.folder / "incoming"
+
+    def path(self, sha256: str) -> Path:
+        """Return where a content is."""
+        if not is_sha256(sha256):
+            raise NotFound("That is no SHA-256.", hint="It has 64 hexadecimal digits.")
+        return self.folder / sha256[:2] / sha256
+
+    def prepare(self) -> None:
+        """Make the folders."""
+        self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def take(self, source: Path, below: Path | None, finder: SecretFinder) -> tuple[Path, str, int]:
+        """Copy a file to where it waits for its place; returns that, its hash and its size in bytes.
+
+        A link is not followed, nor is one on the way when the file must be ``below`` a folder. InvalidInput when it is
+        no file, too large, or holds a secret.
+        """
+        temporary = self.incoming / f"{self.own}-{secrets.token_hex(16)}"
+        digest, size = hashlib.sha256(), 0
+        try:
+            with open(_open(source, below), "rb") as reading, temporary.open("xb") as writing:
+                while data := reading.read(CHUNK):
+                    size += len(data)
+                    if size > SIZE_LIMIT:
+                        raise too_large(source.name)
+                    finder.refuse(data)
+                    digest.update(data)
+                    writing.write(data)
+                sync(writing)
+        except BaseException as error:
+            temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise unwritable(error) from error
+            raise
+        return temporary, digest.hexdigest(), size
+
+    def place(self, temporary: Path, sha256: str) -> None:
+        """Give a content its name. ``temporary`` stays, as a second name of it, until it is dropped."""
+        target = self.path(sha256)
+        if self.is_sound(sha256):
+            return
+        try:
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            temporary.chmod(0o400)
+            # A name of its own first: one whose content was damaged is replaced, in one step.
+            link = target.with_name(f".{secrets.token_hex(8)}")
+            link.hardlink_to(temporary)
+            link.replace(target)
+            sync_folder(target.parent)
+            sync_folder(self.folder)
+        except OSError as error:
+            raise unwritable(error) from error
+
+    def has(self, sha256: str) -> bool:
+        """Whether a content is there, sound or not."""
+        return self.path(sha256).exists()
+
+    def is_sound(self, sha256: str) -> bool:
+        """Whether a content is there and is what its name says."""
+        try:
+            with self.path(sha256).open("rb") as file:
+                return hash_of(file) == sha256
+        except OSError:
+            return False
+
+    def open(self, artifact: Artifact) -> BufferedReader:
+        """Return what is in an artifact, for reading from its beginning, once it was found to be what it should be.
+
+        NotFound when it is kept no longer, StoreError when it is damaged.
+        """
+        if artifact.removed_at is not None:
+            raise NotFound(
+                f"{artifact.name} is kept no longer: its retention was {artifact.retention}.",
+                hint="Its record stays; what made it may make it again.",
+                code="removed",
+            )
+        try:
+            file = self.path(artifact.sha256).open("rb")
+        except OSError as error:
+            raise _damaged(artifact, f"it cannot be read ({error.strerror})") from error
+        try:
+            if os.fstat(file.fileno()).st_size != artifact.size or hash_of(file) != artifact.sha256:
+                raise _damaged(artifact, "it is not what was put there")
+            file.seek(0)
+        except OSError as error:
+            file.close()
+            raise _damaged(artifact, f"it cannot be read ({error.strerror})") from error
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def copy(self, artifact: Artifact, target: Path) -> None:
+        """Write what is in an artifact to a file of its own, read-only, which takes the place of one that is there.
+
+        It shares nothing with the store that a change could reach: at most its blocks, which a change would copy.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            with closing(self.open(artifact)) as reading, temporary.open("xb") as writing:
+                try:
+                    fcntl.ioctl(writing.fileno(), _FICLONE, reading.fileno())
+                except OSError:  # The file system does not share blocks, or is another one.
+                    shutil.copyfileobj(reading, writing, CHUNK)
+                sync(writing)
+            temporary.chmod(0o444)
+            temporary.replace(target)
+        except OSError as error:
+            raise unwritable(error) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def every(self) -> Iterator[str]:
+        """Yield the hashes of all contents."""
+        for path in self.folder.glob("??/*"):
+            if is_sha256(path.name):
+                yield path.name
+
+    def clear(self, going_on: Collection[str]) -> None:
+        """Remove what a crash left: names that were not given yet, and what waits for its place but ``going_on``.
+
+        Nothing may be placed meanwhile.
+        """
+        for path in self.folder.glob("??/.*"):
+            path.unlink(missing_ok=True)
+        for path in self.incoming.iterdir():
+            if path.name not in going_on and not path.name.startswith(self.own):
+                path.unlink(missing_ok=True)
+
+    def drop(self, sha256: str) -> None:
+        """Remove a content."""
+        self.path(sha256).unlink(missing_ok=True)
+
+
+def hash_of(file: BufferedReader) -> str:
+    """Return the SHA-256 of what is left of a file."""
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(file: BinaryIO) -> None:
+    """Have everything that was written on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unwritable(error: OSError) -> QuarterdeckError:
+    """Return what to say when files of artifacts cannot be read or written."""
+    if error.errno in FULL:
+        return Unavailable(
+            f"The artifact cannot be written: {error.strerror}.",
+            hint="Free some space, then try again: what has arrived is kept.",
+            code="disk_full",
+        )
+    return StoreError(f"The artifact cannot be kept: {error.strerror}.", hint="Check the folder `artifacts`.")
+
+
+def too_large(name: str) -> InvalidInput:
+    """Return what to say of what is larger than an artifact may be."""
+    return InvalidInput(
+        f"{name} is larger than {SIZE_LIMIT // 1024**2} MiB.", hint="Split it, or keep it elsewhere.", code="too_large"
+    )
+
+
+def _open(source: Path, below: Path | None) -> int:
+    """Open a regular file without following a link, step by step when it must be below a folder."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    folders: list[int] = []
+    try:
+        if below is None:
+            descriptor = os.open(source, flags)
+        else:
+            *parents, name = _steps(source, below)
+            folders.append(os.open(below, os.O_RDONLY | os.O_DIRECTORY))
+            for each in parents:
+                folders.append(os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folders[-1]))
+            descriptor = os.open(name, flags, dir_fd=folders[-1])
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise NotFound(f"There is no file {source}.", hint="Check its name.") from error
+        said = "it is a link, or behind one" if error.errno in (errno.ELOOP, errno.ENOTDIR) else error.strerror
+        raise InvalidInput(f"{source} cannot be kept: {said}.", hint="Only a file itself can be kept.") from error
+    finally:
+        for folder in folders:
+            os.close(folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidInput(
+            f"{source} cannot be kept: it is no file.", hint="Pack a folder first, for example with `tar`."
+        )
+    return descriptor
+
+
+def _steps(source: Path, below: Path) -> tuple[str, ...]:
+    try:
+        steps = source.relative_to(below).parts
+    except ValueError:
+        steps = ()
+    if not steps or ".." in steps:
+        raise InvalidInput(f"{source} is not below {below}.", hint="Only what a task made in its folder can be kept.")
+    return steps
+
+
+def _damaged(artifact: Artifact, problem: str) -> StoreError:
+    return StoreError(
+        f"The content of {artifact.id} ({artifact.name}) is damaged: {problem}.",
+        hint="Put the same file again: it takes the place of what is damaged.",
+        code="artifact_damaged",
+    )
+
+
+def _forms(value: str) -> set[bytes]:
+    """Return how a secret may look in a file: as it is, and in JSON."""
+    texts = {value, value.replace("\n", "\r\n"), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    return {text.encode(errors="surrogateescape") for text in texts if text}
+
+
+def discard(path: Path) -> None:
+    """Remove a file that waits for its place, if it is there."""
+    with suppress(OSError):
+        path.unlink()
