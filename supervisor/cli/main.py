@@ -31,6 +31,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "continue": ("steer", "Give an ended session another prompt."),
     "archive": ("steer", "Put an ended session away."),
     "plan": ("plan", "Keep plans of many tasks; check, draw and export plan files."),
+    "artifact": ("artifact", "Keep files that never change; get and list them."),
+    "evidence": ("evidence", "Keep what shows that something is so, or is not."),
     "approvals": ("approvals", "List what waits for your decision; show it exactly."),
     "approve": ("approvals", "Allow what was asked, once."),
     "reject": ("approvals", "Refuse what was asked, and say why."),

@@ -77,13 +77,13 @@ def find(
 
 def newest(conn: sqlite3.Connection, plan: str, task: str, name: str) -> Artifact:
     """Return the newest artifact that a task has kept under a name; NotFound when it has kept none."""
-    found = find(conn, plan=plan, task=task, name=name, kind="artifact", limit=1)
-    if not found:
+    row = conn.execute(SQL["newest"], {"plan": plan, "task": task, "name": name}).fetchone()
+    if row is None:
         raise NotFound(
             f"The task {task} of {plan} has kept no artifact {name!r}.",
             hint=f"`quarterdeck artifact list --plan {plan}` shows what its tasks have kept.",
         )
-    return found[0]
+    return SHAPE.entity(row)
 
 
 def overdue(conn: sqlite3.Connection, now: int, limit: int = 100) -> list[Artifact]:

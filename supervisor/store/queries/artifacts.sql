@@ -47,6 +47,13 @@ WHERE removed_at IS NULL
     AND (:version IS NULL OR version = :version)
 ORDER BY created_at DESC, id DESC LIMIT :limit;
 
+-- name: newest
+-- The newest artifact that a task has kept under a name. What an earlier plan of this id has left is another one's.
+SELECT artifacts.* FROM artifacts JOIN plans ON plans.id = artifacts.plan
+WHERE artifacts.plan = :plan AND artifacts.task = :task AND artifacts.name = :name AND artifacts.kind = 'artifact'
+    AND artifacts.removed_at IS NULL AND artifacts.created_at >= plans.created_at
+ORDER BY artifacts.version DESC LIMIT 1;
+
 -- name: overdue
 -- Artifacts whose time of retention has ended.
 SELECT * FROM artifacts WHERE expires_at <= :now AND removed_at IS NULL ORDER BY expires_at, id LIMIT :limit;
