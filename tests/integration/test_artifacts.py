@@ -52,13 +52,17 @@ def rewrite(file: Path, data: bytes) -> None:
     file.write_bytes(data)
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def stored(place: Supervised | Home) -> dict[str, bytes]:
     """The contents in the store, by their names."""
     return {path.name: path.read_bytes() for path in place.paths.artifacts.glob("??/*")}
 
 
 def waiting(place: Supervised) -> list[str]:
-    return [path.name for path in (place.paths.artifacts / "incoming").iterdir()]
+    return names_in(place.paths.artifacts / "incoming")
 
 
 def body(place: Supervised, data: bytes, **fields: Any) -> dict[str, Any]:
@@ -124,7 +128,7 @@ class TestWhatATaskKeeps:
         self, place: Supervised, file: Path, tmp_path: Path
     ) -> None:
         kept = await keep(place, file)
-        target = tmp_path / "input.txt"
+        target = tmp_path / "inputs" / "input.txt"
         await place.engine.artifacts.materialize(kept, target)
         assert stat.S_IMODE(target.stat().st_mode) == 0o444
         content = place.engine.artifacts.contents.path(kept.sha256)
@@ -134,13 +138,13 @@ class TestWhatATaskKeeps:
         target.write_bytes(b"EVIL IS HERE")
         assert await read(place.client, kept.id) == b"all is well\n"
         # What is there is taken the place of, in one step; a link is not followed.
-        elsewhere = tmp_path / "elsewhere"
+        elsewhere = file.parent / "elsewhere"
         elsewhere.write_text("mine")
         target.unlink()
         target.symlink_to(elsewhere)
         await place.engine.artifacts.materialize(kept, target)
         assert (elsewhere.read_text(), target.read_bytes()) == ("mine", b"all is well\n")
-        assert [name for name in os.listdir(tmp_path) if name.endswith(".part")] == []
+        assert names_in(target.parent) == ["input.txt"]
 
     async def test_the_same_content_is_stored_once(self, place: Supervised, file: Path) -> None:
         kept = await asyncio.gather(*(keep(place, file, name=f"n{number}") for number in range(8)))
