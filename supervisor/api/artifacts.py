@@ -47,6 +47,7 @@ def artifact_json(artifact: Artifact) -> dict[str, Any]:
         "name": artifact.name,
         "version": artifact.version,
         "type": artifact.type,
+        "form": artifact.form,
         "size": artifact.size,
         "sha256": artifact.sha256,
         "project": artifact.project,

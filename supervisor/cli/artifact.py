@@ -76,7 +76,8 @@ def get(
 ) -> None:
     """Write what was kept to a file, checked by its hash. ID may also be the hash.
 
-    A name gives the newest of that name. Without --output it goes to a new file of its name here.
+    A name gives the newest of that name. Without --output it goes to a new file of its name here. Of a folder that a
+    task has kept it is a tar archive.
 
     Example: quarterdeck artifact get report.html --plan plan-hello --output -
     """
@@ -85,7 +86,8 @@ def get(
 
     async def use(client: Client) -> tuple[dict[str, Any], Path]:
         artifact = await _chosen(client, ref, plan=plan, task=task, version=version)
-        target = output or Path(artifact["name"].rpartition("/")[2])
+        archive = ".tar" if artifact["form"] == "folder" else ""
+        target = output or Path(artifact["name"].rpartition("/")[2] + archive)
         if target == Path("-"):
             await get_out(client, artifact, sys.stdout.buffer)
             return artifact, target

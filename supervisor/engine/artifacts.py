@@ -17,11 +17,12 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
 
-from supervisor.engine.contents import Contents, SecretFinder, discard
+from supervisor.engine.contents import Contents, discard
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.secrets import refuse_secrets
 from supervisor.engine.services import Services
+from supervisor.engine.taking import SecretFinder
 from supervisor.model.artifacts import (
     Artifact,
     Draft,
@@ -71,10 +72,10 @@ class Artifacts:
         stance: Stance | None = None,
         actor: str = "supervisor",
     ) -> Artifact:
-        """Keep the file at ``path`` as what a task of a plan made; the same by one attempt twice is one artifact.
+        """Keep the file or folder at ``path`` as what a task of a plan made; the same by one attempt is one artifact.
 
-        With ``below`` the file must be in that folder, and no link leads out of it. NotFound when there is none;
-        InvalidInput when it is no file, too large or holds a secret; Unavailable when the disk is full.
+        With ``below`` it must be in that folder, and no link leads out of it. NotFound when there is none;
+        InvalidInput when it is neither, too large or holds a secret; Unavailable when the disk is full.
         """
 
         def look(conn: sqlite3.Connection) -> tuple[str, int, str | None, Project]:
@@ -105,9 +106,9 @@ class Artifacts:
         size = await asyncio.to_thread(_size, path)
         self.check_room(size)
         await asyncio.to_thread(self.contents.prepare)
-        temporary, sha256, size = await asyncio.to_thread(self.contents.take, path, below, SecretFinder(known))
+        temporary, taken = await asyncio.to_thread(self.contents.take, path, below, SecretFinder(known))
         try:
-            return await self.put(replace(draft, sha256=sha256, size=size), temporary)
+            return await self.put(replace(draft, form=taken.form, sha256=taken.sha256, size=taken.size), temporary)
         finally:
             await asyncio.to_thread(discard, temporary)
 
@@ -116,7 +117,9 @@ class Artifacts:
         return await self._ledger.store.read(artifacts.newest, plan, task, name)
 
     async def materialize(self, artifact: Artifact, into: Path) -> None:
-        """Write what is in an artifact to the file ``into``, read-only; nothing done to it reaches the store.
+        """Write what is in an artifact to the file or folder ``into``; nothing done to it reaches the store.
+
+        Its files are read-only. A folder is Refused when something is there; a file takes the place of another.
 
         The folders on the way are the caller's, who knows that no link in them leads astray.
         """

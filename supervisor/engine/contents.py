@@ -8,51 +8,25 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import secrets
 import shutil
-import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from supervisor.model.artifacts import SIZE_LIMIT, Artifact, is_sha256
-from supervisor.model.errors import InvalidInput, NotFound, QuarterdeckError, StoreError, Unavailable
-
-CHUNK: Final = 1024 * 1024
-"""Bytes that are read at once."""
+from supervisor.engine.folders import unpack
+from supervisor.engine.taking import CHUNK, SecretFinder, Taken, take
+from supervisor.model.artifacts import Artifact, is_sha256
+from supervisor.model.errors import NotFound, QuarterdeckError, Refused, StoreError, Unavailable
 
 FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _FICLONE: Final = 0x40049409
 """The request of ioctl(2) that shares a file's blocks (linux/fs.h)."""
-
-
-class SecretFinder:
-    """Looks for the values of secrets in a stream, whichever way it is cut, also as they look in JSON."""
-
-    def __init__(self, known: Iterable[tuple[str, str]], before: bytes = b"") -> None:
-        self._forms = [(form, name) for name, value in known for form in _forms(value)]
-        self.reach = max((len(form) for form, _ in self._forms), default=1) - 1
-        self._before = before[-self.reach :] if self.reach else b""
-
-    def refuse(self, data: bytes) -> None:
-        """Take the next bytes; InvalidInput when they end the value of a secret."""
-        if not self._forms:
-            return
-        text = self._before + data
-        for form, name in self._forms:
-            if form in text:
-                raise InvalidInput(
-                    f"It holds the value of the secret {name}, which is never stored.",
-                    hint="Take it out, or put something in its place, then try again.",
-                    code="secret",
-                )
-        self._before = text[-self.reach :] if self.reach else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,30 +52,19 @@ class Contents:
         """Make the folders."""
         self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def take(self, source: Path, below: Path | None, finder: SecretFinder) -> tuple[Path, str, int]:
-        """Copy a file to where it waits for its place; returns that, its hash and its size in bytes.
-
-        A link is not followed, nor is one on the way when the file must be ``below`` a folder. InvalidInput when it is
-        no file, too large, or holds a secret.
-        """
+    def take(self, source: Path, below: Path | None, finder: SecretFinder) -> tuple[Path, Taken]:
+        """Copy a file or folder to where it waits for its place; returns that, and what it is (see `taking`)."""
         temporary = self.incoming / f"{self.own}-{secrets.token_hex(16)}"
-        digest, size = hashlib.sha256(), 0
         try:
-            with open(_open(source, below), "rb") as reading, temporary.open("xb") as writing:
-                while data := reading.read(CHUNK):
-                    size += len(data)
-                    if size > SIZE_LIMIT:
-                        raise too_large(source.name)
-                    finder.refuse(data)
-                    digest.update(data)
-                    writing.write(data)
+            with temporary.open("xb") as writing:
+                taken = take(source, below, writing, finder)
                 sync(writing)
         except BaseException as error:
             temporary.unlink(missing_ok=True)
             if isinstance(error, OSError):
                 raise unwritable(error) from error
             raise
-        return temporary, digest.hexdigest(), size
+        return temporary, taken
 
     def place(self, temporary: Path, sha256: str) -> None:
         """Give a content its name. ``temporary`` stays, as a second name of it, until it is dropped."""
@@ -160,24 +123,27 @@ class Contents:
         return file
 
     def copy(self, artifact: Artifact, target: Path) -> None:
-        """Write what is in an artifact to a file of its own, read-only, which takes the place of one that is there.
+        """Write what is in an artifact to a file or folder of its own, read-only, which appears whole.
 
-        It shares nothing with the store that a change could reach: at most its blocks, which a change would copy.
+        A file takes the place of one that is there; a folder is refused when something is there. It shares nothing
+        with the store that a change could reach: at most its blocks, which a change would copy.
         """
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{secrets.token_hex(8)}.part")
         try:
-            with closing(self.open(artifact)) as reading, temporary.open("xb") as writing:
-                try:
-                    fcntl.ioctl(writing.fileno(), _FICLONE, reading.fileno())
-                except OSError:  # The file system does not share blocks, or is another one.
-                    shutil.copyfileobj(reading, writing, CHUNK)
-                sync(writing)
-            temporary.chmod(0o444)
-            temporary.replace(target)
+            with closing(self.open(artifact)) as reading:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if artifact.form == "folder":
+                    unpack(reading, temporary)
+                else:
+                    _clone(reading, temporary)
+            temporary.rename(target)
+        except FileExistsError as error:
+            raise _taken_place(target) from error
         except OSError as error:
-            raise unwritable(error) from error
+            raise (_taken_place(target) if error.errno == errno.ENOTEMPTY else unwritable(error)) from error
         finally:
+            if temporary.is_dir():
+                shutil.rmtree(temporary)
             temporary.unlink(missing_ok=True)
 
     def every(self) -> Iterator[str]:
@@ -233,50 +199,18 @@ def unwritable(error: OSError) -> QuarterdeckError:
     return StoreError(f"The artifact cannot be kept: {error.strerror}.", hint="Check the folder `artifacts`.")
 
 
-def too_large(name: str) -> InvalidInput:
-    """Return what to say of what is larger than an artifact may be."""
-    return InvalidInput(
-        f"{name} is larger than {SIZE_LIMIT // 1024**2} MiB.", hint="Split it, or keep it elsewhere.", code="too_large"
-    )
+def _clone(reading: BufferedReader, target: Path) -> None:
+    with target.open("xb") as writing:
+        try:
+            fcntl.ioctl(writing.fileno(), _FICLONE, reading.fileno())
+        except OSError:  # The file system does not share blocks, or is another one.
+            shutil.copyfileobj(reading, writing, CHUNK)
+        sync(writing)
+    target.chmod(0o444)
 
 
-def _open(source: Path, below: Path | None) -> int:
-    """Open a regular file without following a link, step by step when it must be below a folder."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-    folders: list[int] = []
-    try:
-        if below is None:
-            descriptor = os.open(source, flags)
-        else:
-            *parents, name = _steps(source, below)
-            folders.append(os.open(below, os.O_RDONLY | os.O_DIRECTORY))
-            for each in parents:
-                folders.append(os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folders[-1]))
-            descriptor = os.open(name, flags, dir_fd=folders[-1])
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise NotFound(f"There is no file {source}.", hint="Check its name.") from error
-        said = "it is a link, or behind one" if error.errno in (errno.ELOOP, errno.ENOTDIR) else error.strerror
-        raise InvalidInput(f"{source} cannot be kept: {said}.", hint="Only a file itself can be kept.") from error
-    finally:
-        for folder in folders:
-            os.close(folder)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise InvalidInput(
-            f"{source} cannot be kept: it is no file.", hint="Pack a folder first, for example with `tar`."
-        )
-    return descriptor
-
-
-def _steps(source: Path, below: Path) -> tuple[str, ...]:
-    try:
-        steps = source.relative_to(below).parts
-    except ValueError:
-        steps = ()
-    if not steps or ".." in steps:
-        raise InvalidInput(f"{source} is not below {below}.", hint="Only what a task made in its folder can be kept.")
-    return steps
+def _taken_place(target: Path) -> Refused:
+    return Refused(f"There is something at {target} already.", hint="Remove it first, or name another place.")
 
 
 def _damaged(artifact: Artifact, problem: str) -> StoreError:
@@ -285,12 +219,6 @@ def _damaged(artifact: Artifact, problem: str) -> StoreError:
         hint="Put the same file again: it takes the place of what is damaged.",
         code="artifact_damaged",
     )
-
-
-def _forms(value: str) -> set[bytes]:
-    """Return how a secret may look in a file: as it is, and in JSON."""
-    texts = {value, value.replace("\n", "\r\n"), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-    return {text.encode(errors="surrogateescape") for text in texts if text}
 
 
 def discard(path: Path) -> None:

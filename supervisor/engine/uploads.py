@@ -16,9 +16,10 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from supervisor.engine.artifacts import Artifacts, refuse_in
-from supervisor.engine.contents import SecretFinder, discard, hash_of, too_large, unwritable
+from supervisor.engine.contents import discard, hash_of, unwritable
 from supervisor.engine.intake import Intake
 from supervisor.engine.ledger import Ledger, Transaction
+from supervisor.engine.taking import SecretFinder, too_large
 from supervisor.model.artifacts import (
     SIZE_LIMIT,
     Artifact,

@@ -14,6 +14,8 @@ from supervisor.model.plain import one_line
 
 Kind = Literal["artifact", "evidence"]
 Stance = Literal["supports", "refutes", "neutral"]
+Form = Literal["file", "folder"]
+"""What an artifact was: the content of a folder is a tar archive of it."""
 
 SIZE_LIMIT: Final = 2 * 1024**3
 """Bytes of one artifact."""
@@ -45,6 +47,7 @@ class Draft:
     created_by: str
     retention: str
     kind: Kind = "artifact"
+    form: Form = "file"
     plan: str | None = None
     task: str | None = None
     session: str | None = None

@@ -97,6 +97,27 @@ def file(tmp_path: Path) -> Path:
     return made
 
 
+def fill(folder: Path) -> None:
+    """Make a folder with a file, a program, a link and an empty folder."""
+    (folder / "deep").mkdir(parents=True)
+    (folder / "empty").mkdir()
+    (folder / "a.txt").write_text("a")
+    (folder / "deep" / "run.sh").write_text("exit")
+    (folder / "deep" / "run.sh").chmod(0o700)
+    (folder / "link").symlink_to("deep/run.sh")
+
+
+def tree(folder: Path) -> dict[str, Any]:
+    """What is in a folder: files with mode and text, links with where they lead, folders."""
+
+    def said(path: Path) -> Any:
+        if path.is_symlink():
+            return str(path.readlink())
+        return None if path.is_dir() else (stat.S_IMODE(path.stat().st_mode), path.read_text())
+
+    return {str(path.relative_to(folder)): said(path) for path in folder.rglob("*")}
+
+
 class TestWhatATaskKeeps:
     async def test_it_is_kept_and_passed_on(self, place: Supervised, file: Path, tmp_path: Path) -> None:
         kept = await keep(place, file, provenance={"command": ["make", "report"]})
@@ -160,7 +181,7 @@ class TestWhatATaskKeeps:
         (file.parent / "deep").mkdir()
         (file.parent / "deep" / "x").write_text("ok")
         below = file.parent
-        for path in ("link", "folder/outside.txt", "pipe", "deep", "../outside.txt", "deep/../../outside.txt", "."):
+        for path in ("link", "folder", "folder/outside.txt", "pipe", "../outside.txt", "deep/../../outside.txt", "."):
             with pytest.raises(InvalidInput):
                 await keep(place, below / path, below=below)
         with pytest.raises(NotFound, match="no file"):
@@ -171,10 +192,42 @@ class TestWhatATaskKeeps:
         assert list(stored(place).values()) == [b"ok"]
         assert waiting(place) == []
 
+    async def test_a_folder_is_one_artifact(self, place: Supervised, tmp_path: Path) -> None:
+        made = tmp_path / "made"
+        fill(made)
+        kept = await keep(place, made, name="site", type="folder")
+        assert (kept.form, (await keep(place, made, name="again")).sha256) == ("folder", kept.sha256)
+        into = tmp_path / "into" / "site"
+        await place.engine.artifacts.materialize(kept, into)
+        assert tree(into) == {
+            "a.txt": (0o444, "a"), "deep": None, "deep/run.sh": (0o555, "exit"), "empty": None, "link": "deep/run.sh",
+        }  # fmt: skip
+        assert names_in(into.parent) == ["site"]
+        with pytest.raises(Refused, match="There is something at"):
+            await place.engine.artifacts.materialize(kept, into)
+        assert names_in(into.parent) == ["site"]
+        listed = (await place.client.get(at("artifact", kept.id)))["artifact"]
+        assert listed["form"] == "folder"
+
+    @pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "deep/../../outside"])
+    async def test_a_folder_whose_links_lead_out_is_refused(
+        self, place: Supervised, tmp_path: Path, target: str
+    ) -> None:
+        made = tmp_path / "made"
+        fill(made)
+        (tmp_path / "made" / "out").symlink_to(target)
+        with pytest.raises(InvalidInput, match="The link out leads out"):
+            await keep(place, made)
+        (tmp_path / "made" / "out").unlink()
+        os.mkfifo(tmp_path / "made" / "pipe")
+        with pytest.raises(InvalidInput, match="pipe cannot be kept"):
+            await keep(place, made)
+        assert (stored(place), waiting(place)) == ({}, [])
+
     async def test_it_is_not_larger_than_may_be(
         self, place: Supervised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("supervisor.engine.contents.SIZE_LIMIT", 10)
+        monkeypatch.setattr("supervisor.engine.taking.SIZE_LIMIT", 10)
         (tmp_path / "big").write_bytes(b"x" * 11)
         with pytest.raises(InvalidInput, match="larger than"):
             await keep(place, tmp_path / "big")

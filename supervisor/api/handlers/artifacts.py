@@ -15,7 +15,7 @@ from supervisor.api.artifacts import PutBody, artifact_json, progress_json
 from supervisor.api.auth import Principal, may
 from supervisor.api.protocol import Number
 from supervisor.api.state import project_named, session_of, state_of
-from supervisor.engine.contents import CHUNK
+from supervisor.engine.taking import CHUNK
 from supervisor.engine.uploads import PutRequest
 from supervisor.model.artifacts import Artifact, Kind
 from supervisor.model.errors import Forbidden, InvalidInput

@@ -1,11 +1,11 @@
 -- name: insert
 -- Adds an artifact.
 INSERT INTO artifacts (
-    id, project, plan, task, session, attempt, kind, name, version, type, sha256, size, statement, stance, provenance,
-    retention, created_at, created_by, expires_at, removed_at
+    id, project, plan, task, session, attempt, kind, name, version, type, form, sha256, size, statement, stance,
+    provenance, retention, created_at, created_by, expires_at, removed_at
 ) VALUES (
-    :id, :project, :plan, :task, :session, :attempt, :kind, :name, :version, :type, :sha256, :size, :statement,
-    :stance, :provenance, :retention, :created_at, :created_by, :expires_at, :removed_at
+    :id, :project, :plan, :task, :session, :attempt, :kind, :name, :version, :type, :form, :sha256, :size,
+    :statement, :stance, :provenance, :retention, :created_at, :created_by, :expires_at, :removed_at
 );
 
 -- name: last_version

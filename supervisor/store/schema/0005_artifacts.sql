@@ -12,6 +12,7 @@ CREATE TABLE artifacts (
     name       TEXT NOT NULL,
     version    INTEGER NOT NULL CHECK (version > 0),
     type       TEXT NOT NULL,
+    form       TEXT NOT NULL CHECK (form IN ('file', 'folder')),
     sha256     TEXT NOT NULL CHECK (length(sha256) = 64),
     size       INTEGER NOT NULL CHECK (size >= 0),
     statement  TEXT NOT NULL,
@@ -32,8 +33,8 @@ CREATE INDEX artifacts_by_session ON artifacts (session) WHERE session IS NOT NU
 CREATE INDEX artifacts_by_content ON artifacts (sha256) WHERE removed_at IS NULL;
 CREATE INDEX artifacts_to_expire ON artifacts (expires_at) WHERE expires_at IS NOT NULL AND removed_at IS NULL;
 CREATE TRIGGER artifacts_are_never_changed BEFORE UPDATE OF
-    id, project, plan, task, session, attempt, kind, name, version, type, sha256, size, statement, stance, provenance,
-    retention, created_at, created_by, expires_at
+    id, project, plan, task, session, attempt, kind, name, version, type, form, sha256, size, statement, stance,
+    provenance, retention, created_at, created_by, expires_at
 ON artifacts
 BEGIN
     SELECT RAISE(ABORT, 'an artifact is never changed');

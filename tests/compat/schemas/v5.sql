@@ -49,6 +49,7 @@ CREATE TABLE artifacts (
     name       TEXT NOT NULL,
     version    INTEGER NOT NULL CHECK (version > 0),
     type       TEXT NOT NULL,
+    form       TEXT NOT NULL CHECK (form IN ('file', 'folder')),
     sha256     TEXT NOT NULL CHECK (length(sha256) = 64),
     size       INTEGER NOT NULL CHECK (size >= 0),
     statement  TEXT NOT NULL,
@@ -60,7 +61,7 @@ CREATE TABLE artifacts (
     expires_at INTEGER,
     removed_at INTEGER
 ) STRICT;
-INSERT INTO "artifacts" VALUES('art_1','prj_1','plan-search','a',NULL,NULL,'artifact','report.html',1,'text/html','0000000000000000000000000000000000000000000000000000000000000000',7,'',NULL,'{}','plan',1795262400000,'person',NULL,NULL);
+INSERT INTO "artifacts" VALUES('art_1','prj_1','plan-search','a',NULL,NULL,'artifact','report.html',1,'text/html','file','0000000000000000000000000000000000000000000000000000000000000000',7,'',NULL,'{}','plan',1795262400000,'person',NULL,NULL);
 CREATE TABLE attempts (
     id                TEXT PRIMARY KEY,
     session           TEXT REFERENCES sessions (id),
@@ -123,11 +124,11 @@ CREATE TABLE migrations (
     applied_at INTEGER NOT NULL,
     program    TEXT NOT NULL
 ) STRICT;
-INSERT INTO "migrations" VALUES(1,'initial',1795970284644,'0.1.0');
-INSERT INTO "migrations" VALUES(2,'decisions',1795970284649,'0.1.0');
-INSERT INTO "migrations" VALUES(3,'plans',1795970284651,'0.1.0');
-INSERT INTO "migrations" VALUES(4,'plan_runs',1795970284654,'0.1.0');
-INSERT INTO "migrations" VALUES(5,'artifacts',1795970284655,'0.1.0');
+INSERT INTO "migrations" VALUES(1,'initial',1795971267038,'0.1.0');
+INSERT INTO "migrations" VALUES(2,'decisions',1795971267041,'0.1.0');
+INSERT INTO "migrations" VALUES(3,'plans',1795971267043,'0.1.0');
+INSERT INTO "migrations" VALUES(4,'plan_runs',1795971267048,'0.1.0');
+INSERT INTO "migrations" VALUES(5,'artifacts',1795971267049,'0.1.0');
 CREATE TABLE outbox (
     id         TEXT PRIMARY KEY,
     session    TEXT NOT NULL REFERENCES sessions (id),
@@ -140,7 +141,7 @@ CREATE TABLE outbox (
     sent_at    INTEGER,
     detail     TEXT
 ) STRICT;
-INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795970284665,NULL,NULL);
+INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795971267057,NULL,NULL);
 CREATE TABLE plans (
     id          TEXT PRIMARY KEY,
     project     TEXT NOT NULL REFERENCES projects (id),
@@ -269,7 +270,7 @@ CREATE TABLE uploads (
     created_at INTEGER NOT NULL,
     artifact   TEXT REFERENCES artifacts (id)
 ) STRICT;
-INSERT INTO "uploads" VALUES('upl_1','{"project":"prj_1","name":"report.html","type":"text/html","sha256":"0000000000000000000000000000000000000000000000000000000000000000","size":7,"created_by":"person","retention":"plan","kind":"artifact","plan":"plan-search","task":"a","session":null,"attempt":null,"provenance":{},"statement":"","stance":null}',1795262400000,'art_1');
+INSERT INTO "uploads" VALUES('upl_1','{"project":"prj_1","name":"report.html","type":"text/html","sha256":"0000000000000000000000000000000000000000000000000000000000000000","size":7,"created_by":"person","retention":"plan","kind":"artifact","form":"file","plan":"plan-search","task":"a","session":null,"attempt":null,"provenance":{},"statement":"","stance":null}',1795262400000,'art_1');
 CREATE INDEX sessions_by_status ON sessions (status);
 CREATE INDEX sessions_by_project ON sessions (project);
 CREATE INDEX sessions_by_name ON sessions (name);
@@ -349,8 +350,8 @@ CREATE INDEX artifacts_by_session ON artifacts (session) WHERE session IS NOT NU
 CREATE INDEX artifacts_by_content ON artifacts (sha256) WHERE removed_at IS NULL;
 CREATE INDEX artifacts_to_expire ON artifacts (expires_at) WHERE expires_at IS NOT NULL AND removed_at IS NULL;
 CREATE TRIGGER artifacts_are_never_changed BEFORE UPDATE OF
-    id, project, plan, task, session, attempt, kind, name, version, type, sha256, size, statement, stance, provenance,
-    retention, created_at, created_by, expires_at
+    id, project, plan, task, session, attempt, kind, name, version, type, form, sha256, size, statement, stance,
+    provenance, retention, created_at, created_by, expires_at
 ON artifacts
 BEGIN
     SELECT RAISE(ABORT, 'an artifact is never changed');
