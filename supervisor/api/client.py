@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -153,7 +153,7 @@ class Client:
         """Return the answer to a PUT of bytes."""
         return await self._call("PUT", path, content=data, params=query, timeout=TIMEOUT_S)
 
-    async def content(self, path: str, begin: int = 0) -> AsyncIterator[bytes]:
+    async def content(self, path: str, begin: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of an answer from one on; SupervisorUnreachable when it breaks off."""
         headers = {"Range": f"bytes={begin}-"} if begin else {}
         self._take_token()

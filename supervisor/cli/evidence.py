@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,10 +101,11 @@ def show(ref: str, as_json: bool, no_start: bool) -> None:
         found: dict[str, Any] = (await client.get(at("artifact", ref)))["artifact"]
         shown = b""
         if not as_json and found["removed_at"] is None and found["size"]:
-            async for data in client.content(at("artifact", found["id"], "content")):
-                shown += data
-                if len(shown) >= SHOWN:
-                    break
+            async with aclosing(client.content(at("artifact", found["id"], "content"))) as content:
+                async for data in content:
+                    shown += data
+                    if len(shown) >= SHOWN:
+                        break
         return found, shown[:SHOWN]
 
     found, shown = speaking(use, no_start=no_start)

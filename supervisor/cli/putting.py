@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from io import BufferedRandom, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
@@ -112,9 +113,10 @@ async def _receive(client: Client, artifact: dict[str, Any], output: BinaryIO) -
     path = at("artifact", artifact["id"], "content")
     while there < artifact["size"]:
         try:
-            async for data in client.content(path, there):
-                output.write(data)
-                there += len(data)
+            async with aclosing(client.content(path, there)) as content:
+                async for data in content:
+                    output.write(data)
+                    there += len(data)
         except SupervisorUnreachable:
             await patiently(client, lambda: client.get(at("artifact", artifact["id"])))
 

@@ -25,6 +25,8 @@ from supervisor.model.errors import NotFound, QuarterdeckError, Refused, StoreEr
 
 FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
+IN_THE_WAY: Final = {errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR, errno.ENOTDIR}
+
 _FICLONE: Final = 0x40049409
 """The request of ioctl(2) that shares a file's blocks (linux/fs.h)."""
 
@@ -137,10 +139,8 @@ class Contents:
                 else:
                     _clone(reading, temporary)
             temporary.rename(target)
-        except FileExistsError as error:
-            raise _taken_place(target) from error
         except OSError as error:
-            raise (_taken_place(target) if error.errno == errno.ENOTEMPTY else unwritable(error)) from error
+            raise (_taken_place(target) if error.errno in IN_THE_WAY else unwritable(error)) from error
         finally:
             if temporary.is_dir():
                 shutil.rmtree(temporary)

@@ -41,7 +41,7 @@ def pack(descriptor: int, name: str, take: Callable[[bytes], None]) -> None:
     written = cast("BinaryIO", _Written(take))
     with tarfile.open(fileobj=written, mode="w|", format=tarfile.GNU_FORMAT) as archive:
         count = 0
-        for folder, folders, files, here in os.fwalk(".", dir_fd=descriptor, follow_symlinks=False):
+        for folder, folders, files, here in os.fwalk(".", dir_fd=descriptor, onerror=_fail):
             folders.sort()
             for each in sorted((*folders, *files)):
                 count += 1
@@ -58,6 +58,11 @@ def unpack(archive: BinaryIO, into: Path) -> None:
     for path in into.rglob("*"):
         if not path.is_symlink() and path.is_file():
             path.chmod(0o555 if path.stat().st_mode & stat.S_IXUSR else 0o444)
+
+
+def _fail(error: OSError) -> None:
+    """Leave nothing out: a folder that cannot be read is not kept in part."""
+    raise error
 
 
 def _add(archive: tarfile.TarFile, path: str, name: str, here: int) -> None:

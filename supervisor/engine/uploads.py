@@ -35,8 +35,8 @@ from supervisor.model.errors import Forbidden, InvalidInput, Refused
 from supervisor.model.ids import new_id
 from supervisor.store import artifacts, attempts, plans, projects, sessions, tasks, uploads
 
-OPEN_LIMIT: Final = 200
-"""Uploads that may be under way at once."""
+OPEN_LIMIT: Final = 50
+"""Uploads that each may have under way at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,11 @@ class Uploads:
             known = uploads.like(transaction.conn, draft)
             if known is not None:
                 return known
-            if uploads.count_open(transaction.conn) >= OPEN_LIMIT:
+            if uploads.count_open(transaction.conn, actor) >= OPEN_LIMIT:
                 raise Refused(
-                    f"{OPEN_LIMIT} uploads are under way already.", hint="Wait until one is done.", code="too_many"
+                    f"{OPEN_LIMIT} uploads of yours are under way already.",
+                    hint="Bring one to its end.",
+                    code="too_many",
                 )
             upload = Upload(id=new_id("upl"), draft=draft, created_at=transaction.now)
             uploads.insert(transaction.conn, upload)

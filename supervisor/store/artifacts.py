@@ -87,7 +87,7 @@ def newest(conn: sqlite3.Connection, plan: str, task: str, name: str) -> Artifac
 
 
 def overdue(conn: sqlite3.Connection, now: int, limit: int = 100) -> list[Artifact]:
-    """Return artifacts whose time of retention has ended."""
+    """Return artifacts whose retention has ended: its time, or their plan."""
     return [SHAPE.entity(row) for row in conn.execute(SQL["overdue"], {"now": now, "limit": limit})]
 
 

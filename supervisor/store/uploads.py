@@ -32,9 +32,9 @@ def like(conn: sqlite3.Connection, draft: Draft) -> Upload | None:
     return None if row is None else SHAPE.entity(row)
 
 
-def count_open(conn: sqlite3.Connection) -> int:
-    """Return how many have not come to their end."""
-    number: int = conn.execute(SQL["open"]).fetchone()["number"]
+def count_open(conn: sqlite3.Connection, created_by: str) -> int:
+    """Return how many of somebody have not come to their end."""
+    number: int = conn.execute(SQL["open"], {"created_by": created_by}).fetchone()["number"]
     return number
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from supervisor.api.client import Client, at
 from supervisor.engine.artifacts import UPLOAD_KEPT_MS
-from supervisor.engine.uploads import OPEN_LIMIT
+from supervisor.engine.uploads import PutRequest
 from supervisor.model.artifacts import SIZE_LIMIT, Artifact
 from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, NotFound, QuarterdeckError, Refused, StoreError
@@ -205,7 +205,12 @@ class TestWhatATaskKeeps:
         assert names_in(into.parent) == ["site"]
         with pytest.raises(Refused, match="There is something at"):
             await place.engine.artifacts.materialize(kept, into)
+        file = await keep(place, tmp_path / "made" / "a.txt", name="file")
+        for thing, at_place in ((kept, into.parent / "site" / "a.txt"), (file, into)):
+            with pytest.raises(Refused, match="There is something at"):
+                await place.engine.artifacts.materialize(thing, at_place)
         assert names_in(into.parent) == ["site"]
+        assert names_in(into) == ["a.txt", "deep", "empty", "link"]
         listed = (await place.client.get(at("artifact", kept.id)))["artifact"]
         assert listed["form"] == "folder"
 
@@ -361,7 +366,9 @@ class TestUploads:
         await client.post("/artifacts", body(place, b"1"))
         with pytest.raises(Refused, match="under way already"):
             await client.post("/artifacts", body(place, b"2"))
-        assert OPEN_LIMIT > 1
+        # Those of others do not count.
+        asked = PutRequest("x", "text/plain", sha(b"3"), 1, cwd=place.repository)
+        assert (await place.engine.uploads.begin(asked, "somebody else", None)).offset == 0
 
     async def test_the_floor_of_free_disk_is_kept(self, home: Home) -> None:
         home.configure(storage={"free_disk_floor_mb": 2**40})
@@ -447,9 +454,11 @@ class TestSecrets:
                     with refused:
                         await place.client.put(path, data[:cut], offset=0)
                 assert waiting(place) == []
-            (tmp_path / "leak").write_bytes(data)
-            with pytest.raises(InvalidInput, match="the secret DEPLOY_TOKEN"):
-                await keep(place, tmp_path / "leak")
+            (tmp_path / "made").mkdir()
+            (tmp_path / "made" / "leak").write_bytes(data)
+            for leak in (tmp_path / "made" / "leak", tmp_path / "made"):
+                with pytest.raises(InvalidInput, match="the secret DEPLOY_TOKEN"):
+                    await keep(place, leak)
             for field in ("name", "statement", "type"):
                 with pytest.raises(InvalidInput, match="the secret DEPLOY_TOKEN") as caught:
                     await place.client.post("/artifacts", body(place, b"x", **{field: f"a {SECRET}"}))
@@ -554,6 +563,15 @@ class TestRetention:
         await place.engine.artifacts.sweep()
         assert list(stored(place).values()) == [b"for ever"]
         assert await read(place.client, kept.id) == b"for ever"
+
+    async def test_what_came_after_its_plan_was_deleted_goes_too(self, place: Supervised) -> None:
+        begun = await place.client.post("/artifacts", body(place, b"late", plan="plan-hello"))
+        await place.engine.planning.delete("plan-hello", PERSON)
+        done = await place.client.put(f"/uploads/{begun['upload']['id']}", b"late", offset=0)
+        assert await read(place.client, done["artifact"]["id"]) == b"late"
+        await place.engine.artifacts.sweep()
+        assert stored(place) == {}
+        assert (await place.client.get("/artifacts"))["artifacts"] == []
 
     async def test_what_is_being_put_is_not_cleared_away(self, place: Supervised, tmp_path: Path) -> None:
         """Sweeps and puts of contents that come and go, at once: what has an artifact has its content."""

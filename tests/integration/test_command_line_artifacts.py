@@ -6,11 +6,14 @@ import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
+from supervisor.api.client import Client
+from supervisor.model.errors import SupervisorUnreachable
 from tests.support.commandline import CommandLine, Printed, supervisor_thread
 from tests.support.git import repository
 
@@ -166,6 +169,39 @@ def test_what_it_shows_does_nothing_to_the_terminal(quarterdeck: CommandLine, tm
         assert shown in printed
         assert "\x1b]" not in printed
         assert "\x1b[31mred" not in printed
+
+
+def test_of_a_long_text_it_shows_the_beginning(quarterdeck: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("line\n" * 100_000)
+    at = ("--plan", "plan-hello", "--task", "a")
+    made = quarterdeck("evidence", "add", str(tmp_path / "log"), *at, "--json").json["evidence"]
+    printed = quarterdeck("evidence", "show", made["id"]).out
+    assert 60_000 < len(printed) < 70_000
+    assert f"the rest: quarterdeck artifact get {made['id']}" in printed
+
+
+def test_a_download_that_breaks_off_goes_on(
+    quarterdeck: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = quarterdeck("artifact", "put", "report.html", "--json").json["artifact"]
+    real, begun = Client.content, list[int]()
+
+    async def breaking(client: Client, path: str, begin: int = 0) -> AsyncGenerator[bytes, None]:
+        begun.append(begin)
+        async with aclosing(real(client, path, begin)) as content:
+            async for data in content:
+                if len(begun) < 3:
+                    yield data[:5]
+                    raise SupervisorUnreachable("It is gone.")
+                yield data
+
+    monkeypatch.setattr(Client, "content", breaking)
+    quarterdeck("artifact", "get", made["id"], "--output", str(tmp_path / "x"))
+    assert (tmp_path / "x").read_text() == "<b>fine</b>\n"
+    assert begun == [0, 5, 10]
+    begun.clear()
+    assert quarterdeck("artifact", "get", made["id"], "--output", "-").out == "<b>fine</b>\n"
+    assert begun == [0, 5, 10]
 
 
 def test_within_a_session_it_is_the_sessions(quarterdeck: CommandLine) -> None:

@@ -152,13 +152,14 @@ def test_an_upload_is_gone_on_with_by_who_began_it(conn: sqlite3.Connection) -> 
     assert found is not None
     assert found.draft == draft
     assert uploads.like(conn, replace(draft, created_by="somebody else")) is None
-    assert uploads.count_open(conn) == 1
+    assert uploads.count_open(conn, draft.created_by) == 1
+    assert uploads.count_open(conn, "somebody else") == 0
     assert uploads.unfinished(conn) == {"upl_1"}
     kept = artifacts.insert(conn, draft, NOON)
     uploads.finish(conn, "upl_1", kept.id)
     assert uploads.like(conn, draft) is None
     assert uploads.get(conn, "upl_1").artifact == kept.id
-    assert (uploads.count_open(conn), uploads.unfinished(conn)) == (0, set())
+    assert (uploads.count_open(conn, draft.created_by), uploads.unfinished(conn)) == (0, set())
     assert uploads.stale(conn, NOON) == []
     assert [each.id for each in uploads.stale(conn, NOON + 1)] == ["upl_1"]
     uploads.delete(conn, "upl_1")

@@ -55,8 +55,11 @@ WHERE artifacts.plan = :plan AND artifacts.task = :task AND artifacts.name = :na
 ORDER BY artifacts.version DESC LIMIT 1;
 
 -- name: overdue
--- Artifacts whose time of retention has ended.
-SELECT * FROM artifacts WHERE expires_at <= :now AND removed_at IS NULL ORDER BY expires_at, id LIMIT :limit;
+-- Artifacts whose time of retention has ended, and those that were put while their plan was taken away.
+SELECT * FROM artifacts
+WHERE removed_at IS NULL
+    AND (expires_at <= :now OR (retention IN ('task', 'plan') AND plan NOT IN (SELECT id FROM plans)))
+ORDER BY expires_at, id LIMIT :limit;
 
 -- name: remove
 -- Notes that an artifact is kept no longer.

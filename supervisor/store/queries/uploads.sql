@@ -11,8 +11,9 @@ SELECT * FROM uploads WHERE id = :id;
 SELECT * FROM uploads WHERE draft = :draft AND artifact IS NULL ORDER BY id DESC LIMIT 1;
 
 -- name: open
--- How many have not come to their end.
-SELECT count(*) AS number FROM uploads WHERE artifact IS NULL;
+-- How many of somebody have not come to their end.
+SELECT count(*) AS number FROM uploads
+WHERE artifact IS NULL AND json_extract(draft, '$.created_by') = :created_by;
 
 -- name: finish
 -- Notes what an upload has become.
