@@ -17,6 +17,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
 
+from config.settings import SHORTEST_SECRET
 from supervisor.engine.contents import Contents, discard
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
@@ -159,7 +160,8 @@ class Artifacts:
     def secrets_of(self, project: Project) -> list[tuple[str, str]]:
         """Return the values that nothing which is kept of a project may hold, with their names."""
         names = self._services.config_for(Path(project.root)).settings.secrets
-        return self._services.secrets.every(names)
+        known = self._services.secrets.every(names)
+        return [(name, value) for name, value in known if len(value) >= SHORTEST_SECRET]
 
     def check_room(self, size: int) -> None:
         """Raise Unavailable when so many bytes more would leave less of the disk free than must stay."""
@@ -213,9 +215,13 @@ def _size(path: Path) -> int:
 
 
 def _store(transaction: Transaction, draft: Draft, also: Callable[[Transaction, Artifact], None] | None) -> Artifact:
-    artifact = artifacts.insert(transaction.conn, draft, transaction.now)
+    # What an attempt puts again, after a crash say, is what it has put before.
+    known = artifacts.of_attempt(transaction.conn, draft)
+    artifact = known or artifacts.insert(transaction.conn, draft, transaction.now)
     if also is not None:
         also(transaction, artifact)
+    if known is not None:
+        return known
     _tell(transaction, EventType.ARTIFACT_KEPT, artifact, stance=artifact.stance, by=artifact.created_by)
     after = {"kind": artifact.kind, "name": artifact.name, "version": artifact.version, "sha256": artifact.sha256,
              "plan": artifact.plan, "task": artifact.task}  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import fields
+from typing import Any
 
 from supervisor.model.artifacts import Artifact, Draft, Kind, expiry, is_sha256
 from supervisor.model.errors import NotFound, Refused
@@ -19,13 +20,8 @@ NOWHERE = "`quarterdeck artifact list` and `quarterdeck evidence list` show what
 
 
 def insert(conn: sqlite3.Connection, draft: Draft, now: int) -> Artifact:
-    """Add an artifact, as the next version of its name; Refused when what it belongs to is not there.
-
-    An attempt that puts the same content under the same name again gets what it put before.
-    """
-    values = {each.name: getattr(draft, each.name) for each in fields(Draft)}
-    if draft.attempt is not None and (known := conn.execute(SQL["of_attempt"], values).fetchone()) is not None:
-        return SHAPE.entity(known)
+    """Add an artifact, as the next version of its name; Refused when what it belongs to is not there."""
+    values = _values(draft)
     version = conn.execute(SQL["last_version"], values).fetchone()["version"] + 1
     artifact = Artifact(
         id=new_id("art"), version=version, created_at=now, expires_at=expiry(draft.retention, now), **values
@@ -35,6 +31,12 @@ def insert(conn: sqlite3.Connection, draft: Draft, now: int) -> Artifact:
     except sqlite3.IntegrityError as error:
         raise Refused(f"The artifact {draft.name} cannot be kept: {error}.") from error
     return artifact
+
+
+def of_attempt(conn: sqlite3.Connection, draft: Draft) -> Artifact | None:
+    """Return what the draft's attempt has put already: the same content under the same name; None when it has not."""
+    row = conn.execute(SQL["of_attempt"], _values(draft)).fetchone()
+    return None if row is None else SHAPE.entity(row)
 
 
 def get(conn: sqlite3.Connection, artifact_id: str) -> Artifact:
@@ -116,3 +118,7 @@ def work_of(conn: sqlite3.Connection, session: str) -> tuple[str, str] | None:
     """Return the plan and the task that a session works on; None when it works on none."""
     row = conn.execute(SQL["work_of"], {"session": session}).fetchone()
     return None if row is None else (row["plan"], row["task"])
+
+
+def _values(draft: Draft) -> dict[str, Any]:
+    return {each.name: getattr(draft, each.name) for each in fields(Draft)}

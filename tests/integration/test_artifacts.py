@@ -167,6 +167,16 @@ class TestWhatATaskKeeps:
         assert (elsewhere.read_text(), target.read_bytes()) == ("mine", b"all is well\n")
         assert names_in(target.parent) == ["input.txt"]
 
+    async def test_what_an_attempt_keeps_again_is_what_it_kept(self, place: Supervised, file: Path) -> None:
+        session = await place.run("true")
+        await place.ended(session)
+        (attempt,) = await place.attempts(session)
+        one = await keep(place, file, attempt=attempt.id)
+        assert await keep(place, file, attempt=attempt.id) == one
+        assert (one.session, one.attempt) == (session.id, attempt.id)
+        assert len(await place.events(None, "artifact_kept")) == 1
+        assert (await keep(place, file)).version == 2
+
     async def test_the_same_content_is_stored_once(self, place: Supervised, file: Path) -> None:
         kept = await asyncio.gather(*(keep(place, file, name=f"n{number}") for number in range(8)))
         assert len({artifact.id for artifact in kept}) == 8
@@ -466,6 +476,18 @@ class TestSecrets:
             assert (stored(place), waiting(place)) == ({}, [])
             await place.engine.control.cancel(session.id, PERSON)
             await place.ended(session)
+
+    async def test_the_supervisors_own_are_known_unless_they_are_too_short(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        home.configure(secrets=["DEPLOY_TOKEN", "TOO_SHORT"])
+        monkeypatch.setenv("DEPLOY_TOKEN", SECRET)
+        monkeypatch.setenv("TOO_SHORT", "o")
+        async with home.supervised() as place:
+            assert (await put(place.client, body(place, b"so it goes"), b"so it goes"))["version"] == 1
+            data = f'{{"token": "{SECRET}"}}'.encode()
+            with pytest.raises(InvalidInput, match="the secret DEPLOY_TOKEN"):
+                await put(place.client, body(place, data), data)
 
 
 class TestSessions:

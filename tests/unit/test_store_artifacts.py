@@ -66,12 +66,15 @@ def test_a_name_put_again_is_a_new_version_of_its_address(conn: sqlite3.Connecti
         artifacts.newest(conn, "plan-search", "a", "x")
 
 
-def test_an_attempt_that_puts_the_same_again_has_put_it_once(conn: sqlite3.Connection) -> None:
+def test_what_an_attempt_has_put_is_known_again(conn: sqlite3.Connection) -> None:
     draft = a_draft(attempt="att_1", sha256=ONE)
+    assert artifacts.of_attempt(conn, draft) is None
     kept = artifacts.insert(conn, draft, NOON)
-    assert artifacts.insert(conn, draft, NOON + 1) == kept
-    assert artifacts.insert(conn, replace(draft, sha256=TWO), NOON).version == 2
-    assert artifacts.insert(conn, replace(draft, attempt="att_2"), NOON).version == 3
+    assert artifacts.of_attempt(conn, draft) == kept
+    for other in ({"sha256": TWO}, {"attempt": "att_2"}, {"attempt": None}, {"name": "x"}, {"task": "b"}):
+        assert artifacts.of_attempt(conn, replace(draft, **other)) is None
+    artifacts.remove(conn, kept.id, NOON)
+    assert artifacts.of_attempt(conn, draft) is None
 
 
 def test_nothing_of_it_is_ever_changed_or_deleted(conn: sqlite3.Connection) -> None:
