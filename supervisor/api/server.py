@@ -18,6 +18,7 @@ from supervisor.api.handlers import (
     approvals,
     artifacts,
     changes,
+    planruns,
     plans,
     policy,
     projects,
@@ -39,7 +40,10 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.server = state
     app.state.gate = gate
-    for module in (supervisor, sessions, changes, approvals, plans, artifacts, policy, records, alerts, projects):
+    routed = (
+        supervisor, sessions, changes, approvals, plans, planruns, artifacts, policy, records, alerts, projects,
+    )  # fmt: skip
+    for module in routed:
         app.include_router(module.router)
     app.include_router(sessions.own)
     app.add_exception_handler(QuarterdeckError, _refuse)

@@ -124,11 +124,11 @@ CREATE TABLE migrations (
     applied_at INTEGER NOT NULL,
     program    TEXT NOT NULL
 ) STRICT;
-INSERT INTO "migrations" VALUES(1,'initial',1795971267038,'0.1.0');
-INSERT INTO "migrations" VALUES(2,'decisions',1795971267041,'0.1.0');
-INSERT INTO "migrations" VALUES(3,'plans',1795971267043,'0.1.0');
-INSERT INTO "migrations" VALUES(4,'plan_runs',1795971267048,'0.1.0');
-INSERT INTO "migrations" VALUES(5,'artifacts',1795971267049,'0.1.0');
+INSERT INTO "migrations" VALUES(1,'initial',1795971814640,'0.1.0');
+INSERT INTO "migrations" VALUES(2,'decisions',1795971814643,'0.1.0');
+INSERT INTO "migrations" VALUES(3,'plans',1795971814644,'0.1.0');
+INSERT INTO "migrations" VALUES(4,'plan_runs',1795971814649,'0.1.0');
+INSERT INTO "migrations" VALUES(5,'artifacts',1795971814650,'0.1.0');
 CREATE TABLE outbox (
     id         TEXT PRIMARY KEY,
     session    TEXT NOT NULL REFERENCES sessions (id),
@@ -141,7 +141,7 @@ CREATE TABLE outbox (
     sent_at    INTEGER,
     detail     TEXT
 ) STRICT;
-INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795971267057,NULL,NULL);
+INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795971814656,NULL,NULL);
 CREATE TABLE plans (
     id          TEXT PRIMARY KEY,
     project     TEXT NOT NULL REFERENCES projects (id),
@@ -237,7 +237,7 @@ CREATE TABLE spools (
     partials   TEXT NOT NULL
 ) STRICT;
 INSERT INTO "spools" VALUES('ses_1',7,90,0,'{"tty":{"data":"eA==","size":1}}');
-CREATE TABLE tasks (
+CREATE TABLE "tasks" (
     plan        TEXT NOT NULL,
     revision    INTEGER NOT NULL,
     id          TEXT NOT NULL,
@@ -249,11 +249,14 @@ CREATE TABLE tasks (
     status      TEXT NOT NULL,
     reason      TEXT NOT NULL,
     attempts    INTEGER NOT NULL,
-    session     TEXT REFERENCES sessions (id),
+    session     TEXT,
     input_hash  TEXT,
     result      TEXT NOT NULL,
+    step        INTEGER NOT NULL DEFAULT 0,
+    released_by TEXT,
+    not_before  INTEGER,
     started_at  INTEGER,
-    ended_at    INTEGER, step INTEGER NOT NULL DEFAULT 0, released_by TEXT, not_before INTEGER,
+    ended_at    INTEGER,
     PRIMARY KEY (plan, revision, id),
     FOREIGN KEY (plan, revision) REFERENCES revisions (plan, number) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
