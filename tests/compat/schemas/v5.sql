@@ -124,11 +124,11 @@ CREATE TABLE migrations (
     applied_at INTEGER NOT NULL,
     program    TEXT NOT NULL
 ) STRICT;
-INSERT INTO "migrations" VALUES(1,'initial',1795971814640,'0.1.0');
-INSERT INTO "migrations" VALUES(2,'decisions',1795971814643,'0.1.0');
-INSERT INTO "migrations" VALUES(3,'plans',1795971814644,'0.1.0');
-INSERT INTO "migrations" VALUES(4,'plan_runs',1795971814649,'0.1.0');
-INSERT INTO "migrations" VALUES(5,'artifacts',1795971814650,'0.1.0');
+INSERT INTO "migrations" VALUES(1,'initial',1795971912926,'0.1.0');
+INSERT INTO "migrations" VALUES(2,'decisions',1795971912929,'0.1.0');
+INSERT INTO "migrations" VALUES(3,'plans',1795971912933,'0.1.0');
+INSERT INTO "migrations" VALUES(4,'plan_runs',1795971912939,'0.1.0');
+INSERT INTO "migrations" VALUES(5,'artifacts',1795971912942,'0.1.0');
 CREATE TABLE outbox (
     id         TEXT PRIMARY KEY,
     session    TEXT NOT NULL REFERENCES sessions (id),
@@ -141,7 +141,7 @@ CREATE TABLE outbox (
     sent_at    INTEGER,
     detail     TEXT
 ) STRICT;
-INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795971814656,NULL,NULL);
+INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795971912950,NULL,NULL);
 CREATE TABLE plans (
     id          TEXT PRIMARY KEY,
     project     TEXT NOT NULL REFERENCES projects (id),
