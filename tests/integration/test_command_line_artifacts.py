@@ -234,3 +234,27 @@ def test_the_plan_and_task_of_the_environment_are_those_it_belongs_to(
     # What another task of the plan has kept is found from within this one.
     monkeypatch.setenv("QUARTERDECK_TASK", "a")
     assert quarterdeck("artifact", "get", "report.html", "--output", "-").out == "<b>fine</b>\n"
+
+
+def test_a_task_of_a_plan_passes_something_on_to_the_next(quarterdeck: CommandLine) -> None:
+    command = shlex.join([sys.executable, "-P", "-m", "supervisor.cli.main"])
+    tasks = [
+        {"id": "make", "title": "Make", "command": f"echo 42 > n.txt && {command} artifact put n.txt && rm n.txt"},
+        {
+            "id": "use",
+            "title": "Use",
+            "needs": ["make"],
+            "commands": [
+                f"{command} artifact get n.txt --output - | grep 42",
+                f'{command} evidence add --text "It is 42" --supports "It is passed on"',
+            ],
+        },
+    ]
+    Path("pass.json").write_text(json.dumps({"id": "plan-pass", "title": "Pass on", "tasks": tasks, "advance": "auto"}))
+    quarterdeck("plan", "create", "pass.json")
+    ended = quarterdeck("plan", "start", "plan-pass", "--wait")
+    assert ended.code == 0, (ended, quarterdeck("task", "show", "plan-pass/use"))
+    (kept,) = quarterdeck("artifact", "list", "--plan", "plan-pass", "--json").json["artifacts"]
+    assert (kept["name"], kept["task"], kept["session"]) == ("n.txt", "make", None)
+    (evidence,) = quarterdeck("evidence", "list", "--plan", "plan-pass", "--json").json["evidence"]
+    assert (evidence["task"], evidence["statement"]) == ("use", "It is passed on")
