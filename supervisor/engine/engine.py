@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from supervisor.engine.alerting import Alerting
+from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.broker import Broker
 from supervisor.engine.bus import Bus
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
 from supervisor.engine.planning import Planning
+from supervisor.engine.planruns.ending import Ending
 from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.engine.policies import Policies
 from supervisor.engine.reactions import Reactions
@@ -18,6 +20,7 @@ from supervisor.engine.reports import Reports
 from supervisor.engine.scheduling import disk_problem
 from supervisor.engine.services import Services
 from supervisor.engine.suggesting import Suggesting
+from supervisor.engine.uploads import Uploads
 from supervisor.model.entities import Session
 from supervisor.model.statuses import SessionStatus
 
@@ -32,6 +35,8 @@ class Engine:
         self.conductor = Conductor(services, hook_command)
         self.intake = Intake(services)
         self.planning = Planning(services.ledger, self.intake)
+        self.artifacts = Artifacts(services)
+        self.uploads = Uploads(services.ledger, self.intake, self.artifacts)
         self.control = Control(services, self.conductor)
         self.reports = Reports(services, self.conductor)
         self.policies = policies
@@ -39,6 +44,7 @@ class Engine:
         self.suggesting = Suggesting(self.store, policies)
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
         self.plan_runs = PlanRuns(services, self.run, self.control)
+        self.ending = Ending(services, self.planning, self.control)
         self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs)
 
     async def start(self) -> int:
@@ -55,6 +61,7 @@ class Engine:
         self.services.tasks.start("rules", self.policies.warm())
         self.services.tasks.start("approvals", self.broker.run())
         self.services.tasks.start("watchdog", self.conductor.watchdog.run())
+        self.services.tasks.start("artifacts", self.artifacts.run())
         return adopted
 
     async def run(self, request: RunRequest, actor: str) -> Session:
