@@ -8,6 +8,7 @@ from supervisor.engine.alerting import Alerting
 from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.broker import Broker
 from supervisor.engine.bus import Bus
+from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
@@ -43,7 +44,8 @@ class Engine:
         self.alerting = Alerting(services.ledger, bus)
         self.suggesting = Suggesting(self.store, policies)
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
-        self.plan_runs = PlanRuns(services, self.run, self.control)
+        self.checkpoints = Checkpoints(services)
+        self.plan_runs = PlanRuns(services, self.run, self.control, self.checkpoints)
         self.ending = Ending(services, self.planning, self.control)
         self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs)
 

@@ -13,7 +13,7 @@ REFS: Final = "refs/quarterdeck/checkpoints/"
 LONGEST: Final = 80
 """Characters of one part of a ref that come from a name."""
 
-_NOT_IN_REFS = re.compile(r"[^A-Za-z0-9_.-]+|\.(?=\.|$)|^\.|\.lock$")
+_NOT_IN_REFS = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class CheckpointStatus(StrEnum):
@@ -77,4 +77,4 @@ def ref_of(scope: str, name: str) -> str:
 
 def in_refs(text: str) -> str:
     """Return a text as it can be a part of a ref."""
-    return _NOT_IN_REFS.sub("-", text)[:LONGEST].strip("-.") or "x"
+    return _NOT_IN_REFS.sub("-", text)[:LONGEST].strip("-") or "x"

@@ -14,9 +14,21 @@ from pathlib import Path
 from supervisor.model.artifacts import Upload
 from supervisor.model.entities import Stats
 from supervisor.model.statuses import SessionStatus
-from supervisor.store import approvals, artifacts, audit, events, outbox, pauses, sessions, spools, tokens, uploads
+from supervisor.store import (
+    approvals,
+    artifacts,
+    audit,
+    checkpoints,
+    events,
+    outbox,
+    pauses,
+    sessions,
+    spools,
+    tokens,
+    uploads,
+)
 from supervisor.store.migrate import APPLICATION_ID, migrations
-from tests.support.stores import NOON, a_draft, a_session, an_approval, an_event, claim, database
+from tests.support.stores import NOON, a_checkpoint, a_draft, a_session, an_approval, an_event, claim, database
 
 FOLDER = Path(__file__).parents[1] / "compat" / "schemas"
 
@@ -55,6 +67,7 @@ def write(folder: Path = FOLDER) -> Path:
         tokens.add(conn, "token", role="operator", now=NOON)
         kept = artifacts.insert(conn, a_draft(), NOON)
         uploads.insert(conn, Upload(id="upl_1", draft=a_draft(), created_at=NOON, artifact=kept.id))
+        checkpoints.insert(conn, a_checkpoint())
         text = "\n".join(conn.iterdump())
     target.write_text(re.sub(r"(att|rep|art)_\w{26}", r"\1_1", text) + "\n", encoding="utf-8")
     return target

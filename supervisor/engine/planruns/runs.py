@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.control import Control
 from supervisor.engine.intake import RunRequest
 from supervisor.engine.planruns.agents import Agents
@@ -46,8 +47,10 @@ class PlanRuns:
         services: Services,
         begin: Callable[[RunRequest, str], Awaitable[Session]],
         control: Control,
+        checkpoints: Checkpoints,
     ) -> None:
         self._services = services
+        self._checkpoints = checkpoints
         self._commands = Commands(services.commands, services.journal)
         self._agents = Agents(services.ledger, begin, control, self._folder)
         self._loops: dict[str, Loop] = {}
@@ -208,7 +211,7 @@ class PlanRuns:
         plan_id = state.plan.id
         if plan_id in self._loops:
             return self._loops[plan_id]
-        doing = Doing(self._services, self._commands, self._agents, self._places(state))
+        doing = Doing(self._services, self._commands, self._agents, self._places(state), self._checkpoints)
         loop = self._loops[plan_id] = Loop(self._services, state, doing, self._commands.identity)
         self._services.tasks.follow(loop.name, lambda: self._run(loop))
         return loop
