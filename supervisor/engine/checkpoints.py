@@ -9,8 +9,8 @@ import asyncio
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from supervisor.model.entities import Project, Session
 from supervisor.model.errors import InvalidInput, NotFound, Refused
 from supervisor.model.events import EventType
 from supervisor.model.ids import new_id
-from supervisor.model.plans import Plan, TaskStatus
+from supervisor.model.plans import Plan, Task, TaskStatus
 from supervisor.model.statuses import ApprovalStatus
 from supervisor.model.times import now_ms
 from supervisor.store import approvals, attempts, checkpoints, plans, projects, sessions, tasks
@@ -40,7 +40,10 @@ MANY: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a checkpoint is of: a plan, or a session. ``folder`` is its own, outside of git."""
+    """What a checkpoint is of: a plan, or a session. ``folder`` is its own, outside of git.
+
+    ``changed`` are tasks of the plan as they will be stored in a moment.
+    """
 
     project: str
     worktree: Path
@@ -48,6 +51,7 @@ class Subject:
     plan: Plan | None = None
     session: Session | None = None
     task: str | None = None
+    changed: Mapping[str, Task] = field(default_factory=dict)
 
     @property
     def scope(self) -> str:
@@ -75,10 +79,10 @@ class Checkpoints:
         path = _there(session.worktree, session.name)
         return Subject(session.project, path, Path(session.folder), session=session, task=session.task)
 
-    def of_plan(self, plan: Plan, task: str | None = None) -> Subject:
+    def of_plan(self, plan: Plan, task: str | None = None, changed: Mapping[str, Task] | None = None) -> Subject:
         """Return what a checkpoint of a plan is of, after or before a task; NotFound when it has no worktree."""
-        path = _there(plan.worktree, plan.id)
-        return Subject(plan.project, path, folder_of(self._services.paths.state, plan.id), plan=plan, task=task)
+        path, folder = _there(plan.worktree, plan.id), folder_of(self._services.paths.state, plan.id)
+        return Subject(plan.project, path, folder, plan=plan, task=task, changed=changed or {})
 
     # --- what people and plans do ----------------------------------------------------------------
 
@@ -263,7 +267,8 @@ def _until_now(conn: sqlite3.Connection, subject: Subject) -> tuple[tuple[str, .
     if subject.plan is not None:
         asked = approvals.of_plan(conn, subject.plan.id)
         current = plans.get(conn, subject.plan.id)
-        done = tasks.of_revision(conn, current.id, current.revision)
+        stored = tasks.of_revision(conn, current.id, current.revision)
+        done = [subject.changed.get(task.id, task) for task in stored]
         outputs = {task.id: task.result for task in done if task.status is TaskStatus.COMPLETED}
     else:
         asked = approvals.find(conn, DECISIONS, session=subject.scope)[::-1]

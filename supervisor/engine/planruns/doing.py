@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -76,10 +76,11 @@ class Doing:
 
             loop.post(failed)
 
-    async def save(self, state: State, before: Sequence[str] = ()) -> None:
+    async def save(self, state: State, before: Sequence[str] = (), changed: Mapping[str, Task] | None = None) -> None:
         """Commit what tasks changed in the plan's worktree since the last time, and keep a checkpoint of it.
 
-        There is one as well before the tasks ``before``, unless nothing has changed since the last.
+        There is one as well before the tasks ``before``, unless nothing has changed since the last. ``changed`` are
+        tasks as they will be stored in a moment.
         """
         if not (self.unsaved or before) or state.plan.worktree is None:
             return
@@ -91,7 +92,7 @@ class Doing:
             )
         last = max((*saved, *before), key=lambda task: order.get(task, -1))
         why = f"before {', '.join(before)}" if before else f"after {', '.join(saved)}"
-        await self.checkpoints.make_if_changed(self.checkpoints.of_plan(state.plan, last), why, "supervisor")
+        await self.checkpoints.make_if_changed(self.checkpoints.of_plan(state.plan, last, changed), why, "supervisor")
         for task in saved:
             self.unsaved.pop(task, None)
 

@@ -195,7 +195,7 @@ class Loop:
         risky = [start.task for start in turn.starts if _is_risky(self.state, start)]
         needed = any(_needs_saved(self.state, start) for start in (*turn.starts, *turn.questions))
         if risky or needed or _ends(self.state, turn):
-            await self._doing.save(self.state, risky)
+            await self._doing.save(self.state, risky, turn.changed)
         return {start.task: await self._doing.asked(self.state, turn, start) for start in turn.questions}
 
     async def _commit(
