@@ -115,15 +115,16 @@ def above(path: str) -> str:
 def stamps_of(worktree: Path, paths: Iterable[str]) -> dict[str, Stamp]:
     """Return the stamp of each path that there is; what is behind a link is not there. Blocks."""
     real: dict[str, bool] = {"": True}
+    root = f"{worktree}/"
 
     def is_real(folder: str) -> bool:
         if folder not in real:
-            real[folder] = is_real(above(folder)) and stamps.is_folder(stamps.stamp_of(worktree / folder))
+            real[folder] = is_real(above(folder)) and stamps.is_folder(stamps.stamp_of(root + folder))
         return real[folder]
 
     found = {}
     for path in paths:
-        if is_real(above(path)) and (stamp := stamps.stamp_of(worktree / path)) is not None:
+        if is_real(above(path)) and (stamp := stamps.stamp_of(root + path)) is not None:
             found[path] = stamp
     return found
 

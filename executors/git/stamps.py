@@ -26,10 +26,10 @@ Known = dict[str, tuple[Stamp, str]]
 """Stamp and object id by path."""
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def stamp_of(path: str | Path) -> Stamp | None:
     """Return the stamp of what lies at a path, links not followed; None when nothing does. Blocks."""
     try:
-        found = path.lstat()
+        found = os.lstat(path)  # tens of thousands in a row: making a Path of each takes longer than the look
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size, found.st_mode
