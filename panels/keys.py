@@ -74,7 +74,15 @@ _TABLE: Final = (
     Key("slash", "search", "Search", "search or filter; empty shows everything", "look", "/"),
     Key("N", "new_prompt", "New from editor", "write the prompt in $EDITOR, then start", "act", footer=False),
     Key("p", "pause", "Pause", "freeze it, or let it go on", "act"),
-    Key("ctrl+r", "restart", "Restart", "start one that has ended once more, a session or a task", "act", "^r", footer=False),
+    Key(
+        "ctrl+r",
+        "restart",
+        "Restart",
+        "start one that has ended once more, a session or a task",
+        "act",
+        "^r",
+        footer=False,
+    ),
     Key("delete", "archive", "Archive", "put one that has ended away", "act", "del", footer=False),
     Key(
         "space",

@@ -16,6 +16,16 @@ def span(seconds: float) -> str:
     return "0s"
 
 
+def exact_span(seconds: int) -> str:
+    """Return a length of time in all of its units: 90s is 1m30s."""
+    found = ""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            found += f"{seconds // size}{unit}"
+            seconds %= size
+    return found or "0s"
+
+
 def age(since: int | None, now: int) -> str:
     """Return how long something is ago; times in milliseconds since the epoch. ``-`` when it never was."""
     return "-" if since is None else span((now - since) / 1000)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -78,9 +77,8 @@ class PlanView:
         return found
 
 
-def plan_view(answer: Json, document: str) -> PlanView:
-    """Return a plan from what the API says of it, and the document of its revision as JSON."""
-    said = json.loads(document)
+def plan_view(answer: Json, said: Json) -> PlanView:
+    """Return a plan from what the API says of it, and the document of its revision."""
     of_tasks = {each["id"]: each for each in said["tasks"]}
     tasks = {each["id"]: task_view(each, of_tasks.get(each["id"], {})) for each in answer["tasks"]}
     return PlanView({name: value for name, value in answer.items() if name != "tasks"}, tasks, said)
@@ -113,13 +111,13 @@ def absorb(plan: PlanView, event: Mapping[str, Any]) -> bool:
     if kind == "plan_status_changed":
         plan.raw["status"] = payload["to"]
         plan.raw["status_reason"] = {"text": payload["reason"], "at": event["time"]}
-    elif kind == "task_status_changed" and (task := plan.tasks.get(payload["task"])) is not None:
+    elif kind == "task_status_changed" and (task := plan.tasks.get(event["task"] or "")) is not None:
         at, counts = from_rfc3339(event["time"]), plan.raw["task_counts"]
         counts[task.status] = counts.get(task.status, 0) - 1
         counts[payload["to"]] = counts.get(payload["to"], 0) + 1
         task.status, task.reason, task.reason_at = payload["to"], payload["reason"], at
         task.attempts = max(task.attempts, payload.get("attempt") or 0)
-        task.session = event["session"] or task.session
+        task.session = payload.get("session") or task.session
         if task.status == "running":
             task.started_at, task.ended_at = task.started_at or at, None
         elif task.status in ENDED:

@@ -61,30 +61,29 @@ def plan_json(plan: Plan, project_name: str | None = None) -> dict[str, Any]:
 
 
 def shown_json(shown: Shown, project_name: str) -> dict[str, Any]:
-    """Return a plan with its tasks and revisions; ``next_task`` is the first that has not begun."""
+    """Return a plan with its tasks and revisions; ``next_task`` is the first that has not begun.
+
+    ``layer`` of a task is how many tasks stand on the longest way to it.
+    """
     after = said_before(shown.planned.tasks)
     waiting = (task.id for task in shown.tasks if task.status in (TaskStatus.PENDING, TaskStatus.READY))
     layer = {task: number for number, tasks in enumerate(layers(task_graph(shown.planned.tasks))) for task in tasks}
     return {
         **listed_json(shown.plan, project_name, Counter(task.status for task in shown.tasks)),
         "next_task": next(waiting, None),
-        "tasks": [task_json(task, after[task.id], layer[task.id]) for task in shown.tasks],
+        "tasks": [{**task_json(task, after[task.id]), "layer": layer[task.id]} for task in shown.tasks],
         "revisions": revisions_json(shown.revisions),
     }
 
 
-def task_json(task: Task, after: list[str], layer: int) -> dict[str, Any]:
-    """Return how a task stands; ``after`` says what comes before it: what it needs, and the ways to it.
-
-    ``layer`` is how many tasks stand on the longest way to it.
-    """
+def task_json(task: Task, after: list[str]) -> dict[str, Any]:
+    """Return how a task stands; ``after`` says what comes before it: what it needs, and the ways to it."""
     return {
         "id": task.id,
         "title": task.title,
         "kind": task.kind,
         "needs": list(task.needs),
         "after": after,
-        "layer": layer,
         "status": task.status,
         "status_reason": reason_json(task.reason),
         "attempts": task.attempts,
