@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +44,19 @@ def at(noun: str, ref: str, what: str = "") -> str:
         raise NotFound(f"There is no {noun} {ref!r}.", hint="Give an id, its unique beginning, or a name.")
     path = f"/{noun}s/{quote(ref, safe='', errors='surrogateescape')}"
     return f"{path}/{what}" if what else path
+
+
+def rests(plan: Json) -> bool:
+    """Whether nothing of a plan goes on without a person: it has ended, is held or blocked, or all there is waits."""
+    statuses = Counter(task["status"] for task in plan["tasks"])
+    if statuses["running"]:
+        return False
+    if plan["status"] != "running":
+        return True
+    ready = [task for task in plan["tasks"] if task["status"] == "ready"]
+    if plan["advance"] == "manual":
+        return not any(task["not_before"] for task in ready)
+    return not ready and bool(statuses["waiting_approval"])
 
 
 async def _leave_it() -> None:
@@ -210,6 +224,27 @@ class Client:
             return False
         made = (await self.get_patiently(at("session", session["id"], "attempts")))["attempts"]
         return bool(made) and made[-1]["status"] == "waiting_approval"
+
+    async def wait_until_plan_rests(self, plan: str) -> Json:
+        """Return a plan once nothing of it goes on without a person, across restarts of the supervisor."""
+        while True:
+            last = await self.last_seq()
+            found: Json = (await self.get_patiently(at("plan", plan)))["plan"]
+            if rests(found):
+                return found
+            standing = Counter(task["status"] for task in found["tasks"])
+            try:
+                async for event in self.follow(last, plan=found["id"]):
+                    told = event["payload"]
+                    if event["type"] == "task_status_changed":
+                        standing[told["from"]] -= 1
+                        standing[told["to"]] += 1
+                    elif event["type"] not in ("plan_status_changed", "plan_revised", "plan_deleted"):
+                        continue
+                    if event["type"] != "task_status_changed" or not standing["running"]:
+                        break
+            except SupervisorUnreachable:
+                await self.pause()
 
     async def last_seq(self) -> int:
         """Return the number of the newest event, 0 before the first."""

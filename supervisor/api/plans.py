@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from supervisor.api.protocol import AbsolutePath, Body, PlainText, reason_json
+from supervisor.api.protocol import AbsolutePath, Body, Environment, PlainText, reason_json
 from supervisor.engine.planning import Shown
 from supervisor.engine.plans.graph import layers
 from supervisor.engine.plans.outline import said_before, task_graph
+from supervisor.model.entities import Attempt
 from supervisor.model.plans import Plan, Revision, Task, TaskStatus
 from supervisor.model.times import to_rfc3339
 
@@ -30,6 +32,30 @@ class ReviseBody(Body):
     document: str
     where: PlainText = Field(default="the document", max_length=4096)
     rationale: PlainText = Field(min_length=1, max_length=10_000)
+
+
+class StartBody(Body):
+    """Start a plan; its commands and agents get the environment of who starts it."""
+
+    environment: Environment = Field(default_factory=dict)
+
+
+class AdvanceBody(Body):
+    """Let the next ready task run, or all that are ready."""
+
+    level: bool = False
+
+
+class CompleteBody(Body):
+    """Say that a task is done; ``evidence`` is what shows it."""
+
+    evidence: PlainText = Field(min_length=1, max_length=10_000)
+
+
+class GateBody(Body):
+    """Decide what a gate asks."""
+
+    rationale: str | None = Field(default=None, max_length=10_000)
 
 
 def listed_json(plan: Plan, project_name: str | None, tasks: Mapping[TaskStatus, int]) -> dict[str, Any]:
@@ -89,8 +115,27 @@ def task_json(task: Task, after: list[str]) -> dict[str, Any]:
         "attempts": task.attempts,
         "session": task.session,
         "result": task.result,
+        "step": task.step,
+        "not_before": to_rfc3339(task.not_before),
         "started_at": to_rfc3339(task.started_at),
         "ended_at": to_rfc3339(task.ended_at),
+    }
+
+
+def step_json(attempt: Attempt, log: Path, lines: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return how a command of a task went; ``output`` is what it put out last, ``log`` the file with all of it."""
+    return {
+        "attempt": attempt.id,
+        "number": attempt.number,
+        "step": attempt.step,
+        "argv": list(attempt.work.argv),
+        "status": attempt.status,
+        "exit_code": attempt.exit_code,
+        "reason": attempt.reason,
+        "started_at": to_rfc3339(attempt.started_at),
+        "ended_at": to_rfc3339(attempt.ended_at),
+        "log": str(log),
+        "output": [{"stream": stream, "text": text} for stream, text in lines],
     }
 
 

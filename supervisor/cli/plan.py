@@ -6,15 +6,20 @@ import click
 
 from supervisor.cli.keptplans import create, delete, diff, list_plans, revise, show
 from supervisor.cli.planfiles import export, graph, schema, validate
+from supervisor.cli.planruns import advance, cancel, pause, resume, start
 
 
 @click.group("plan")
 def plan_command() -> None:
-    """Keep plans of many tasks; check, draw and export plan files.
+    """Keep and run plans of many tasks; check, draw and export plan files.
 
-    Example: quarterdeck plan validate plan.yaml
+    Example: quarterdeck plan start plan-hello --wait
     """
 
 
-for _command in (create, validate, list_plans, show, revise, diff, graph, export, delete, schema):
+RUNNING = (start, advance, pause, resume, cancel)
+KEPT = (create, list_plans, show, revise, diff, delete)
+FILES = (validate, graph, export, schema)
+
+for _command in (*KEPT, *RUNNING, *FILES):
     plan_command.add_command(_command)

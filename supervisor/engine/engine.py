@@ -11,6 +11,7 @@ from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
 from supervisor.engine.planning import Planning
+from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.engine.policies import Policies
 from supervisor.engine.reactions import Reactions
 from supervisor.engine.reports import Reports
@@ -37,7 +38,8 @@ class Engine:
         self.alerting = Alerting(services.ledger, bus)
         self.suggesting = Suggesting(self.store, policies)
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
-        self._reactions = Reactions(services, bus, self.conductor, self.broker)
+        self.plan_runs = PlanRuns(services, self.run, self.control)
+        self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs)
 
     async def start(self) -> int:
         """Make good what a crash left, then serve the queue; returns how many attempts were adopted."""
@@ -48,6 +50,7 @@ class Engine:
         await self.broker.expire()
         self.services.tasks.start("reactions", self._reactions.run())
         adopted = await self.conductor.recover()
+        await self.plan_runs.recover()
         self.services.tasks.start("scheduler", self.conductor.scheduler.run())
         self.services.tasks.start("rules", self.policies.warm())
         self.services.tasks.start("approvals", self.broker.run())
@@ -86,3 +89,4 @@ class Engine:
     async def close(self) -> None:
         """Stop deciding. What runs goes on; the next start adopts it."""
         await self.services.tasks.close()
+        await self.plan_runs.close()

@@ -40,13 +40,23 @@ FAILPOINTS: Final = (
     "recovery.adopted",
 )
 
+PLAN_FAILPOINTS: Final = (
+    "plan.before_commit",
+    "plan.after_commit",
+    "plan.before_start",
+    "plan.after_start",
+    "plan.before_merge",
+    "plan.after_merge",
+)
+"""Those that only running plans reach."""
+
 
 class Failpoints:
     """The failpoint that is armed, if any, and the ones that were reached."""
 
     def __init__(self, armed: str = "", log: str = "") -> None:
         name, _, count = armed.partition("@")
-        if name and name not in FAILPOINTS:
+        if name and name not in (*FAILPOINTS, *PLAN_FAILPOINTS):
             raise ValueError(f"There is no failpoint {name!r}. Known: {', '.join(FAILPOINTS)}.")
         self._armed = name
         self._left = int(count or 1)

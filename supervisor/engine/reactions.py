@@ -15,6 +15,7 @@ from supervisor.engine.broker import Broker
 from supervisor.engine.bus import Bus
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.ledger import Transaction
+from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import QuarterdeckError
@@ -36,6 +37,7 @@ class Reactions:
     bus: Bus
     conductor: Conductor
     broker: Broker
+    plan_runs: PlanRuns
 
     async def run(self) -> None:
         """React until cancelled or until the bus closes."""
@@ -59,13 +61,17 @@ class Reactions:
             self.broker.react(event)
             if event.session is not None:
                 self.conductor.delivery.kick(event.session)
+            elif event.type != EventType.APPROVAL_REGISTERED:
+                await self.plan_runs.decided(event)
         elif event.type == EventType.STATUS_CHANGED and event.session is not None:
             await self._moved(event, event.session)
+            await self.plan_runs.session_moved(event.session)
 
     async def catch_up(self) -> None:
         """React to what is stored, after a flood in which events were missed."""
         self.broker.ring_all()
         self.conductor.scheduler.kick()
+        await self.plan_runs.catch_up()
         live = await self.services.ledger.commit(
             lambda t: [(t.session(attempt.session), attempt) for attempt in attempts.live(t.conn) if attempt.session]
         )

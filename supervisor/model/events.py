@@ -53,6 +53,8 @@ class EventType(StrEnum):
     PLAN_CREATED = "plan_created"
     PLAN_REVISED = "plan_revised"
     PLAN_DELETED = "plan_deleted"
+    PLAN_STATUS_CHANGED = "plan_status_changed"
+    TASK_STATUS_CHANGED = "task_status_changed"
     MESSAGE_DELIVERED = "message_delivered"
     MESSAGE_UNDELIVERED = "message_undelivered"
     TURN_ENDED = "turn_ended"

@@ -77,6 +77,11 @@ def live_of_plan(conn: sqlite3.Connection, plan: str) -> list[Attempt]:
     return [SHAPE.entity(row) for row in conn.execute(SQL["live_of_plan"], {"plan": plan})]
 
 
+def of_task(conn: sqlite3.Connection, plan: str, task: str) -> list[Attempt]:
+    """Return the attempts of a plan's task, in order."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["of_task"], {"plan": plan, "task": task})]
+
+
 def update(conn: sqlite3.Connection, attempt: Attempt) -> None:
     """Store an attempt as it is now; IllegalMove when its stored status may not become the new one."""
     stored = get(conn, attempt.id)

@@ -29,21 +29,37 @@ def test_commands_come_first_then_what_proves_them() -> None:
         ("command", "evidence report.md", True),
     ]
     assert job.steps[0].argv == ("sh", "-c", "make")
-    assert not job.is_asked
 
 
 def test_a_criterion_in_prose_is_a_persons() -> None:
     job = made({"id": "a", "command": "make", "success_criteria": ["The report reads well to a newcomer"]}).jobs["a"]
-    assert job.judged == ("The report reads well to a newcomer",)
-    assert job.is_asked
-    assert [step.text for step in job.steps] == ["make"]
+    assert [(step.what, step.judged) for step in job.steps] == [
+        ("command", ()),
+        ("ask", ("The report reads well to a newcomer",)),
+    ]
+
+
+def test_a_precondition_in_prose_is_asked_about_before_anything_runs() -> None:
+    job = made({"id": "a", "command": "make", "preconditions": ["The customer has agreed to it"]}).jobs["a"]
+    assert [(step.what, step.before, step.judged) for step in job.steps] == [
+        ("ask", True, ("The customer has agreed to it",)),
+        ("command", False, ()),
+    ]
+
+
+def test_what_was_done_in_a_worktree_of_its_own_is_merged_last() -> None:
+    work = {"id": "a", "agent": "claude", "prompt": "Do it", "success_criteria": ["test -f a"], "approval": False}
+    assert [step.what for step in made(work).jobs["a"].steps] == ["session", "command", "merge"]
 
 
 def test_a_gate_has_its_checks_and_its_approval() -> None:
     gate = {"id": "g", "kind": "gate", "checks": ["test -f a"], "approval": True, "evidence_required": ["log"]}
     job = made(gate).jobs["g"]
-    assert [step.argv for step in job.steps] == [("sh", "-c", "test -f a"), ("test", "-e", "log")]
-    assert job.is_asked
+    assert [(step.what, step.argv) for step in job.steps] == [
+        ("command", ("sh", "-c", "test -f a")),
+        ("command", ("test", "-e", "log")),
+        ("ask", ()),
+    ]
 
 
 def test_preconditions_come_before_anything() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from supervisor.model.entities import Reason
-from supervisor.model.errors import IllegalMove, InvalidInput, NotFound, Refused
+from supervisor.model.errors import InvalidInput, NotFound, Refused
 from supervisor.model.plans import Plan, PlanStatus, Revision, Task, TaskStatus
 from supervisor.store import plans, tasks
 from tests.support.stores import NOON, PROJECT, database
@@ -63,11 +63,6 @@ class TestPlans:
     def test_it_needs_its_project(self, conn: sqlite3.Connection) -> None:
         with pytest.raises(Refused, match="cannot be added"):
             plans.insert(conn, replace(a_plan(), project="prj_none"))
-
-    def test_a_status_that_may_not_follow_is_refused(self, stored: sqlite3.Connection) -> None:
-        with pytest.raises(IllegalMove):
-            plans.update(stored, a_plan(status=PlanStatus.COMPLETED))
-        assert plans.get(stored, "plan-search").status is PlanStatus.PENDING
 
     def test_a_plan_that_is_not_there(self, conn: sqlite3.Connection) -> None:
         for act in (plans.get, plans.delete, plans.resolve):
@@ -142,11 +137,6 @@ class TestTasks:
         tasks.move(stored, before, replace(before, status=TaskStatus.READY))
         with pytest.raises(Refused, match="The task a is ready by now"):
             tasks.move(stored, before, replace(before, status=TaskStatus.SKIPPED))
-
-    def test_a_status_that_may_not_follow_is_refused(self, stored: sqlite3.Connection) -> None:
-        before = tasks.get(stored, "plan-search", 1, "a")
-        with pytest.raises(IllegalMove):
-            tasks.move(stored, before, replace(before, status=TaskStatus.COMPLETED))
 
     def test_a_task_that_is_not_there(self, stored: sqlite3.Connection) -> None:
         with pytest.raises(NotFound, match="has no task z"):

@@ -1,7 +1,8 @@
 """What is done for a plan: each task as steps, with when it runs and what it takes. Pure.
 
-Commands come first, then the checks that prove them. What only a person can judge, a criterion in prose, is not a step:
-it is asked about when the steps have succeeded. An agent's word is never among them.
+What must hold before comes first, then the work, then the checks that prove it. What only a person can judge, a
+criterion in prose, is asked about when those have succeeded; then what was done in a worktree of its own is merged
+into the plan's branch. An agent's word is never among them.
 """
 
 from __future__ import annotations
@@ -28,31 +29,27 @@ NOT_YET: Final[frozenset[Runner]] = frozenset({"http", "db", "subplan"})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command, one condition, or an agent's session.
+    """One command, one condition, an agent's session, a question to a person (about ``judged``), or the merge of a
+    task's own worktree.
 
     ``proves`` is false for the work itself, true for what checks it; ``before`` is true for what must hold before.
     """
 
-    what: Literal["command", "expression", "session"]
+    what: Literal["command", "expression", "session", "ask", "merge"]
     text: str
     argv: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
     proves: bool = False
     before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A task as it is done: ``steps`` follow each other, then a person decides what is ``judged``."""
+    """A task as it is done: its steps follow each other."""
 
     task: Task
     demand: Demand
     steps: tuple[Step, ...] = ()
-    judged: tuple[str, ...] = ()
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether a person has the last word."""
-        return bool(self.judged) or self.task.approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +85,28 @@ def _job(task: Task, position: int) -> Job:
         writes=task.writes,
         resources=task.resources,
     )
-    proofs = (*task.success_criteria, *task.checks)
-    shown = tuple(_shown(path) for path in (*task.evidence, *task.evidence_required))
-    before = (replace(_proof(text), before=True) for text in task.preconditions if criterion(text) != "prose")
-    steps = (*before, *_work(task), *(_proof(text) for text in proofs if criterion(text) != "prose"), *shown)
-    judged = tuple(text for text in (*task.preconditions, *proofs) if criterion(text) == "prose")
-    return Job(task, demand, steps, judged)
+    return Job(task, demand, (*_before(task), *_work(task), *_proofs(task), *_asked(task), *_merged(task)))
+
+
+def _before(task: Task) -> list[Step]:
+    found = [replace(_proof(text), before=True) for text in task.preconditions if criterion(text) != "prose"]
+    if judged := tuple(text for text in task.preconditions if criterion(text) == "prose"):
+        found.append(Step("ask", "Does what it needs before it starts hold?", judged=judged, before=True))
+    return found
+
+
+def _proofs(task: Task) -> list[Step]:
+    found = [_proof(text) for text in (*task.success_criteria, *task.checks) if criterion(text) != "prose"]
+    return [*found, *(_shown(path) for path in (*task.evidence, *task.evidence_required))]
+
+
+def _asked(task: Task) -> list[Step]:
+    judged = tuple(text for text in (*task.success_criteria, *task.checks) if criterion(text) == "prose")
+    return [Step("ask", task.name, judged=judged)] if judged or task.approval else []
+
+
+def _merged(task: Task) -> list[Step]:
+    return [Step("merge", "merge into the plan's branch")] if task.place == "own" else []
 
 
 def _work(task: Task) -> tuple[Step, ...]:
@@ -125,6 +138,8 @@ def _problem(task: Task) -> str:
         return f"{task.id}: {prose[0].splitlines()[0][:60]!r} is prose, no command; give it an `agent`"
     if task.fan_out is not None or task.id.endswith("-*"):
         return f"{task.id}: a task that is repeated is not run yet"
+    if task.runner == "agent" and task.place == "none":
+        return f"{task.id}: an agent works in a worktree; give it the workspace `own` or `plan`"
     return ""
 
 

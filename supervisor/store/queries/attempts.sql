@@ -20,6 +20,10 @@ SELECT * FROM attempts
 WHERE plan = :plan AND status IN ('queued', 'starting', 'running', 'waiting_approval', 'stalled')
 ORDER BY id;
 
+-- name: of_task
+-- The attempts of a plan's task, in order.
+SELECT * FROM attempts WHERE plan = :plan AND task = :task ORDER BY number;
+
 -- name: update
 -- Stores an attempt as it is now; who it is, and its token, never change.
 UPDATE attempts SET
