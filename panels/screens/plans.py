@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from panels.deciding import DECISIONS, Deciding
@@ -49,7 +49,7 @@ AWAY: Final = "The supervisor does not answer."
 
 TICK_S: Final = 1.0
 GRACE_S: Final = 0.4
-"""A question that came under the cursor by itself cannot be decided before: nobody can have read it."""
+"""A question that has just come under the cursor cannot be decided before: nobody can have read it."""
 
 
 class PlansPanel(Panel, PlanActing, Deciding):
@@ -58,7 +58,7 @@ class PlansPanel(Panel, PlanActing, Deciding):
     TOPICS: ClassVar[frozenset[Topic]] = frozenset({"plans", "approvals", "connection"})
     SCOPED_CSS = False
     DEFAULT_CSS = """
-    PlansPanel { layout: horizontal; }
+    PlansPanel #plans-body { height: 1fr; }
     PlansPanel #plans-left { width: 1fr; height: 1fr; }
     PlansPanel PlansList { height: 1fr; }
     PlansPanel PlanPane { display: none; border-left: none; }
@@ -71,8 +71,7 @@ class PlansPanel(Panel, PlanActing, Deciding):
     PlansPanel.-empty #plans-left { width: 1fr; }
     PlansPanel.-empty PlanPane { display: none; }
     PlansPanel.-opened #plans-left { display: none; }
-    PlansPanel.-opened PlanPane { display: block; border-left: none; }
-    PlansPanel.-opened #plans-left.-searching { display: block; }
+    PlansPanel.-opened PlanPane, PlansPanel.-opened PlanPane:focus-within { display: block; border-left: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("previous_pane", "next_pane", "search", "view", "diff", "back", "refresh")
@@ -83,15 +82,17 @@ class PlansPanel(Panel, PlanActing, Deciding):
         self._deciding: set[str] = set()
         self._asked: str | None = None
         self._asked_since = 0.0
-        self._moved = False
+        self._filter = ""
+        """What the list is narrowed to while a plan is opened, whose tasks are searched then."""
 
     def compose(self) -> ComposeResult:
         """Put in the search, the list, what stands in its place, and the plan."""
-        with Vertical(id="plans-left"):
-            yield SearchBox("Search plans by title, id, status, owner")
-            yield PlansList(id="plans-list")
-            yield Note("", classes="note", markup=False)
-        yield PlanPane(id="plan")
+        yield SearchBox("Search titles, ids, statuses")
+        with Horizontal(id="plans-body"):
+            with Vertical(id="plans-left"):
+                yield PlansList(id="plans-list")
+                yield Note("", classes="note", markup=False)
+            yield PlanPane(id="plan")
 
     def on_mount(self) -> None:
         """Ask for the plans, hear of events, and count ages on."""
@@ -130,7 +131,7 @@ class PlansPanel(Panel, PlanActing, Deciding):
         view = self.shell.view
         if view.plans is None and view.connection.state == "live":
             self._ask()
-        wanted = self.query_one(SearchBox).value
+        wanted = self._filter if self.is_opened else self.query_one(SearchBox).value
         self.listed.show(rows((view.plans or {}).values(), view.approvals.values(), wanted))
         self._say_standing()
         self._say_why_empty(wanted)
@@ -145,7 +146,8 @@ class PlansPanel(Panel, PlanActing, Deciding):
         self.shell.perform(self.shell.refresh_view, group="plans")
 
     def _say_standing(self) -> None:
-        self.query_one(SearchBox).say(self.listed.standing())
+        search = self.query_one(SearchBox)
+        search.say(self.pane.find(search.value) if self.is_opened else self.listed.standing())
 
     def _say_why_empty(self, wanted: str) -> None:
         view, note = self.shell.view, self.query_one(Note)
@@ -155,6 +157,7 @@ class PlansPanel(Panel, PlanActing, Deciding):
             live = "" if view.plans is None else NOT_FOUND if wanted else EMPTY
             note.update({"connecting": "", "away": connection.problem or AWAY, "live": live}[connection.state])
             self.remove_class("-opened")
+            self.pane.remove_class("-opened")
         if empty is not self.has_class("-empty"):
             moves = self.has_focus_within and not self.query_one(SearchBox).has_focus
             self.set_class(empty, "-empty")
@@ -180,8 +183,7 @@ class PlansPanel(Panel, PlanActing, Deciding):
         identifier = asked["id"] if asked is not None else None
         if identifier != self._asked:
             self._asked = identifier
-            self._asked_since = 0.0 if self._moved else monotonic()
-        self._moved = False
+            self._asked_since = monotonic()
         self.refresh_bindings()
 
     def focus_first(self) -> None:
@@ -291,8 +293,6 @@ class PlansPanel(Panel, PlanActing, Deciding):
         if event.view is self.listed:
             self._say_standing()
             self._look()
-        else:
-            self._moved = True
 
     def on_line_view_opened(self, event: LineView.Opened) -> None:
         """Give the panel to the plan; from a task go to its session, or into what is known of it."""
@@ -308,15 +308,21 @@ class PlansPanel(Panel, PlanActing, Deciding):
 
     def open(self) -> None:
         """Give the whole panel to the plan."""
-        if self.plan is not None:
+        search = self.query_one(SearchBox)
+        if self.plan is not None and not self.is_opened:
+            self._filter = search.value
             self.add_class("-opened")
+            search.close()
             self.pane.add_class("-opened")
             self.pane.lines.focus()
             self.refresh_bindings()
 
     def _close(self) -> None:
+        search = self.query_one(SearchBox)
         self.remove_class("-opened")
         self.pane.remove_class("-opened")
+        search.value = self._filter
+        search.set_class(bool(self._filter), "-open")
         self.listed.focus()
         self.refresh_bindings()
 
@@ -354,8 +360,11 @@ class PlansPanel(Panel, PlanActing, Deciding):
             self._close()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Narrow the list while the person types."""
-        self.view_changed(frozenset())
+        """Narrow the list while the person types; in an opened plan go to what is found."""
+        if self.is_opened:
+            self._say_standing()
+        else:
+            self.view_changed(frozenset())
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go into the list of what was found."""

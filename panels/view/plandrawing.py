@@ -223,6 +223,8 @@ def _cells(placed: Sequence[tuple[int, _Bundle]], width: int, lanes: frozenset[i
         last_out.update((row, max(track, last_out.get(row, 0))) for row in bundle.sources)
         first_in.update((row, min(track, first_in.get(row, track))) for row in bundle.targets)
 
+    straight = {row for track, bundle in placed if not track for row in bundle.sources}
+
     def row_of(row: int) -> list[Span]:
         return cells.setdefault(row, [(" ", "")] * width)
 
@@ -243,7 +245,7 @@ def _cells(placed: Sequence[tuple[int, _Bundle]], width: int, lanes: frozenset[i
         for row in range(first, last + 1):
             # Ways from one task, and ways to one, are one line where they run side by side.
             comes = row in sources or (row in targets and first_in[row] < track)
-            goes = row in targets or (row in sources and last_out[row] > track)
+            goes = row in targets or (row in sources and (last_out[row] > track or row in straight))
             sign = _SIGNS[_LEFT * comes | _RIGHT * goes | _UP * (row > first) | _DOWN * (row < last)]
             row_of(row)[track] = (sign if bundle.kind == "needs" else _DASHED.get(sign, sign), _STYLES[bundle.kind])
     return {row: _joined(found) for row, found in cells.items()}

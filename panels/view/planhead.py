@@ -28,9 +28,10 @@ def head(plan: Json, approvals: Approvals, width: int, now: int) -> tuple[list[S
     room = max(8, width - 3 - cell_len(right) - 2 - sum(cell_len(text) for text, _ in bar))
     name = fitted(plan["title"], room)
     said, said_style = standing(plan, approvals)
-    since = f" ({shown.age(from_rfc3339(plan['status_reason']['at']), now)} ago)"
+    since = ""
     if said_style != "waiting" or plan["status"] == "blocked":
         said = f"{plan['status']}: {one_line(plan['status_reason']['text'][:400])}"
+        since = f" ({shown.age(from_rfc3339(plan['status_reason']['at']), now)} ago)"
     counts = counted(plan["task_counts"])
     while counts and sum(cell_len(text) for text, _ in counts) > width // 2:
         counts.pop()

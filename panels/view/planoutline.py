@@ -93,9 +93,9 @@ def line(branch: Branch, tasks: Mapping[str, TaskView], width: int, now: int) ->
         right = f" {task.status.replace('_', ' ')} {took:>4}"
         room = width - len(indent) - 2 - len(right)
         named = min(cell_len(branch.text), room)
-        after = f"  after {', '.join(task.after)}" if task.after else ""
+        after = f"after {', '.join(task.after)}" if task.after else ""
         name_style = "bold" if task.status in ("running", "waiting_approval") else ""
-        rest = fitted(after, room - named) if room > named else ""
+        rest = f"  {fitted(after, room - named - 2)}" if room > named + 2 else " " * (room - named)
         return [
             (indent, ""),
             (f"{sign} ", style),

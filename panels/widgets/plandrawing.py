@@ -19,7 +19,7 @@ STEP: Final = 8
 """Cells that the mouse moves the drawing by."""
 
 MARGIN: Final = 3
-"""Cells that stay beside the task that is moved to."""
+"""Cells to the left of a task that are seen with it."""
 
 
 class DrawingView(LineView):
@@ -75,10 +75,9 @@ class DrawingView(LineView):
             return
         first, end = self._drawn.cells(task)
         width, shift = self.room.width, self.shift
-        if first - MARGIN < shift:
-            self.shift = max(0, first - MARGIN)
-        elif end + MARGIN > shift + width:
-            self.shift = max(0, min(first - MARGIN, end + MARGIN - width))
+        if first < shift + MARGIN * (shift > 0) or end > shift + width:
+            # In the middle, so that what comes before it and after it can be seen.
+            self.shift = max(0, min((first + end - width) // 2, self._drawn.width - width))
         if self.shift != shift:
             self.refresh()
 

@@ -110,11 +110,6 @@ class PlanPane(Vertical):
     PlanPane #task:focus { border-top: tall $primary; }
     PlanPane.-opened #task { display: block; }
     PlanPane.-revisions #task { display: none; }
-    .-roomy PlanPane #plan-body { layout: horizontal; }
-    .-roomy PlanPane #plan-views { width: 62%; }
-    .-roomy PlanPane #task { height: 1fr; border-top: none; border-left: tall $panel; }
-    .-roomy PlanPane #task:focus { border-top: none; border-left: tall $primary; }
-    .-roomy PlanPane.-revisions #plan-views { width: 1fr; }
     """
 
     @dataclass
@@ -219,6 +214,19 @@ class PlanPane(Vertical):
             self._draw_task()
         else:
             self._wanted_task = task
+
+    def find(self, wanted: str) -> tuple[int, int]:
+        """Look at the next task that has all these words; return which of how many that have them it is."""
+        words = wanted.casefold().split()
+        tasks = self.opened.plan.tasks if self.opened is not None and words else {}
+        found = [task.id for task in tasks.values() if all(word in _known_by(task) for word in words)]
+        if not found:
+            return 0, 0
+        if self.task_id not in found:
+            place = list(tasks).index(self.task_id) if self.task_id in tasks else 0
+            later = frozenset(list(tasks)[place:])
+            self.choose(next((task for task in found if task in later), found[0]))
+        return found.index(self.task_id or "") + 1, len(found)
 
     def _choose_in_view(self) -> None:
         view: Any = self.lines
@@ -341,6 +349,11 @@ class PlanPane(Vertical):
                 self.query_one(GanttView).redraw()
             elif self.view == "tree":
                 self.query_one(OutlineView).redraw()
+
+
+def _known_by(task: TaskView) -> str:
+    labels = task.said.get("labels") or ()
+    return " ".join((task.id, task.title, task.kind, task.status.replace("_", " "), *labels)).casefold()
 
 
 def _first(plan: PlanView) -> str | None:
