@@ -78,9 +78,7 @@ class PlanActing(DOMNode):
             return
         body = {"environment": passed_on(os.environ)}
         if plan["advance"] == "manual":
-            self._send(
-                plan, "start", body, f"{plan['id']} was started: . lets its next task run, > all that are ready."
-            )
+            self._send(plan, "start", body, f"{plan['id']} was started; . lets its next task run.")
             return
         count = sum(plan["task_counts"].values())
         what = (

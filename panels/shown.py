@@ -36,6 +36,11 @@ def clock(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%H:%M:%S")
 
 
+def date_and_clock(ms: int) -> str:
+    """Return a day of the year and a time of day, local."""
+    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%m-%d %H:%M")
+
+
 def money(usd: float) -> str:
     """Return dollars; nothing where nothing was spent, or less than is worth a word."""
     if usd < 0.005:

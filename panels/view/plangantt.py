@@ -14,6 +14,8 @@ from panels.view.plandrawing import label
 
 Span = tuple[str, str]
 
+DAY_S: Final = 86_400
+
 TICK: Final = 14
 """Cells between two times of the axis, at least."""
 
@@ -58,7 +60,7 @@ def ticks(axis: Axis) -> list[Span]:
     seconds = (axis.last - axis.first) / 1000
     fewest = seconds * TICK / axis.cells
     step = next((each for each in STEPS_S if each >= fewest), STEPS_S[-1] * (1 + int(fewest) // STEPS_S[-1]))
-    text = f"╷{shown.clock(axis.first)}"
+    text = f"╷{shown.clock(axis.first) if seconds < DAY_S else shown.date_and_clock(axis.first)}"
     at = step
     while at < seconds and (cell := axis.cell(axis.first + int(at * 1000))) < axis.cells - 8:
         if cell > len(text):

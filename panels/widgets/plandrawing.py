@@ -84,12 +84,21 @@ class DrawingView(LineView):
     # What it draws.
 
     def count(self) -> int:
-        """Return the number of rows."""
-        return 0 if self._drawn is None else self._drawn.layout.height
+        """Return the number of rows, with one that says what is not drawn."""
+        return 0 if self._drawn is None else self._drawn.layout.height + bool(self._drawn.layout.left_out)
 
     def line(self, index: int, width: int) -> Line:
         """Return the part of a row that can be seen, from the beginning of a column on."""
-        return [] if self._drawn is None else spans(self._drawn, index, self.shift, width, self._look_of)[1]
+        if self._drawn is None:
+            return []
+        if index == self._drawn.layout.height:
+            return [
+                (
+                    f"{self._drawn.layout.left_out} of the longest ways are not drawn: each task says what it needs.",
+                    "dim",
+                )
+            ]
+        return spans(self._drawn, index, self.shift, width, self._look_of)[1]
 
     def _look_of(self, task: str) -> tuple[Span, Span]:
         found = self._plan.tasks[task] if self._plan is not None else None
@@ -103,6 +112,8 @@ class DrawingView(LineView):
         """Return a row, with the chosen task marked."""
         if self._drawn is None:
             return Strip.blank(width)
+        if index == self._drawn.layout.height:
+            return super().strip(index, width)
         begins = spans(self._drawn, index, self.shift, 0, self._look_of)[0]
         skip = self.shift - begins
         strip = super().strip(index, width).crop(skip, skip + width).adjust_cell_length(width)
