@@ -314,6 +314,7 @@ class PlansPanel(Panel, PlanActing, Deciding):
             self.add_class("-opened")
             search.close()
             self.pane.add_class("-opened")
+            self.pane.read()
             self.pane.lines.focus()
             self.refresh_bindings()
 

@@ -51,8 +51,8 @@ def _parts(plan: PlanView, task: TaskView, asked: Mapping[str, Any] | None, now:
         yield from _question(asked, now, width)
     yield []
     yield from _facts(task, now)
-    yield from _around(plan, task)
     yield from _work(task.said)
+    yield from _around(plan, task)
     yield from _proofs(task)
     yield from _result(task)
     yield from _rest(task.said)
@@ -75,13 +75,13 @@ def _question(asked: Mapping[str, Any], now: int, width: int) -> Iterator[Line]:
 def _facts(task: TaskView, now: int) -> Iterator[Line]:
     attempts = (task.said.get("retry") or {}).get("attempts")
     times = f"{task.attempts} of {attempts}" if attempts else str(task.attempts)
+    times = f"  attempts {times}" if task.attempts else ""
+    yield [(one_line(task.id), ""), (f"  {one_line(task.kind)}{times}", "dim")]
+    if task.started_at is not None:
+        end = f"  ended {shown.clock(task.ended_at)}" if task.ended_at is not None else ""
+        took = f"  {'took' if end else 'for'} {shown.age(task.started_at, task.ended_at or now)}"
+        yield [("started ", "dim"), (shown.clock(task.started_at), ""), (end, "dim"), (took, "dim")]
     found: dict[str, object] = {
-        "task": task.id,
-        "kind": task.kind,
-        "attempts": times if task.attempts else "",
-        "started": shown.clock(task.started_at) if task.started_at is not None else "",
-        "ended": shown.clock(task.ended_at) if task.ended_at is not None else "",
-        "took": shown.age(task.started_at, task.ended_at) if task.started_at and task.ended_at else "",
         "session": f"{task.session}  ⏎ opens it" if task.session else "",
         **{name.replace("_", " "): _short(task.said.get(name)) for name in _FACTS},
     }

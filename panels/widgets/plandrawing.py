@@ -34,6 +34,7 @@ class DrawingView(LineView):
         self._drawn: Drawing | None = None
         self.chosen_task: str | None = None
         self.shift = 0
+        self.is_reading = False
 
     def show(self, plan: PlanView, drawn: Drawing, task: str | None) -> None:
         """Take another plan, or another revision."""
@@ -46,8 +47,9 @@ class DrawingView(LineView):
         self._plan = plan
         self.redraw()
 
-    def clear_plan(self) -> None:
-        """Show nothing."""
+    def clear_plan(self, *, is_reading: bool) -> None:
+        """Show none; ``is_reading`` when one will come."""
+        self.is_reading = is_reading
         self._plan = self._drawn = self.chosen_task = None
         self.lines_changed()
 
@@ -85,12 +87,16 @@ class DrawingView(LineView):
 
     def count(self) -> int:
         """Return the number of rows, with one that says what is not drawn."""
-        return 0 if self._drawn is None else self._drawn.layout.height + bool(self._drawn.layout.left_out)
+        return (
+            int(self.is_reading)
+            if self._drawn is None
+            else self._drawn.layout.height + bool(self._drawn.layout.left_out)
+        )
 
     def line(self, index: int, width: int) -> Line:
         """Return the part of a row that can be seen, from the beginning of a column on."""
         if self._drawn is None:
-            return []
+            return [("Reading …", "dim")]
         if index == self._drawn.layout.height:
             return [
                 (
@@ -110,9 +116,7 @@ class DrawingView(LineView):
 
     def strip(self, index: int, width: int) -> Strip:
         """Return a row, with the chosen task marked."""
-        if self._drawn is None:
-            return Strip.blank(width)
-        if index == self._drawn.layout.height:
+        if self._drawn is None or index == self._drawn.layout.height:
             return super().strip(index, width)
         begins = spans(self._drawn, index, self.shift, 0, self._look_of)[0]
         skip = self.shift - begins

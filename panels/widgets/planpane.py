@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, Final
 
 from rich.segment import Segment
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.message import Message
@@ -125,6 +126,7 @@ class PlanPane(Vertical):
         self._resting: Timer | None = None
         self._rereading: Timer | None = None
         self._drawing: Timer | None = None
+        self._missed = False
         self._took_s = 0.0
         self._read_at = 0.0
 
@@ -175,7 +177,7 @@ class PlanPane(Vertical):
             return
         self.plan_id, self.opened, self.task_id = identifier, None, None
         self._draw_head(plan)
-        self.query_one(DrawingView).clear_plan()
+        self.query_one(DrawingView).clear_plan(is_reading=identifier is not None)
         self.query_one(OutlineView).show(None, ())
         self.query_one(GanttView).bars.show(None)
         self.query_one(RevisionsView).show(None)
@@ -246,11 +248,23 @@ class PlanPane(Vertical):
 
     # Reading.
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether it can be seen: what nobody sees is not read."""
+        return all(node.display for node in self.ancestors_with_self) and self.screen.is_current
+
+    def on_show(self, _: events.Show) -> None:
+        """Read what was missed while it was hidden."""
+        if self._missed:
+            self.read()
+
     def read(self) -> None:
         """Read the plan, and its document when it has another revision than is known."""
         plan, before = self.plan_id, self.opened
-        if plan is None:
+        if plan is None or not self.is_seen:
+            self._missed = True
             return
+        self._missed = False
         self._read_at, begun = monotonic(), monotonic()
 
         async def read() -> Opened:
@@ -296,6 +310,9 @@ class PlanPane(Vertical):
         if self.opened is None or event["plan"] != self.plan_id:
             return
         absorb(self.opened.plan, event)
+        if not self.is_seen:
+            self._missed = True
+            return
         if self._drawing is None:
             self._drawing = self.set_timer(FRAME_S, self._draw_all)
         if self._rereading is None:
@@ -341,7 +358,9 @@ class PlanPane(Vertical):
         return next((each for each in waiting if (each.get("plan"), each.get("task")) == (self.plan_id, task.id)), None)
 
     def _tick(self) -> None:
-        if self.opened is None or not (self.display and self.screen.is_current):
+        if self._missed and self.is_seen:
+            self.read()
+        if self.opened is None or not self.is_seen:
             return
         self.query_one(PlanHead).refresh()
         if any(task.status == "running" for task in self.opened.plan.tasks.values()):

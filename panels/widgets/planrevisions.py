@@ -59,11 +59,14 @@ class RevisionsView(Vertical):
         return self.query_one("#revisions", RowsView)
 
     def show(self, raw: Json | None) -> None:
-        """Take the revisions of a plan as the API has it."""
+        """Take the revisions of a plan as the API has it; a new one is looked at."""
+        before = self._plan, self._in_force
         self._plan = raw["id"] if raw is not None else ""
         self._revisions = raw["revisions"] if raw is not None else ()
         self._in_force = raw["revision"] if raw is not None else 0
         self.listed.show(lambda width: list(revision_rows(self._revisions, self._in_force, width, now_ms())))
+        if before != (self._plan, self._in_force):
+            self.listed.action_first()
         self.look()
 
     def look(self) -> None:
