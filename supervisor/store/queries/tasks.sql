@@ -32,3 +32,9 @@ SELECT status, count(*) AS number FROM tasks WHERE plan = :plan AND revision = :
 SELECT tasks.plan, tasks.status, count(*) AS number FROM tasks
 JOIN plans ON plans.id = tasks.plan AND plans.revision = tasks.revision
 GROUP BY tasks.plan, tasks.status;
+
+-- name: given_up
+-- The tasks that were given up and whose sessions have not ended.
+SELECT tasks.* FROM tasks JOIN sessions ON sessions.id = tasks.session
+WHERE tasks.status = 'abandoned'
+    AND sessions.status IN ('queued', 'preparing', 'running', 'waiting', 'paused');
