@@ -28,9 +28,9 @@ from panels.widgets.search import SearchBox
 EMPTY: Final = """\
 No plans yet.
 
-A plan breaks one goal into tasks that depend on each other: commands, agents,
-and gates where you decide. You see it here as a drawing, a tree and bars in
-time. Nothing of it runs before you start it, step by step or by itself.
+A plan breaks one goal into tasks that depend on each other: commands,
+agents, and gates where you decide. You see it here as a drawing, a tree
+and bars in time. Nothing of it runs before you start it with b.
 
 Write one in a file, then keep it:
 

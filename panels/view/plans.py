@@ -32,6 +32,10 @@ UNDER_WAY: Final = frozenset({"running", "paused", "blocked"})
 """Statuses of a plan that was started and has not ended."""
 
 
+FIGURES: Final = 18
+"""Cells that glyph, progress, revision and age take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """The line above a group."""
@@ -108,15 +112,21 @@ def standing(plan: Json, approvals: Approvals) -> Span:
     return one_line(plan["status_reason"]["text"][:400]), style
 
 
-def line(plan: Json, approvals: Approvals, width: int, now: int) -> list[Span]:
-    """Return one line of the list in so many cells."""
+def title_width(found: Iterable[Row], width: int) -> int:
+    """Return the cells that titles get in a list of so many: as many as the longest takes, as far as there is room."""
+    longest = max((cell_len(one_line(row["title"][:200])) for row in found if not isinstance(row, Heading)), default=0)
+    return min(longest + 1, max(16, (width - FIGURES) * 2 // 5))
+
+
+def line(plan: Json, approvals: Approvals, width: int, titles: int, now: int) -> list[Span]:
+    """Return one line of the list in so many cells, of which the title gets ``titles``."""
     sign, style = PLAN_GLYPHS.get(plan["status"], ("·", ""))
     done, total = progress(plan)
     figures = f"{done}/{total}".rjust(7)
     revision = f"r{plan['revision']}".rjust(4) if width >= 44 else ""
     age = shown.age(from_rfc3339(plan["ended_at"] or plan["started_at"] or plan["created_at"]), now).rjust(5)
     room = max(8, width - 2 - cell_len(figures) - len(revision) - len(age))
-    named = min(cell_len(one_line(plan["title"][:200])) + 1, room if width < 60 else max(16, room * 2 // 5))
+    named = min(titles, room)
     said, said_style = standing(plan, approvals)
     title_style = "" if plan["status"] in ENDED else "bold"
     return [

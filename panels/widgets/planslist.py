@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from panels.shell import Json, shell
-from panels.view.plans import GROUPS, Heading, Row, line
+from panels.view.plans import GROUPS, Heading, Row, line, title_width
 from panels.widgets.lines import Line, LineView
 from supervisor.model.times import now_ms
 
@@ -16,11 +16,12 @@ class PlansList(LineView):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.rows: Sequence[Row] = ()
+        self._titles: tuple[int, int] | None = None
 
     def show(self, found: list[Row]) -> None:
         """Take the lines; the cursor stays on its plan, wherever that is now."""
         held = self.plan
-        self.rows = found
+        self.rows, self._titles = found, None
         self.lines_changed(self.index_of(held["id"]) if held is not None else None, all_of_them=False)
 
     def index_of(self, plan: str) -> int | None:
@@ -47,4 +48,6 @@ class PlansList(LineView):
         if isinstance(row, Heading):
             style = "waiting-bold" if row.group == "needs" else "title"
             return [(f"{GROUPS[row.group]} ", style), (f"{row.count} ", "dim"), ("─" * width, "dim")]
-        return line(row, shell(self).view.approvals.values(), width, now_ms())
+        if self._titles is None or self._titles[0] != width:
+            self._titles = (width, title_width(self.rows, width))
+        return line(row, shell(self).view.approvals.values(), width, self._titles[1], now_ms())

@@ -365,6 +365,8 @@ class TestGates:
         plan = await started(supervised, *GATE)
         await plan.task_is("ok", T.WAITING_APPROVAL)
         asked = await plan.asks()
+        (told,) = (await supervised.client.get("/approvals"))["approvals"]
+        assert (told["plan"], told["task"]) == ("plan-x", "ok")
         async with opened(supervised.paths, ROOMY) as pilot:
             panel = await plans(pilot, plan)
             await shows(pilot, "Needs you 1", "ok asks:")

@@ -9,8 +9,9 @@ import pytest
 from textual.pilot import Pilot
 
 from panels.screens.plans import PlansPanel
+from panels.view.model import Snapshot
 from supervisor.model.times import from_rfc3339
-from tests.support.app import StillApp, becomes, shows, snapshot
+from tests.support.app import StillApp, StillClient, becomes, shows, snapshot
 from tests.support.planviews import BUSY, NOON, SHOP, answer, gate_approval, listed
 
 Json = dict[str, Any]
@@ -43,8 +44,19 @@ DIFF = """\
    title: Lint"""
 
 
+class Answers(StillClient):
+    """Answers whatever is asked for; `after` is a revision here."""
+
+    async def get(self, path: str, **query: Any) -> Json:
+        return self._answers[path]
+
+
 class Still(StillApp):
     """The app without a supervisor, which reads plans from its answers."""
+
+    def __init__(self, known: Snapshot, answers: dict[str, Json]) -> None:
+        super().__init__(known)
+        self._answers = Answers(answers)
 
     async def refresh_view(self) -> None:
         self.view.take_plans((await self.client.get("/plans"))["plans"])

@@ -13,7 +13,7 @@ from panels.view.model import ViewModel
 from panels.view.opened import as_it_stands, opened
 from panels.view.plan import absorb as absorb_in_plan
 from panels.view.planhead import head
-from panels.view.plans import Heading, absorb, group_of, line, rows, standing
+from panels.view.plans import Heading, absorb, group_of, line, rows, standing, title_width
 from panels.view.plantask import detail
 from supervisor.model.times import from_rfc3339
 from tests.support.app import snapshot
@@ -70,7 +70,8 @@ class TestList:
     @pytest.mark.parametrize("width", [24, 40, 67, 80, 160])
     def test_a_line_has_the_width_that_there_is(self, width: int) -> None:
         plan = {**listed(SHOP, BUSY), "title": HOSTILE}
-        said = text_of(line(plan, [gate_approval("plan-shop", "ok", question=HOSTILE)], width, NOW))
+        titles = title_width([plan], width)
+        said = text_of(line(plan, [gate_approval("plan-shop", "ok", question=HOSTILE)], width, titles, NOW))
         assert cell_len(said) == width
         assert not re.search("[\x1b\x07\u202e\u2066\n]", said)
         assert "4/9" in said
