@@ -131,6 +131,8 @@ class PlansPanel(Panel, PlanActing, Deciding):
         view = self.shell.view
         if view.plans is None and view.connection.state == "live":
             self._ask()
+        if self.is_opened and view.plans is not None and self.pane.plan_id not in view.plans:
+            self._close()  # It was deleted: another one must not take its place under the person's hands.
         wanted = self._filter if self.is_opened else self.query_one(SearchBox).value
         self.listed.show(rows((view.plans or {}).values(), view.approvals.values(), wanted))
         self._say_standing()
@@ -375,7 +377,7 @@ class PlansPanel(Panel, PlanActing, Deciding):
     def action_refresh(self) -> None:
         """Read the plans again."""
         self._ask()
-        self.pane.read()
+        self.pane.read_all()
 
     def on_show(self, event: Any) -> None:
         """Catch up on what happened while it was hidden."""

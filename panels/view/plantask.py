@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from panels import shown
-from panels.palette import PLAN_GLYPHS
+from panels.palette import GLYPHS, PLAN_GLYPHS
 from panels.view import approvals
 from panels.view.exactly import Line, broken, plain
 from panels.view.plan import ENDED, PlanView, TaskView
@@ -29,29 +29,42 @@ _FILES: Final = ("inputs", "outputs", "reads", "writes", "resources", "environme
 
 
 def detail(
-    plan: PlanView, task: TaskView, asked: Mapping[str, Any] | None, now: Callable[[], int]
+    plan: PlanView,
+    task: TaskView,
+    asked: Mapping[str, Any] | None,
+    steps: Sequence[Json],
+    now: Callable[[], int],
 ) -> Callable[[int], Iterator[Line]]:
-    """Return what lays a task out in so many cells; ``asked`` is the question about it that waits, if one does."""
+    """Return what lays a task out in so many cells.
+
+    ``asked`` is the question about it that waits, if one does; ``steps`` are its commands with what they put out.
+    """
 
     def lay(width: int) -> Iterator[Line]:
-        for part in _parts(plan, task, asked, now(), width - 1):
+        for part in _parts(plan, task, asked, steps, now(), width - 1):
             yield from broken(part, width, (" ", ""), (" ", "")) if part else [[]]
 
     return lay
 
 
-def _parts(plan: PlanView, task: TaskView, asked: Mapping[str, Any] | None, now: int, width: int) -> Iterator[Line]:
+def _parts(
+    plan: PlanView,
+    task: TaskView,
+    asked: Mapping[str, Any] | None,
+    steps: Sequence[Json],
+    now: int,
+    width: int,
+) -> Iterator[Line]:
     yield from plain(one_line(task.title) or task.id, "bold")
     yield _status(task)
-    yield from plain(
-        task.reason,
-        "waiting" if task.status in ("blocked", "waiting_approval") else "failed" if task.status == "failed" else "",
-    )
+    style = {"blocked": "waiting", "waiting_approval": "waiting", "failed": "failed"}.get(task.status, "")
+    yield from plain(task.reason, style)
     if asked is not None:
         yield from _question(asked, now, width)
     yield []
     yield from _facts(task, now)
     yield from _work(task.said)
+    yield from _steps(steps)
     yield from _around(plan, task)
     yield from _proofs(task)
     yield from _result(task)
@@ -132,6 +145,22 @@ def _work(said: Json) -> Iterator[Line]:
     for title, text in works:
         yield from _title(title)
         yield from _cut(text)
+
+
+def _steps(steps: Sequence[Json]) -> Iterator[Line]:
+    """Yield the commands of the last attempt, as they went, with what they put out last."""
+    last = max((step["number"] for step in steps), default=0)
+    for step in steps:
+        if step["number"] != last:
+            continue
+        if step is next(each for each in steps if each["number"] == last):
+            yield from _title(f"Attempt {last}" if last > 1 else "As it went")
+        sign, style = GLYPHS.get(step["status"], ("·", ""))
+        code = f"  exit code {step['exit_code']}" if step["exit_code"] else ""
+        command = step["argv"][-1] if step["argv"][:2] == ["sh", "-c"] else " ".join(step["argv"])
+        yield [(f"{sign} ", style), (f"$ {one_line(command)}", "bold"), (code, "failed")]
+        for each in step["output"]:
+            yield from plain(f"  {each['text']}", "waiting" if each["stream"] == "stderr" else "dim")
 
 
 def _proofs(task: TaskView) -> Iterator[Line]:

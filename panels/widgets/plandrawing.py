@@ -73,10 +73,10 @@ class DrawingView(LineView):
 
     def _bring_in(self, task: str) -> None:
         """Move the drawing sideways until the task can be seen."""
-        if self._drawn is None:
-            return
-        first, end = self._drawn.cells(task)
         width, shift = self.room.width, self.shift
+        if self._drawn is None or width <= 0:
+            return  # As long as there is no room, nothing is out of sight.
+        first, end = self._drawn.cells(task)
         if first < shift + MARGIN * (shift > 0) or end > shift + width:
             # In the middle, so that what comes before it and after it can be seen.
             self.shift = max(0, min((first + end - width) // 2, self._drawn.width - width))
@@ -130,7 +130,8 @@ class DrawingView(LineView):
         return Strip.join([strip.crop(0, first), marked, strip.crop(end, width)])
 
     def fit(self) -> None:
-        """Keep the chosen task in sight."""
+        """Show it from its beginning, or the chosen task where that is out of sight then."""
+        self.shift = 0
         if self._drawn is not None and self.chosen_task is not None:
             self._bring_in(self.chosen_task)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
@@ -37,6 +37,12 @@ VIEWS: Final = ("drawing", "tree", "gantt", "revisions")
 
 REST_S: Final = 0.12
 """A plan is read when the cursor has rested this long: keys that are held down only move it."""
+
+LINES: Final = 20
+"""Lines that are read of what each command of a task put out."""
+
+Standing = tuple[str, str, int, int | None]
+"""A plan, a task, its attempt, and since when it stands as it does."""
 
 FRAME_S: Final = 1 / 15
 REREAD_S: Final = 0.5
@@ -80,7 +86,7 @@ class TaskDetail(LaidView):
     _shown: tuple[str, str] | None = None
     _make: Callable[[int], Any] | None = None
 
-    def show(self, plan: PlanView, task: TaskView | None, asked: Json | None) -> None:
+    def show(self, plan: PlanView, task: TaskView | None, asked: Json | None, steps: Sequence[Json]) -> None:
         """Show a task; the same one stays where it was scrolled to."""
         if task is None:
             self._shown = None
@@ -88,7 +94,7 @@ class TaskDetail(LaidView):
             return
         same = self._shown == (plan.id, task.id)
         self._shown = (plan.id, task.id)
-        make = detail(plan, task, asked, now_ms)
+        make = detail(plan, task, asked, steps, now_ms)
         if not same:
             self.lay(make)
             return
@@ -126,6 +132,8 @@ class PlanPane(Vertical):
         self._resting: Timer | None = None
         self._rereading: Timer | None = None
         self._drawing: Timer | None = None
+        self._steps: tuple[Standing, Sequence[Json]] = (("", "", 0, None), ())
+        self._going_in: Timer | None = None
         self._missed = False
         self._took_s = 0.0
         self._read_at = 0.0
@@ -285,6 +293,11 @@ class PlanPane(Vertical):
 
         shell(self).perform(read, take, group="plan")
 
+    def read_all(self) -> None:
+        """Read the plan again, and what the commands of the task put out."""
+        self._steps = ("", "", 0, None), ()
+        self.read()
+
     def take(self, found: Opened) -> None:
         """Show a plan that was read."""
         before, self.opened = self.opened, found
@@ -341,8 +354,43 @@ class PlanPane(Vertical):
 
     def _draw_task(self) -> None:
         if self.opened is not None:
-            self.query_one(TaskDetail).show(self.opened.plan, self.task_view, self.asked())
+            task = self.task_view
+            known = self._steps[1] if task is not None and self._steps[0][1] == task.id else ()
+            self.query_one(TaskDetail).show(self.opened.plan, task, self.asked(), known)
+            if (
+                task is not None
+                and task.attempts
+                and self.has_class("-opened")
+                and self._standing(task) != self._steps[0]
+            ):
+                if self._going_in is not None:
+                    self._going_in.stop()
+                self._going_in = self.set_timer(REST_S, self._read_steps)
         self.post_message(self.Looked())
+
+    def _standing(self, task: TaskView) -> Standing:
+        return self.plan_id or "", task.id, task.attempts, task.reason_at
+
+    def _read_steps(self) -> None:
+        """Read what the commands of the task put out, once for each way that it stands."""
+        task, plan = self.task_view, self.plan_id
+        if task is None or plan is None or not self.is_seen or self._standing(task) == self._steps[0]:
+            return
+        standing = self._standing(task)
+        self._steps = standing, self._steps[1] if self._steps[0][:2] == standing[:2] else ()
+
+        async def read() -> Json:
+            from supervisor.api.client import at
+
+            where = at("plan", plan, f"tasks/{at('task', task.id).rpartition('/')[2]}")
+            return await shell(self).client.get(where, lines=LINES)
+
+        def take(answer: Json) -> None:
+            if self._steps[0] == standing:
+                self._steps = standing, answer["task"]["steps"]
+                self._draw_task()
+
+        shell(self).perform(read, take, group="plan task")
 
     def approvals_changed(self) -> None:
         """Draw what is asked by now."""

@@ -66,6 +66,10 @@ def looked_at(panel: PlansPanel) -> tuple[str, str]:
     return (task.id, task.status) if task is not None else ("", "")
 
 
+def plan_of(pilot: Pilot[Any]) -> dict[str, Any] | None:
+    return pilot.app.screen.query_one(PlansPanel).plan
+
+
 class TestList:
     async def test_an_empty_panel_teaches(self, supervised: Supervised) -> None:
         async with opened(supervised.paths, (80, 24)) as pilot:
@@ -317,6 +321,13 @@ class TestActing:
             await plan.reaches(P.COMPLETED)
             await shows(pilot, "✓ a ── ✓ b", "2/2")
 
+    async def test_what_a_command_put_out_is_there(self, supervised: Supervised) -> None:
+        plan = await started(supervised, sh("a", "echo hello; echo 'no such [host]' >&2; exit 3"))
+        await plan.reaches(P.FAILED)
+        async with opened(supervised.paths, ROOMY) as pilot:
+            await opened_plan(pilot, plan)
+            await shows(pilot, "As it went", "exit code 3", "  hello", "  no such [host]")
+
     async def test_a_ready_task_is_let_run(self, supervised: Supervised) -> None:
         plan = await started(supervised, *STEPS, advance="manual")
         async with opened(supervised.paths, (80, 24)) as pilot:
@@ -353,9 +364,41 @@ class TestActing:
             await pilot.press("e")
             await shows(pilot, "was left as it is")
 
+    async def test_f5_reads_everything_again(self, supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
+        plan = await created(supervised, *STEPS)
+        async with opened(supervised.paths, (80, 24)) as pilot:
+            app: Any = pilot.app
+            await opened_plan(pilot, plan)
+            get, asked = app.client.get, list[str]()
 
-def plan_of(pilot: Pilot[Any]) -> dict[str, Any] | None:
-    return pilot.app.screen.query_one(PlansPanel).plan
+            async def counting(path: str, **query: Any) -> Any:
+                asked.append(path)
+                return await get(path, **query)
+
+            monkeypatch.setattr(app.client, "get", counting)
+            await pilot.press("f5")
+            await becomes(pilot, lambda: {"/plans", "/plans/plan-x"} <= set(asked))
+            assert "/plans/plan-x/document" not in asked, "the revision is known"
+
+    async def test_help_and_palette_have_its_keys(self, supervised: Supervised) -> None:
+        plan = await created(supervised, *STEPS, advance="manual")
+        async with opened(supervised.paths, ROOMY) as pilot:
+            await opened_plan(pilot, plan)
+            await pilot.press("question_mark")
+            await shows(pilot, "let the next task of a plan run")
+            await pilot.press("escape", "ctrl+p", *"start a plan")
+            await shows(pilot, "Start  (b)")
+            await pilot.press("enter")
+            await plan.reaches(P.RUNNING)
+
+    async def test_a_plan_that_is_deleted_is_closed(self, supervised: Supervised) -> None:
+        plan = await created(supervised, *STEPS)
+        await created(supervised, *STEPS, plan="plan-y")
+        async with opened(supervised.paths, (80, 24)) as pilot:
+            panel = await opened_plan(pilot, plan)
+            await supervised.engine.planning.delete(plan.id, "person:test")
+            await becomes(pilot, lambda: not panel.is_opened and panel.listed.has_focus)
+            await shows(pilot, "Not started 1", "plan-y")
 
 
 class TestGates:

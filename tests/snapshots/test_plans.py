@@ -44,10 +44,19 @@ DIFF = """\
    title: Lint"""
 
 
+STEP: Json = {
+    "attempt": "att_1", "number": 1, "step": 0, "argv": ["sh", "-c", "test -f index.db"], "status": "completed",
+    "exit_code": 0, "reason": "", "started_at": NOON, "ended_at": NOON, "log": "/nowhere",
+    "output": [{"stream": "stdout", "text": "index.db is there"}, {"stream": "stderr", "text": "[b]a warning[/b]"}],
+}  # fmt: skip
+
+
 class Answers(StillClient):
     """Answers whatever is asked for; `after` is a revision here."""
 
     async def get(self, path: str, **query: Any) -> Json:
+        if "/tasks/" in path:
+            return {"task": {"steps": [STEP]}}
         return self._answers[path]
 
 

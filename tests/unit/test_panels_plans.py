@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -213,10 +214,24 @@ class TestBars:
         assert "╷11-01 12:00" in text_of(plangantt.ticks(plangantt.axis(tasks, NOW, 80)))
 
 
+STEP: Json = {
+    "attempt": "att_1", "number": 1, "step": 0, "argv": ["sh", "-c", HOSTILE], "status": "failed", "exit_code": 2,
+    "reason": HOSTILE, "started_at": NOON, "ended_at": NOON, "log": "/x",
+    "output": [{"stream": "stderr", "text": HOSTILE * 20}],
+}  # fmt: skip
+
+
 class TestTask:
-    def lines(self, task: str, asked: Json | None = None, states: Json | None = None, width: int = 60) -> list[str]:
+    def lines(
+        self,
+        task: str,
+        asked: Json | None = None,
+        states: Json | None = None,
+        steps: Sequence[Json] = (),
+        width: int = 60,
+    ) -> list[str]:
         plan = viewed(SHOP, {**BUSY, **(states or {})})
-        return [text_of(each) for each in detail(plan, plan.tasks[task], asked, lambda: NOW)(width)]
+        return [text_of(each) for each in detail(plan, plan.tasks[task], asked, steps, lambda: NOW)(width)]
 
     def test_what_proves_it_and_what_came_of_it(self) -> None:
         found = "\n".join(self.lines("schema"))
@@ -238,6 +253,13 @@ class TestTask:
         assert "· test -f schema.sql  not proven" in "\n".join(self.lines("schema", states=ended))
         waits = {"schema": {"status": "pending"}}
         assert "· test -f schema.sql  not proven yet" in "\n".join(self.lines("schema", states=waits))
+
+    def test_the_commands_of_the_last_attempt_with_what_they_put_out(self) -> None:
+        first = {**STEP, "argv": ["sh", "-c", "make first"], "output": []}
+        last = {**STEP, "number": 2, "argv": ["make", "all"], "output": [{"stream": "stdout", "text": "no rule"}]}
+        found = "\n".join(self.lines("schema", steps=[first, last]))
+        assert "Attempt 2\n ✕ $ make all  exit code 2\n   no rule" in found
+        assert "make first" not in found
 
     def test_an_agent_its_session_and_what_comes_before(self) -> None:
         found = "\n".join(self.lines("unit"))
@@ -273,6 +295,8 @@ class TestTask:
         task.said = {**task.said, "prompt": HOSTILE * 50, "description": HOSTILE, "owner": HOSTILE, "checks": [HOSTILE],
                      "inputs": {HOSTILE: HOSTILE}, "risks": [HOSTILE]}  # fmt: skip
         task.result = {HOSTILE: HOSTILE}
-        for each in detail(plan, task, gate_approval("plan-shop", "unit", question=HOSTILE), lambda: NOW)(width):
+        for each in detail(plan, task, gate_approval("plan-shop", "unit", question=HOSTILE), [STEP], lambda: NOW)(
+            width
+        ):
             assert cell_len(text_of(each)) <= width
             assert not re.search("[\x1b\x07\u202e\u2066\n]", text_of(each))
