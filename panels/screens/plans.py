@@ -21,7 +21,8 @@ from panels.view.plan import TaskView
 from panels.view.plans import rows
 from panels.widgets.lines import LineView
 from panels.widgets.note import Note
-from panels.widgets.planpane import PlanPane, TaskDetail
+from panels.widgets.planpane import PlanPane
+from panels.widgets.planparts import TaskDetail
 from panels.widgets.planslist import PlansList
 from panels.widgets.search import SearchBox
 

@@ -14,7 +14,7 @@ from panels.screens.plans import PlansPanel
 from panels.screens.session import SessionScreen
 from panels.widgets.diff import DiffView
 from panels.widgets.plandrawing import DrawingView
-from panels.widgets.planpane import TaskDetail
+from panels.widgets.planparts import TaskDetail
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.model.statuses import ApprovalStatus
 from supervisor.store import approvals

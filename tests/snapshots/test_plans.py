@@ -102,7 +102,7 @@ def app(states: dict[str, Json], approvals: list[Json] | None = None, **fields: 
 @pytest.fixture(autouse=True)
 def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
-    for module in ("planslist", "planpane", "planlists", "planrevisions"):
+    for module in ("planslist", "planparts", "planlists", "planrevisions"):
         monkeypatch.setattr(f"panels.widgets.{module}.now_ms", lambda: from_rfc3339(NOON))
 
 
