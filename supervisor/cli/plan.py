@@ -7,6 +7,7 @@ import click
 from supervisor.cli.keptplans import create, delete, diff, list_plans, revise, show
 from supervisor.cli.planfiles import export, graph, schema, validate
 from supervisor.cli.planruns import advance, cancel, pause, resume, start
+from supervisor.cli.plantemplates import template_command
 
 
 @click.group("plan")
@@ -21,5 +22,5 @@ RUNNING = (start, advance, pause, resume, cancel)
 KEPT = (create, list_plans, show, revise, diff, delete)
 FILES = (validate, graph, export, schema)
 
-for _command in (*KEPT, *RUNNING, *FILES):
+for _command in (*KEPT, *RUNNING, *FILES, template_command):
     plan_command.add_command(_command)
