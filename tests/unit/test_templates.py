@@ -237,6 +237,14 @@ def as_data(value: Any) -> list[Any]:
     return [*found, value] if isinstance(value, str) else found
 
 
+def test_the_documented_one_makes_a_plan(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "plan-templates.md").read_text()
+    begin = text.index("    title: Update a dependency")
+    found = template(tmp_path, text[begin : text.index("\n\n", begin)])
+    reading = filled(found, {"package": "left-pad"})
+    assert (reading.warnings, reading.checked().id) == ((), "update-left-pad")
+
+
 class TestFiles:
     def test_ones_own_stand_before_shipped_ones(self, tmp_path: Path) -> None:
         paths = Paths.below(tmp_path)
