@@ -45,6 +45,11 @@ def of_revision(conn: sqlite3.Connection, plan_id: str, revision: int) -> list[T
     return [SHAPE.entity(row) for row in conn.execute(SQL["of_revision"], {"plan": plan_id, "revision": revision})]
 
 
+def given_up(conn: sqlite3.Connection) -> list[Task]:
+    """Return the tasks that were given up and whose sessions have not ended."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["given_up"])]
+
+
 def count(conn: sqlite3.Connection, plan_id: str, revision: int) -> dict[TaskStatus, int]:
     """Return how many tasks of a revision have each status that occurs."""
     rows = conn.execute(SQL["count"], {"plan": plan_id, "revision": revision})

@@ -55,6 +55,9 @@ class Agents:
         known = await self.session_of(task)
         if known is None:
             await self._accept(loop, start, task.session)
+            if not loop.is_wanted(start):
+                # It was given up while it was being stored: whoever stops tasks did not find it.
+                await self.cancel(task)
         elif known.status in SESSION_ENDED:
             self.heard(known)
 
@@ -109,6 +112,8 @@ class Agents:
         )
         while True:
             self._room.clear()
+            if not loop.is_wanted(start):
+                return
             try:
                 await self.begin(request, f"{ACTOR} {state.plan.id}")
             except QueueFull:

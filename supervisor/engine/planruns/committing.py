@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from supervisor.engine.deciding import consume
@@ -148,15 +148,13 @@ def _withdraw(transaction: Transaction, plan: str, task: str, was: TaskStatus) -
 
 def claim_command(transaction: Transaction, plan: str, start: Start, boot_id: str, host: str) -> Attempt:
     """Claim the attempt of a command, for the host that will start it."""
-    claimed = attempts.claim_step(
+    return attempts.claim_step(
         transaction.conn,
         plan=plan,
         task=start.task,
         step=start.number,
         argv=start.step.argv,
         boot_id=boot_id,
+        handle=host,
         now=transaction.now,
     )
-    named = replace(claimed, handle=host)
-    attempts.update(transaction.conn, named)
-    return named

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from config.settings import Settings
 from supervisor.engine.failpoints import hit
 from supervisor.engine.planruns.agents import Agents
 from supervisor.engine.planruns.commands import Commands
 from supervisor.engine.planruns.committing import Asked, Told
-from supervisor.engine.planruns.environment import environment_of
+from supervisor.engine.planruns.environment import Surroundings, surroundings
 from supervisor.engine.planruns.knowledge import Knowledge
 from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.state import State
@@ -49,6 +50,7 @@ class Doing:
     places: Places
     unsaved: dict[str, PlannedTask] = field(default_factory=dict)
     """Tasks that worked in the plan's worktree since it was last committed."""
+    _surroundings: tuple[Settings, Surroundings] | None = None
 
     async def do(self, loop: Loop, start: Start, attempt: Attempt | None) -> None:
         """Do a step, and tell the loop what came of it."""
@@ -147,10 +149,7 @@ class Doing:
         state = loop.state
         planned = state.program.jobs[start.task].task
         cwd, more = await self._place(state, start, planned)
-        settings = self.services.config_for(Path(state.project.root)).settings
-        environment, secrets = await asyncio.to_thread(
-            environment_of, self.services, settings, state, planned, self.places.folder
-        )
+        seen = await self._seen(state)
         if planned.place == "plan":
             self.unsaved[planned.id] = planned
         hit("plan.before_start")
@@ -163,15 +162,23 @@ class Doing:
                 run=self.services.paths.run,
                 folder=self.places.folder,
                 argv=start.step.argv,
-                env={**environment, **more},
+                env={**seen.of(planned), **more},
                 cwd=cwd,
-                secrets=secrets,
+                secrets=seen.secrets,
                 start_to_close_s=planned.timeout,
                 no_output_s=planned.no_output,
             ),
             self.ended(loop, start, attempt),
         )
         hit("plan.after_start")
+
+    async def _seen(self, state: State) -> Surroundings:
+        """Return what commands see; it is put together once, and again when the configuration changes."""
+        settings = self.services.config_for(Path(state.project.root)).settings
+        if self._surroundings is None or self._surroundings[0] is not settings:
+            found = await asyncio.to_thread(surroundings, self.services, settings, state.plan.id, self.places.folder)
+            self._surroundings = settings, found
+        return self._surroundings[1]
 
     async def _place(self, state: State, start: Start, planned: PlannedTask) -> tuple[Path, dict[str, str]]:
         """Return the folder that a step works in, and what that adds to its environment."""

@@ -6,11 +6,11 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from config.settings import Settings
-from supervisor.engine.planruns.state import State
 from supervisor.engine.reach import with_command
 from supervisor.engine.services import Services
 from supervisor.model.plan.task import Task
@@ -37,22 +37,31 @@ def started_with(folder: Path) -> dict[str, str]:
     return found
 
 
-def environment_of(
-    services: Services, settings: Settings, state: State, task: Task, folder: Path
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the environment of a task's commands, and the secret values that are taken out of their output. Blocks."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every command of a plan sees, and the secret values that are taken out of what they print."""
+
+    variables: Mapping[str, str]
+    secrets: tuple[str, ...]
+
+    def of(self, task: Task) -> dict[str, str]:
+        """Return the environment of a task's commands."""
+        found = {**self.variables, **_inputs(task), **task.environment, "QUARTERDECK_TASK": task.id}
+        # Only a decision answers: what a person's shell exports would approve every question there is.
+        return {name: value for name, value in found.items() if name not in (ANSWER_VARIABLE, KEY_VARIABLE)}
+
+
+def surroundings(services: Services, settings: Settings, plan: str, folder: Path) -> Surroundings:
+    """Return what the commands of a plan see. Blocks."""
     profile = settings.agents[COMMAND_AGENT]
-    secrets = services.secrets.of(state.plan.id, settings.secrets)
+    secrets = services.secrets.of(plan, settings.secrets)
     granted = {name: secrets[name] for name in profile.pass_secrets if name in secrets}
-    own = {"QUARTERDECK_PLAN": state.plan.id, "QUARTERDECK_TASK": task.id, "HEADLESS": "1"}
+    found = {**started_with(folder), **profile.environment, **granted, "QUARTERDECK_PLAN": plan, "HEADLESS": "1"}
     if services.paths.home is not None:
-        own["QUARTERDECK_HOME"] = str(services.paths.home)
-    found = {**started_with(folder), **profile.environment, **granted, **_inputs(task), **task.environment}
+        found["QUARTERDECK_HOME"] = str(services.paths.home)
     if (path := with_command(found.get("PATH"), services.paths.state)) is not None:
         found["PATH"] = path
-    # Only a decision answers: what a person's shell exports would approve every question there is.
-    clean = {name: value for name, value in found.items() if name not in (ANSWER_VARIABLE, KEY_VARIABLE)}
-    return clean | own, tuple(secrets.values())
+    return Surroundings(found, tuple(secrets.values()))
 
 
 def _inputs(task: Task) -> dict[str, str]:

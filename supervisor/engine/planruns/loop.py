@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -54,6 +54,8 @@ class Loop:
         self._bell = asyncio.Event()
         self._problem = ""
         self._stale = False
+        self._live: set[str] = set()
+        self._decided_at = 0
         self.state = state
         self.name = f"plan {state.plan.id}"
 
@@ -93,7 +95,7 @@ class Loop:
                 await self._wait()
                 taken, self._inbox = self._inbox, []
                 await self._turn(taken)
-                if self.state.plan.status in PLAN_ENDED and not self._inbox:
+                if self.state.plan.status in PLAN_ENDED and not (self._inbox or self._live):
                     return
         finally:
             for message in self._inbox:
@@ -110,6 +112,16 @@ class Loop:
         """The engine's surroundings."""
         return self._services
 
+    def follow(self, attempts: Iterable[Attempt]) -> None:
+        """Wait for the ends of these attempts, whatever becomes of the plan."""
+        self._live.update(attempt.id for attempt in attempts)
+
+    def is_wanted(self, start: Start) -> bool:
+        """Whether a step is still under way: its task was not given up meanwhile."""
+        task = self.state.board.tasks.get(start.task)
+        running = task is not None and task.status is TaskStatus.RUNNING
+        return running and task is not None and (task.attempts, task.step) == (start.attempt, start.number)
+
     def do(self, start: Start, attempt: Attempt | None) -> None:
         """Do a step in the background."""
         name = f"{self.name} {start.task}.{start.attempt}.{start.number}"
@@ -117,14 +129,14 @@ class Loop:
 
     async def _wait(self) -> None:
         """Wait until something happens, or until a task may be tried again."""
-        now = now_ms()
         waiting = (self.state.board.tasks[task].not_before for task in self.state.board.active[TaskStatus.READY])
-        due = min((each for each in waiting if each is not None and each > now), default=None)
+        # What has come due since the last turn was decided has not been looked at, even if it is due by now.
+        due = min((each for each in waiting if each is not None and each > self._decided_at), default=None)
         self._bell.clear()
         if self._inbox:
             return
         try:
-            async with asyncio.timeout(None if due is None else (due - now) / 1_000):
+            async with asyncio.timeout(None if due is None else max(0, due - now_ms()) / 1_000):
                 await self._bell.wait()
         except TimeoutError:
             return
@@ -150,6 +162,7 @@ class Loop:
                 await self._held_up(error)
             else:
                 hit("plan.after_commit")
+                self._live.difference_update(told.ends)
                 self._committed(turn, claimed)
                 break
         for message, answer in answers:
@@ -158,7 +171,8 @@ class Loop:
 
     def _decide(self, taken: Sequence[Message]) -> tuple[Turn, Told, list[tuple[Message, Any]]]:
         state = self.state
-        turn, told, answers = Turn(state.program, state.plan, state.board, now_ms()), Told(), []
+        self._decided_at = now_ms()
+        turn, told, answers = Turn(state.program, state.plan, state.board, self._decided_at), Told(), []
         for message in taken:
             if message.reply is not None and message.reply.done():
                 continue
@@ -198,6 +212,8 @@ class Loop:
         self._problem = ""
         self.state.plan = turn.plan
         self.state.board.put(turn.changed)
+        self.state.board.settled = True
+        self.follow(claimed.values())
         for task in turn.stops:
             self._doing.stop(self, task)
         for start in turn.starts:

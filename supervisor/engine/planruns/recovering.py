@@ -26,6 +26,7 @@ async def recover(loop: Loop) -> None:
         planned = state.program.jobs[task.id].task
         if task.attempts and planned.place == "plan":
             doing.unsaved[task.id] = planned
+    loop.follow(live)
     for attempt in live:
         start = _step(loop, attempt)
         if start is None:

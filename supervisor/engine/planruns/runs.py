@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -27,9 +28,9 @@ from supervisor.model.acts import Act
 from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event
-from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus
+from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus, Task
 from supervisor.model.statuses import SESSION_ENDED
-from supervisor.store import approvals, plans, sessions
+from supervisor.store import approvals, attempts, plans, sessions, tasks
 
 log = logging.getLogger(__name__)
 
@@ -160,9 +161,12 @@ class PlanRuns:
 
     async def recover(self) -> int:
         """Take up every plan that was under way; returns how many there are."""
-        found = await self._services.ledger.store.read(lambda conn: plans.find(conn, statuses=UNDER_WAY, archived=True))
-        for plan in found:
-            self._services.tasks.start(f"take up {plan.id}", self._take_up(plan.id))
+        found, left = await self._services.ledger.store.read(_under_way)
+        for plan_id in found:
+            self._services.tasks.start(f"take up {plan_id}", self._take_up(plan_id))
+        for task in left:
+            # The supervisor ended between giving the plan up and stopping this.
+            await self._agents.cancel(task)
         return len(found)
 
     async def session_moved(self, session_id: str) -> None:
@@ -269,6 +273,13 @@ class PlanRuns:
                 f"There is a branch {branch_of(state.plan.id)} already, and it holds work: {left.detail}",
                 hint="Merge it or remove it with its worktree, or give the plan another id.",
             )
+
+
+def _under_way(conn: sqlite3.Connection) -> tuple[set[str], list[Task]]:
+    """Return the plans that are to be taken up, and given-up tasks whose sessions have not ended."""
+    found = {plan.id for plan in plans.find(conn, statuses=UNDER_WAY, archived=True)}
+    commands = {attempt.plan for attempt in attempts.live(conn) if attempt.plan is not None}
+    return found | commands, tasks.given_up(conn)
 
 
 def _on_task(task: str, actor: str, action: str, do: Callable[[Turn], Any]) -> Take:

@@ -11,11 +11,15 @@ ACTIVE: Final = (TaskStatus.READY, TaskStatus.RUNNING, TaskStatus.WAITING_APPROV
 
 
 class Board:
-    """Tasks by id, their statuses, and who is ready, runs or waits for a person."""
+    """Tasks by id, their statuses, and who is ready, runs or waits for a person.
+
+    ``settled`` is true once what follows from how the tasks stand has been looked at, for all of them.
+    """
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self.tasks: dict[str, Task] = {}
         self.statuses: dict[str, TaskStatus] = {}
+        self.settled = False
         self.active: dict[TaskStatus, set[str]] = {status: set() for status in ACTIVE}
         self.put({task.id: task for task in tasks})
 

@@ -7,6 +7,7 @@ into the plan's branch. An agent's word is never among them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -23,6 +24,9 @@ COMMANDS: Final = "commands"
 
 AGENTS: Final = "agents"
 MANY: Final = 1_000_000
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
+"""A word that a shell takes as it stands."""
 
 NOT_YET: Final[frozenset[Runner]] = frozenset({"http", "db", "subplan"})
 
@@ -116,14 +120,23 @@ def _work(task: Task) -> tuple[Step, ...]:
         return (Step("session", task.prompt or task.description or task.name),)
     if task.runner != "shell":
         return ()
-    lines = (task.command,) if task.command else task.commands
-    return tuple(Step("command", line, ("sh", "-c", line)) for line in lines)
+    return tuple(Step("command", line, argv_of(line)) for line in _lines(task))
 
 
 def _proof(text: str) -> Step:
     if criterion(text) == "expression":
         return Step("expression", text, proves=True)
-    return Step("command", text, ("sh", "-c", text), proves=True)
+    return Step("command", text, argv_of(text), proves=True)
+
+
+def argv_of(line: str) -> tuple[str, ...]:
+    """Return what runs a line: a shell, unless it is nothing but words that name a program by its path.
+
+    Such a line means the same to a shell, which would cost as much again as a short program does.
+    """
+    words = tuple(line.split(" "))
+    plain = "/" in words[0] and all(_PLAIN.fullmatch(word) for word in words)
+    return words if plain else ("sh", "-c", line)
 
 
 def _shown(path: str) -> Step:

@@ -60,7 +60,7 @@ class Turn:
         self._before = board.tasks
         self._statuses = dict(board.statuses)
         self._active = {status: set(tasks) for status, tasks in board.active.items()}
-        self._looked = False
+        self._looked = board.settled
         self.now = now
         self.plan = plan
         self.changed: dict[str, Task] = {}
