@@ -55,6 +55,13 @@ class EventType(StrEnum):
     PLAN_DELETED = "plan_deleted"
     PLAN_STATUS_CHANGED = "plan_status_changed"
     TASK_STATUS_CHANGED = "task_status_changed"
+    # The life of schedules, and what came of each time that one was due (phase plan).
+    SCHEDULE_CREATED = "schedule_created"
+    SCHEDULE_PAUSED = "schedule_paused"
+    SCHEDULE_RESUMED = "schedule_resumed"
+    SCHEDULE_REMOVED = "schedule_removed"
+    SCHEDULE_RUN = "schedule_run"
+    SCHEDULE_MISSED = "schedule_missed"
     MESSAGE_DELIVERED = "message_delivered"
     MESSAGE_UNDELIVERED = "message_undelivered"
     TURN_ENDED = "turn_ended"
