@@ -55,7 +55,7 @@ GiveUp = Callable[[str, str], Awaitable[object]]
 
 
 class Taken(Refused):
-    """The plan of a run is there already: another schedule of the same plan was due at the same time, or a person was."""
+    """The plan of a run is there already: made by a person, or by another schedule of the same plan."""
 
 
 def run_id(plan: str, due: int) -> str:

@@ -64,12 +64,6 @@ def move_run(
     return moved
 
 
-def run_of(conn: sqlite3.Connection, schedule_id: str, due: int) -> Run | None:
-    """Return what came of a time; None when nothing did yet."""
-    row = conn.execute(SQL["run"], {"schedule": schedule_id, "due": due}).fetchone()
-    return None if row is None else RUN.entity(row)
-
-
 def open_runs(conn: sqlite3.Connection) -> list[Run]:
     """Return the runs of which something is still to be done, the oldest first."""
     return [RUN.entity(row) for row in conn.execute(SQL["open_runs"])]

@@ -41,10 +41,6 @@ ON CONFLICT DO NOTHING;
 UPDATE schedule_runs SET state = :state, reason = :reason, at = :at, approval = :approval
 WHERE schedule = :schedule AND due = :due AND state = :before;
 
--- name: run
--- One run.
-SELECT * FROM schedule_runs WHERE schedule = :schedule AND due = :due;
-
 -- name: open_runs
 -- Runs of which something is still to be done, the oldest first.
 SELECT * FROM schedule_runs WHERE state IN ('due', 'waiting', 'starting') ORDER BY due, schedule;
