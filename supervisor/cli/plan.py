@@ -6,7 +6,7 @@ import click
 
 from supervisor.cli.keptplans import create, delete, diff, list_plans, revise, show
 from supervisor.cli.planfiles import export, graph, schema, validate
-from supervisor.cli.planruns import advance, cancel, pause, resume, start
+from supervisor.cli.planruns import advance, archive, cancel, merge, pause, resume, start
 from supervisor.cli.plantemplates import template_command
 from supervisor.cli.schedule import plan_schedule
 
@@ -19,7 +19,7 @@ def plan_command() -> None:
     """
 
 
-RUNNING = (start, advance, pause, resume, cancel, plan_schedule)
+RUNNING = (start, advance, pause, resume, cancel, merge, archive, plan_schedule)
 KEPT = (create, list_plans, show, revise, diff, delete)
 FILES = (validate, graph, export, schema)
 
