@@ -27,7 +27,9 @@ from supervisor.store import attempts, sessions
 log = logging.getLogger(__name__)
 
 TRY_AGAIN_S = 1.0
-_OF_PLANS = frozenset({EventType.PLAN_STATUS_CHANGED, EventType.PLAN_REVISED, EventType.PLAN_DELETED})
+_OF_PLANS = frozenset(
+    {EventType.PLAN_STATUS_CHANGED, EventType.PLAN_REVISED, EventType.PLAN_DELETED, EventType.PLAN_ARCHIVED}
+)
 _APPROVALS = frozenset({EventType.APPROVAL_REGISTERED, EventType.APPROVAL_DECIDED, EventType.APPROVAL_ENDED})
 
 

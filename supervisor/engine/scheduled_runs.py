@@ -186,10 +186,11 @@ class ScheduledRuns:
         def look(transaction: Transaction) -> tuple[Run, bool]:
             approval = approvals.get(transaction.conn, str(run.approval))
             plan = _plan(transaction.conn, run.plan)
-            if plan is None or plan.status is not PlanStatus.PENDING:
+            if not _waits(plan):
                 _void(transaction, approval, "Its plan does not wait for it any more.")
-                if plan is None:
-                    return _move(transaction, run, RunState.DECLINED, "Its plan was deleted."), False
+            if (gone := _gone(plan)) or plan is None:
+                return _move(transaction, run, RunState.DECLINED, gone), False
+            if plan.status is not PlanStatus.PENDING:
                 if plan.status is PlanStatus.ABANDONED:
                     was = approval.status in (ApprovalStatus.REJECTED, ApprovalStatus.EXPIRED, ApprovalStatus.CANCELLED)
                     why = approval.reason if was else plan.reason.text
@@ -217,8 +218,8 @@ class ScheduledRuns:
 
     async def _start(self, schedule: Schedule, run: Run) -> Run:
         plan = await self.ledger.store.read(_plan, run.plan)
-        if plan is None:
-            return await self._moved(run, RunState.DECLINED, "Its plan was deleted.")
+        if (gone := _gone(plan)) or plan is None:
+            return await self._moved(run, RunState.DECLINED, gone)
         if plan.status is PlanStatus.PENDING:
             try:
                 environment = await asyncio.to_thread(self.environment, schedule)
@@ -253,6 +254,18 @@ def _plan(conn: sqlite3.Connection, plan_id: str) -> Plan | None:
         return plans.get(conn, plan_id)
     except NotFound:
         return None
+
+
+def _waits(plan: Plan | None) -> bool:
+    """Whether the plan of a run can still be started."""
+    return plan is not None and plan.status is PlanStatus.PENDING and plan.archived_at is None
+
+
+def _gone(plan: Plan | None) -> str:
+    """Return why the plan of a run will never be started; empty when that is not so."""
+    if plan is None:
+        return "Its plan was deleted."
+    return "Its plan was archived." if plan.status is PlanStatus.PENDING and plan.archived_at is not None else ""
 
 
 def _source(conn: sqlite3.Connection, plan_id: str, run: str) -> tuple[tuple[Plan, Planned, Path], str | None]:

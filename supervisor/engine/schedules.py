@@ -99,8 +99,9 @@ class Schedules:
 
         def store(transaction: Transaction) -> Schedule:
             plan = plans.get(transaction.conn, plan_id)
-            if plan.status is PlanStatus.ABANDONED:
-                raise Refused(f"{plan.id} was abandoned.", hint="Create it as a new plan, with another id.")
+            if plan.status is PlanStatus.ABANDONED or plan.archived_at is not None:
+                end = "abandoned" if plan.archived_at is None else "archived"
+                raise Refused(f"{plan.id} was {end}.", hint="Create it as a new plan, with another id.")
             schedule = replace(made, project=plan.project)
             schedules.insert(transaction.conn, schedule)
             what = _what(schedule)

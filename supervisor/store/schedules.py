@@ -45,7 +45,7 @@ def find(conn: sqlite3.Connection, *, project: str | None = None, plan: str | No
 
 
 def orphaned(conn: sqlite3.Connection) -> list[Schedule]:
-    """Return the schedules whose plan was deleted."""
+    """Return the schedules whose plan was deleted or archived."""
     return [_schedule(row) for row in conn.execute(SQL["orphaned"])]
 
 

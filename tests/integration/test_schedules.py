@@ -155,8 +155,11 @@ class TestAnApprovalForEach:
         await timed.inside.engine.planning.delete(RUN, PERSON)
         await timed.look_at(TEN + HOUR)
         await timed.inside.engine.plan_runs.cancel("nightly-20260601-1100", PERSON)
+        await timed.look_at(TEN + 2 * HOUR)
+        await timed.inside.engine.ending.archive("nightly-20260601-1200", PERSON)
         await timed.schedules.look()
         assert [(run.state, run.reason) for run in await timed.runs(schedule)] == [
+            (S.DECLINED, "Its plan was archived."),
             (S.DECLINED, f"{PERSON} cancelled it."),
             (S.DECLINED, "Its plan was deleted."),
         ]
@@ -370,13 +373,18 @@ class TestPeople:
             await timed.schedules.remove(schedule.id, PERSON)
         await RunningPlan(timed.inside, RUN).reaches(P.COMPLETED)
 
-    async def test_the_schedule_of_a_deleted_plan_goes_with_it(self, timed: Timed) -> None:
+    @pytest.mark.parametrize("how", ["deleted", "archived"])
+    async def test_the_schedule_of_a_plan_goes_with_it(self, timed: Timed, how: str) -> None:
         await timed.nightly()
-        await timed.inside.engine.planning.delete("nightly", PERSON)
+        engine = timed.inside.engine
+        await (engine.planning.delete if how == "deleted" else engine.ending.archive)("nightly", PERSON)
         await timed.look_at(TEN)
-        assert await timed.inside.engine.store.read(schedules.find) == []
+        assert await engine.store.read(schedules.find) == []
         assert len(await timed.inside.events(None, "schedule_removed")) == 1
         assert await timed.plan_ids() == set()
+        if how == "archived":
+            with pytest.raises(Refused, match="was archived"):
+                await timed.nightly()
 
     async def test_without_an_expression_the_document_says_when(self, timed: Timed) -> None:
         with pytest.raises(InvalidInput, match="has no schedule"):

@@ -27,8 +27,10 @@ WHERE removed_at IS NULL AND (:project IS NULL OR project = :project) AND (:plan
 ORDER BY created_at, id;
 
 -- name: orphaned
--- Schedules whose plan was deleted.
-SELECT * FROM schedules WHERE removed_at IS NULL AND plan NOT IN (SELECT id FROM plans) ORDER BY created_at, id;
+-- Schedules whose plan was deleted or archived.
+SELECT * FROM schedules
+WHERE removed_at IS NULL AND plan NOT IN (SELECT id FROM plans WHERE archived_at IS NULL)
+ORDER BY created_at, id;
 
 -- name: add_run
 -- Adds what came of a time; nothing when there is something already.
