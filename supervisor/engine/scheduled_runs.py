@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from supervisor.engine.deciding import consume
 from supervisor.engine.desk import Desk, close
+from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Ledger, Transaction
 from supervisor.engine.planning import Planning, planned_of
 from supervisor.engine.plans.exporting import as_json, as_yaml
@@ -117,7 +118,10 @@ class ScheduledRuns:
             return await self._moved(run, RunState.DECLINED, str(error))
         except _FINAL as error:
             return await self._fail(schedule, run, f"Its plan could not be made: {error}")
-        return await self.ledger.commit(lambda t: self._made(t, schedule, run))
+        hit("schedule.created")
+        made = await self.ledger.commit(lambda t: self._made(t, schedule, run))
+        hit("schedule.made")
+        return made
 
     async def _create(self, schedule: Schedule, run: Run) -> None:
         """Make the plan of a run of the document that is in force, unless that was done before a crash."""
@@ -223,9 +227,11 @@ class ScheduledRuns:
         if plan.status is PlanStatus.PENDING:
             try:
                 environment = await asyncio.to_thread(self.environment, schedule)
+                hit("schedule.before_start")
                 await self.start(run.plan, environment, actor_of(schedule))
             except _FINAL as error:
                 return await self._fail(schedule, run, f"It could not be started: {error}")
+        hit("schedule.started")
         return await self._moved(run, RunState.STARTED, "It was started.")
 
     async def _moved(self, run: Run, state: RunState, reason: str) -> Run:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from supervisor.engine.cron import Cron, cron
 from supervisor.engine.dueness import Called, called_for
+from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planning import Planning, planned_of
 from supervisor.engine.planruns.environment import keep_environment, started_with
@@ -185,6 +186,7 @@ class Schedules:
             called = await asyncio.to_thread(called_for, schedule, self.now())
             if called.schedule != schedule:
                 await self._ledger.commit(lambda t, one=schedule, of=called: _store(t, one, of))  # type: ignore[misc]
+                hit("schedule.called")
         held_up = await self._runs.settle()
         kept = await self._ledger.store.read(schedules.find)
         now = self.now()

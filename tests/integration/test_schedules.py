@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,7 +139,9 @@ class TestAnApprovalForEach:
         assert (await timed.plan()).status is P.ABANDONED
         assert timed.started == []
 
-    async def test_one_that_a_person_starts_needs_no_answer_any_more(self, timed: Timed) -> None:
+    async def test_one_that_a_person_starts_needs_no_answer_any_more(self, timed: Timed, tmp_path: Path) -> None:
+        go = tmp_path / "go"
+        await created(timed.inside, sh("a", f"until test -e {go}; do sleep 0.02; done"), plan="nightly")
         schedule = await timed.nightly()
         await timed.look_at(TEN)
         (asked,) = await timed.asked()
@@ -147,6 +150,9 @@ class TestAnApprovalForEach:
         assert (await timed.run(schedule)).state is S.STARTED
         now = await timed.inside.engine.store.read(approvals.get, asked.id)
         assert now.status is ApprovalStatus.SUPERSEDED
+        (ended,) = await timed.inside.events(None, "approval_ended")
+        await timed.inside.engine.plan_runs.decided(ended)
+        go.touch()  # That it was asked about as a whole means nothing to its tasks.
         await RunningPlan(timed.inside, RUN).reaches(P.COMPLETED)
 
     async def test_one_that_is_deleted_or_cancelled_needs_none_either(self, timed: Timed) -> None:
