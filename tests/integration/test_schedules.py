@@ -139,7 +139,9 @@ class TestAnApprovalForEach:
         assert (await timed.plan()).status is P.ABANDONED
         assert timed.started == []
 
-    async def test_one_that_a_person_starts_needs_no_answer_any_more(self, timed: Timed, tmp_path: Path) -> None:
+    async def test_one_that_a_person_starts_needs_no_answer_any_more(
+        self, timed: Timed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         go = tmp_path / "go"
         await created(timed.inside, sh("a", f"until test -e {go}; do sleep 0.02; done"), plan="nightly")
         schedule = await timed.nightly()
@@ -152,8 +154,9 @@ class TestAnApprovalForEach:
         assert now.status is ApprovalStatus.SUPERSEDED
         (ended,) = await timed.inside.events(None, "approval_ended")
         await timed.inside.engine.plan_runs.decided(ended)
-        go.touch()  # That it was asked about as a whole means nothing to its tasks.
+        go.touch()
         await RunningPlan(timed.inside, RUN).reaches(P.COMPLETED)
+        assert "does not fit" not in caplog.text, "that it was asked about as a whole means nothing to its tasks"
 
     async def test_one_that_is_deleted_or_cancelled_needs_none_either(self, timed: Timed) -> None:
         schedule = await timed.nightly()
