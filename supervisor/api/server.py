@@ -16,6 +16,7 @@ from supervisor.api.auth import Gate
 from supervisor.api.handlers import (
     alerts,
     approvals,
+    artifacts,
     changes,
     planruns,
     plans,
@@ -40,8 +41,11 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.server = state
     app.state.gate = gate
-    nouns = (supervisor, sessions, changes, approvals, plans, planruns, schedules, policy, records, alerts, projects)
-    for module in nouns:
+    routed = (
+        supervisor, sessions, changes, approvals, plans, planruns, artifacts, schedules, policy, records, alerts,
+        projects,
+    )  # fmt: skip
+    for module in routed:
         app.include_router(module.router)
     app.include_router(sessions.own)
     app.add_exception_handler(QuarterdeckError, _refuse)

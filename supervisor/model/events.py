@@ -63,6 +63,9 @@ class EventType(StrEnum):
     SCHEDULE_REMOVED = "schedule_removed"
     SCHEDULE_RUN = "schedule_run"
     SCHEDULE_MISSED = "schedule_missed"
+    # What is kept (phase plan where it belongs to one, else autonomy).
+    ARTIFACT_KEPT = "artifact_kept"
+    ARTIFACT_REMOVED = "artifact_removed"
     MESSAGE_DELIVERED = "message_delivered"
     MESSAGE_UNDELIVERED = "message_undelivered"
     TURN_ENDED = "turn_ended"
