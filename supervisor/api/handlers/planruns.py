@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -36,6 +37,14 @@ async def start(request: Request, ref: str, body: StartBody, principal: Operator
     plan = await plan_named(request, ref)
     await _runs(request).start(plan.id, body.environment, principal.actor)
     return await whole(request, plan.id)
+
+
+@router.get("/{ref}/rehearsal", dependencies=READ)
+async def rehearse(request: Request, ref: str) -> dict[str, Any]:
+    """What a start would do: each task with its steps in words and where it works, and why it would be refused."""
+    plan = await plan_named(request, ref)
+    tasks_, refusal = await _runs(request).rehearse(plan.id)
+    return {"plan": plan.id, "refusal": refusal or None, "tasks": [asdict(each) for each in tasks_]}
 
 
 @router.post("/{ref}/advance")

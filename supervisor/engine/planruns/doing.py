@@ -165,6 +165,8 @@ class Doing:
                 env={**seen.of(planned), **more},
                 cwd=cwd,
                 secrets=seen.secrets,
+                stdin="pipe" if start.step.given else "null",
+                first_input=start.step.given.encode(),
                 start_to_close_s=planned.timeout,
                 no_output_s=planned.no_output,
             ),

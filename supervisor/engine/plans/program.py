@@ -15,6 +15,7 @@ from typing import Final, Literal
 from supervisor.engine.plans.choosing import Demand
 from supervisor.engine.plans.progress import Node, Progress, Route
 from supervisor.engine.plans.prose import criterion, nature
+from supervisor.engine.plans.requests import request_of
 from supervisor.model.plan.plan import Plan
 from supervisor.model.plan.runners import Runner
 from supervisor.model.plan.task import Task
@@ -28,7 +29,7 @@ MANY: Final = 1_000_000
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
 """A word that a shell takes as it stands."""
 
-NOT_YET: Final[frozenset[Runner]] = frozenset({"http", "db", "subplan"})
+NOT_YET: Final[frozenset[Runner]] = frozenset({"subplan"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,14 @@ class Step:
     """One command, one condition, an agent's session, a question to a person (about ``judged``), or the merge of a
     task's own worktree.
 
+    ``given`` is what a command reads on its stdin: the request of a task that uses http or db, as a line of JSON.
     ``proves`` is false for the work itself, true for what checks it; ``before`` is true for what must hold before.
     """
 
     what: Literal["command", "expression", "session", "ask", "merge"]
     text: str
     argv: tuple[str, ...] = ()
+    given: str = ""
     judged: tuple[str, ...] = ()
     proves: bool = False
     before: bool = False
@@ -116,6 +119,9 @@ def _merged(task: Task) -> list[Step]:
 def _work(task: Task) -> tuple[Step, ...]:
     if task.runner == "git" and task.git is not None:
         return (Step("command", "git", ("git", *task.git.arguments)),)
+    if task.runner in ("http", "db"):
+        said, argv, given = request_of(task)
+        return (Step("command", said, argv, given),)
     if task.runner == "agent":
         return (Step("session", task.prompt or task.description or task.name),)
     if task.runner != "shell":

@@ -53,6 +53,10 @@ class Progress:
             for source in dict.fromkeys((*node.needs, *(route.source for route in node.routes))):
                 self._waiting_for[source].append(task)
 
+    def node(self, task: str) -> Node:
+        """Return what decides when a task runs."""
+        return self._nodes[task]
+
     def settle(self, statuses: Mapping[str, TaskStatus], changed: Iterable[str] | None = None) -> list[Move]:
         """Return the moves that follow once these tasks have ``changed`` (None: look at all), in order.
 
