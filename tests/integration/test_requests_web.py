@@ -77,11 +77,13 @@ def test_redirects_stay_with_the_host(server: Site, tmp_path: Path) -> None:
     assert request("http", tmp_path, url=f"{server.url}/kept", method="POST", body="x").returncode == 0
     assert [(each.method, each.body) for each in server.seen] == [("POST", b"x"), ("POST", b"x")]
     server.seen.clear()
-    secret = {"headers": {"Authorization": "secret"}}
-    done = request("http", tmp_path, url=f"{server.url}/away", **secret)
+    secret = {"Authorization": "secret"}
+    done = request("http", tmp_path, url=f"{server.url}/away", headers=secret)
     assert done.returncode == 1
     assert f"redirects to another host, http://localhost:{server.port}" in done.stderr
-    assert "another host, https://127.0.0.1" in request("http", tmp_path, url=f"{server.url}/other", **secret).stderr
+    assert (
+        "another host, https://127.0.0.1" in request("http", tmp_path, url=f"{server.url}/other", headers=secret).stderr
+    )
     assert len(server.seen) == 2, "nothing was sent to the other host"
     assert "more than 10 times" in request("http", tmp_path, url=f"{server.url}/round").stderr
     assert request("http", tmp_path, url=f"{server.url}/away", expect_status=[302]).returncode == 0

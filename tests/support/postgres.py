@@ -49,7 +49,7 @@ def postgres_server() -> Iterator[Path]:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **run,
     )  # fmt: skip
     try:
-        ready = [programs / "pg_isready", "-q", "-h", folder]
+        ready = [str(programs / "pg_isready"), "-q", "-h", str(folder)]
         wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, 30, "PostgreSQL answers")
         yield folder
     finally:
