@@ -18,6 +18,7 @@ from typing import Final
 from supervisor.engine.intake import Intake
 from supervisor.engine.ledger import Ledger, Transaction
 from supervisor.engine.plans.exporting import as_json, as_yaml
+from supervisor.engine.plans.flattening import flat
 from supervisor.engine.plans.reading import read
 from supervisor.model.entities import Reason
 from supervisor.model.errors import InvalidInput, Refused
@@ -183,6 +184,8 @@ def difference(before: Planned, after: Planned, old: int, new: int) -> str:
 def digest_of_task(task: PlannedTask) -> str:
     """Return a digest of what a document says that a task is (SHA-256, hexadecimal)."""
     document = task.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"status"})
+    if task.subplan is not None:  # the tasks in it have digests of their own
+        document["subplan"]["tasks"] = [each.id for each in task.subplan.tasks]
     return hashlib.sha256(to_json(document).encode()).hexdigest()
 
 
@@ -190,7 +193,8 @@ def _add(transaction: Transaction, revision: Revision, planned: Planned, known: 
     """Store a revision and its tasks. Those that it leaves as they were go on as they were."""
     plans.add_revision(transaction.conn, revision)
     found = []
-    for position, each in enumerate(planned.tasks):
+    whole = flat(planned)
+    for position, each in enumerate(whole):
         digest, old = digest_of_task(each), known.get(each.id)
         if old is not None and old.digest == digest:
             found.append(replace(old, revision=revision.number, position=position, needs=each.needs))
@@ -212,7 +216,7 @@ def _add(transaction: Transaction, revision: Revision, planned: Planned, known: 
                 needs=each.needs,
             )
         )
-    kept = {each.id for each in planned.tasks}
+    kept = {each.id for each in whole}
     for task_id, old in known.items():
         if old.status in UNDER_WAY and task_id not in kept:
             raise Refused(f"The task {task_id} is {old.status}.", hint="Wait for its end, or stop it, then revise.")

@@ -188,3 +188,13 @@ def test_a_dry_run_says_what_would_be_done(quarterdeck: CommandLine) -> None:
     assert (
         "A start would be refused: a: policy" in refused(quarterdeck, 1, "plan", "start", "plan-never", "--dry-run").out
     )
+
+
+def test_a_task_of_a_subplan_is_named_with_its_plan(quarterdeck: CommandLine) -> None:
+    Path("deep.yaml").write_text("id: plan-deep\ntasks: [{id: b, subplan: {tasks: [{id: x, command: 'true'}]}}]\n")
+    quarterdeck("plan", "create", "deep.yaml")
+    task = quarterdeck("task", "show", "plan-deep/b/x", "--json").json["task"]
+    assert (task["id"], task["within"], task["document"]["command"]) == ("b/x", "b", "true")
+    quarterdeck("plan", "start", "plan-deep")
+    assert "plan-deep/b  ✓ completed" in quarterdeck("task", "complete", "plan-deep/b", "--evidence", "seen").out
+    refused(quarterdeck, 3, "task", "show", "plan-deep/b/nothing")

@@ -13,35 +13,36 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from supervisor.engine.plans.choosing import Demand
+from supervisor.engine.plans.flattening import confused, flat, whole
 from supervisor.engine.plans.progress import Node, Progress, Route
 from supervisor.engine.plans.prose import criterion, nature
 from supervisor.engine.plans.requests import request_of
 from supervisor.model.plan.plan import Plan
-from supervisor.model.plan.runners import Runner
 from supervisor.model.plan.task import Task
 
 COMMANDS: Final = "commands"
 """The pool that everything but agents takes a place in; agents wait in the queue of sessions."""
 
 AGENTS: Final = "agents"
+SUBPLANS: Final = "subplans"
+"""Tasks that wait for their parts take no place from these."""
+
 MANY: Final = 1_000_000
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
 """A word that a shell takes as it stands."""
 
-NOT_YET: Final[frozenset[Runner]] = frozenset({"subplan"})
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command, one condition, an agent's session, a question to a person (about ``judged``), or the merge of a
-    task's own worktree.
+    """One command, one condition, an agent's session, a task's parts (its subplan), a question to a person (about
+    ``judged``), or the merge of a task's own worktree.
 
     ``given`` is what a command reads on its stdin: the request of a task that uses http or db, as a line of JSON.
     ``proves`` is false for the work itself, true for what checks it; ``before`` is true for what must hold before.
     """
 
-    what: Literal["command", "expression", "session", "ask", "merge"]
+    what: Literal["command", "expression", "session", "parts", "ask", "merge"]
     text: str
     argv: tuple[str, ...] = ()
     given: str = ""
@@ -71,27 +72,35 @@ class Program:
 
 def program(plan: Plan, cores: int) -> Program:
     """Return what is done for a plan on a machine with so many cores."""
-    routes: dict[str, list[Route]] = {task.id: [] for task in plan.tasks}
-    for task in plan.tasks:
+    tasks = flat(plan)
+    routes: dict[str, list[Route]] = {task.id: [] for task in tasks}
+    for task in tasks:
         for following in task.next:
             routes[following.to].append(Route(task.id, following.on))
-    jobs = {task.id: _job(task, position) for position, task in enumerate(plan.tasks)}
-    nodes = {task.id: Node(task.needs, tuple(routes[task.id])) for task in plan.tasks}
-    problems = tuple(problem for job in jobs.values() if (problem := _problem(job.task)))
-    capacity = {**plan.pools, COMMANDS: plan.parallel or 2 * cores, AGENTS: MANY}
-    return Program(jobs, Progress(nodes), capacity, problems)
+    jobs = {task.id: _job(task, position) for position, task in enumerate(tasks)}
+    nodes = {task.id: Node(task.needs, tuple(routes[task.id]), whole(task.id)) for task in tasks}
+    problems = [problem for job in jobs.values() if (problem := _problem(job.task))]
+    problems += [
+        f"{other}: its branch would be called like that of {one}; rename one of them" for one, other in confused(tasks)
+    ]
+    capacity = {**plan.pools, COMMANDS: plan.parallel or 2 * cores, AGENTS: MANY, SUBPLANS: MANY}
+    return Program(jobs, Progress(nodes), capacity, tuple(problems))
 
 
 def _job(task: Task, position: int) -> Job:
-    demand = Demand(
-        task=task.id,
-        pool=AGENTS if task.runner == "agent" else COMMANDS,
-        position=position,
-        priority=task.rank,
-        reads=task.reads,
-        writes=task.writes,
-        resources=task.resources,
-    )
+    if task.runner == "subplan":
+        # What it takes is taken by its parts: it must not be in their way.
+        demand = Demand(task.id, SUBPLANS, position, task.rank)
+    else:
+        demand = Demand(
+            task=task.id,
+            pool=AGENTS if task.runner == "agent" else COMMANDS,
+            position=position,
+            priority=task.rank,
+            reads=task.reads,
+            writes=task.writes,
+            resources=task.resources,
+        )
     return Job(task, demand, (*_before(task), *_work(task), *_proofs(task), *_asked(task), *_merged(task)))
 
 
@@ -119,6 +128,8 @@ def _merged(task: Task) -> list[Step]:
 def _work(task: Task) -> tuple[Step, ...]:
     if task.runner == "git" and task.git is not None:
         return (Step("command", "git", ("git", *task.git.arguments)),)
+    if task.subplan is not None:
+        return (Step("parts", f"its {len(task.subplan.tasks)} tasks"),)
     if task.runner in ("http", "db"):
         said, argv, given = request_of(task)
         return (Step("command", said, argv, given),)
@@ -151,8 +162,8 @@ def _shown(path: str) -> Step:
 
 def _problem(task: Task) -> str:
     """Return why a task cannot be run as it is; empty when it can."""
-    if task.runner in NOT_YET:
-        return f"{task.id}: tasks that use {task.runner} are not run yet"
+    if task.runner == "subplan" and task.workspace == "own":
+        return f"{task.id}: the tasks of a subplan work where they say themselves; leave its workspace `own` out"
     if task.runner == "shell" and (prose := [line for line in _lines(task) if nature(line) == "prose"]):
         return f"{task.id}: {prose[0].splitlines()[0][:60]!r} is prose, no command; give it an `agent`"
     if task.fan_out is not None or task.id.endswith("-*"):

@@ -206,8 +206,10 @@ class Turn:
         revived = self._program.progress.revived_with(self._statuses, task)
         word = f"{by} has it done once more."
         self._move(task, T.READY, "person", word, released_by=by, step=0, not_before=None, ended_at=None)
+        revived = list(dict.fromkeys((*revived, *self._open_again(task, by))))
         for each in revived:
             self._move(each, T.PENDING, "person", f"{by} has {task} done once more.", ended_at=None)
+        revived += self._parts_again(task, "person", f"{by} has {task} done once more.")
         if self.plan.status in PLAN_ENDED or self.plan.status is P.BLOCKED:
             self._plan(P.RUNNING, "person", word, ended_at=None)
         return [task, *revived]
@@ -227,6 +229,8 @@ class Turn:
         now = self.task(task)
         self._keep(replace(now, result={**now.result, **result}))
         self._move(task, T.COMPLETED, "person", f"{by} completed it: {why}", ended_at=self.now)
+        revived = [each for each in revived if self._program.progress.node(each).within != task]
+        revived = list(dict.fromkeys((*revived, *self._open_again(task, by))))
         for each in revived:
             self._move(each, T.PENDING, "person", f"{by} completed {task}.", ended_at=None)
         if self.plan.status in PLAN_ENDED or self.plan.status is P.BLOCKED:
@@ -240,11 +244,11 @@ class Turn:
             return
         self._settle()
         # A gate without checks, or a task without steps, is through at once: more may follow from that.
-        while self.plan.status is P.RUNNING and self._begin():
+        while self._close() or (self.plan.status is P.RUNNING and self._begin()):
             self._settle()
-        if self.plan.status not in (P.RUNNING, P.BLOCKED) or any(self._active.values()):
+        if self.plan.status not in (P.RUNNING, P.BLOCKED) or self._is_busy():
             return
-        end = self._program.progress.outcome(self._statuses)
+        end = self._program.progress.outcome(self._statuses, self._is_open)
         if end is not None and end[0] is not self.plan.status:
             ended = self.now if end[0] in PLAN_ENDED else None
             self._plan(end[0], "plan", end[1], ended_at=ended)
@@ -252,8 +256,58 @@ class Turn:
     def _settle(self) -> None:
         look = tuple(self.changed) if self._looked else None
         self._looked = True
-        for move in self._program.progress.settle(self._statuses, look):
+        for move in self._program.progress.settle(self._statuses, look, self._is_open):
             self._move(move.task, move.to, "plan", move.why, ended_at=self.now if move.to is T.SKIPPED else None)
+
+    def _is_open(self, task: str) -> bool:
+        """Whether a task waits for its parts."""
+        if self._statuses[task] is not T.RUNNING:
+            return False
+        steps, number = self._program.jobs[task].steps, self.task(task).step
+        return number < len(steps) and steps[number].what == "parts"
+
+    def _is_busy(self) -> bool:
+        """Whether anything is ready, runs or waits for a person, beside tasks that wait for their parts."""
+        return bool(self._active[T.READY] or self._active[T.WAITING_APPROVAL]) or not all(
+            map(self._is_open, self._active[T.RUNNING])
+        )
+
+    def _close(self) -> bool:
+        """Let tasks whose parts have all ended go on, or fail; returns whether there was one."""
+        progress, closed = self._program.progress, False
+        # The parts of its parts end first: with them it may be through, too.
+        for task in sorted(filter(self._is_open, self._active[T.RUNNING]), key=lambda each: -each.count("/")):
+            end = progress.part_outcome(self._statuses, task)
+            if end is not None:
+                now = self.task(task)
+                self.step_ended(task, now.attempts, now.step, ok=end[0], why=end[1])
+                closed = True
+        return closed
+
+    def _open_again(self, task: str, by: str) -> list[str]:
+        """Have what a task is a part of go on once more, when it has ended; returns what is revived with it."""
+        progress = self._program.progress
+        revived: dict[str, None] = {}
+        holder = progress.node(task).within
+        while holder is not None:
+            if self._statuses[holder] in RUNS_AGAIN - {T.BLOCKED}:
+                revived |= dict.fromkeys(progress.revived_with(self._statuses, holder))
+                word = f"{by} has {task} looked at once more."
+                self._move(holder, T.READY, "person", word, released_by=by, step=0, not_before=None, ended_at=None)
+            holder = progress.node(holder).within
+        return [each for each in revived if self._statuses[each] is T.SKIPPED]
+
+    def _parts_again(self, task: str, signal: str, word: str) -> list[str]:
+        """Have the parts of a task done once more that were not completed, or all of them when they were."""
+        progress = self._program.progress
+        parts = progress.parts(task)
+        left = [part for part in parts if self._statuses[part] in TASK_ENDED - {T.COMPLETED}]
+        again = left if any(self._statuses[part] is not T.COMPLETED for part in parts) else list(parts)
+        found: list[str] = []
+        for part in again:
+            self._move(part, T.PENDING, signal, word, step=0, not_before=None, ended_at=None)
+            found += [part, *self._parts_again(part, signal, word)]
+        return found
 
     def _begin(self) -> list[str]:
         """Begin what may begin now."""
@@ -286,7 +340,7 @@ class Turn:
             if start.step.what == "ask":
                 self._move(task, T.WAITING_APPROVAL, "plan", "A person decides.")
                 self.questions.append(start)
-            else:
+            elif start.step.what != "parts":  # these begin by themselves, once it is here
                 self.starts.append(start)
             return
         proofs = sum(step.proves for step in job.steps)
@@ -303,6 +357,7 @@ class Turn:
         delay = delay if retry.max_delay is None else min(delay, retry.max_delay)
         word = f"Attempt {now.attempts} of {retry.attempts} failed: {why}"
         self._move(task, T.READY, "plan", word, not_before=self.now + int(delay * 1_000), step=0)
+        self._parts_again(task, "plan", f"{task} is tried again.")
 
     def _move(self, task: str, to: TaskStatus, signal: str, text: str, **changes: Any) -> None:
         now = self.task(task)
