@@ -10,7 +10,7 @@ from pydantic import Field
 
 from supervisor.api.protocol import AbsolutePath, Body, Environment, PlainText, reason_json
 from supervisor.engine.planning import Shown
-from supervisor.engine.plans.flattening import flat, whole
+from supervisor.engine.plans.flattening import holders
 from supervisor.engine.plans.outline import said_before
 from supervisor.model.entities import Attempt
 from supervisor.model.plans import Plan, Revision, Task, TaskStatus
@@ -82,26 +82,27 @@ def plan_json(plan: Plan, project_name: str | None = None) -> dict[str, Any]:
 
 def shown_json(shown: Shown, project_name: str) -> dict[str, Any]:
     """Return a plan with its tasks and revisions; ``next_task`` is the first that has not begun."""
-    after = said_before(flat(shown.planned))
+    after = said_before(list(shown.documents().values()))
+    within = holders(shown.tasks)
     waiting = (task.id for task in shown.tasks if task.status in (TaskStatus.PENDING, TaskStatus.READY))
     return {
         **plan_json(shown.plan, project_name),
         "next_task": next(waiting, None),
-        "tasks": [task_json(task, after[task.id]) for task in shown.tasks],
+        "tasks": [task_json(task, after[task.id], within[task.id]) for task in shown.tasks],
         "revisions": revisions_json(shown.revisions),
     }
 
 
-def task_json(task: Task, after: list[str]) -> dict[str, Any]:
+def task_json(task: Task, after: list[str], within: str | None) -> dict[str, Any]:
     """Return how a task stands; ``after`` says what comes before it: what it needs, and the ways to it; ``within`` the
-    task whose subplan it stands in, or null."""
+    task that it is a part of, or null."""
     return {
         "id": task.id,
         "title": task.title,
         "kind": task.kind,
         "needs": list(task.needs),
         "after": after,
-        "within": whole(task.id),
+        "within": within,
         "status": task.status,
         "status_reason": reason_json(task.reason),
         "attempts": task.attempts,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.engine.planning import digest_of_task
+from supervisor.engine.plans.digests import digest_of_task
 from supervisor.engine.plans.flattening import confused, flat
 from supervisor.engine.plans.program import program
 from supervisor.engine.plans.reading import read
@@ -38,7 +38,12 @@ def test_ids_and_what_refers_to_them_are_whole() -> None:
 
 
 def test_parts_are_given_what_their_task_says() -> None:
-    more: dict[str, Any] = {"environment": {"A": "1", "B": "1"}, "writes": ["src"], "resources": {"gpu": 1}, "priority": "high"}
+    more: dict[str, Any] = {
+        "environment": {"A": "1", "B": "1"},
+        "writes": ["src"],
+        "resources": {"gpu": 1},
+        "priority": "high",
+    }
     tasks = flat(planned(group("b", shell("x", environment={"B": "2"}), shell("y", reads=["doc"], resources={"net": 1}),
                                **more)))  # fmt: skip
     _, x, y = tasks

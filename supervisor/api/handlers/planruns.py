@@ -20,7 +20,7 @@ from supervisor.engine.planruns.committing import key_of
 from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.engine.planruns.state import folder_of
 from supervisor.engine.planruns.words import last_lines
-from supervisor.engine.plans.flattening import flat
+from supervisor.engine.plans.flattening import holders
 from supervisor.engine.plans.outline import said_before
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
@@ -116,11 +116,11 @@ async def show_task(
     folder = folder_of(engine.services.paths.state, plan.id)
     logs = [folder / f"{attempt.id}.log" for attempt in made]
     said = await asyncio.to_thread(lambda: [last_lines(log, lines) for log in logs])
-    whole_plan = flat(shown.planned)
-    planned = next(each for each in whole_plan if each.id == task)
+    documents = shown.documents()
+    planned = documents[task]
     return {
         "task": {
-            **task_json(found, said_before(whole_plan)[task]),
+            **task_json(found, said_before(list(documents.values()))[task], holders(shown.tasks)[task]),
             "plan": plan.id,
             "document": planned.model_dump(mode="json", exclude_defaults=True, exclude={"status"}),
             "runner": planned.runner,

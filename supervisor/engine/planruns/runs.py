@@ -24,6 +24,7 @@ from supervisor.engine.planruns.places import Places, branch_of
 from supervisor.engine.planruns.recovering import answer
 from supervisor.engine.planruns.state import State, folder_of, load
 from supervisor.engine.plans.explaining import Explained, explain
+from supervisor.engine.plans.program import with_examples
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.services import Services
 from supervisor.model.entities import Session
@@ -92,7 +93,7 @@ class PlanRuns:
             await self._check(state)
         except QuarterdeckError as error:
             refusal = str(error)
-        return explain(state.program), refusal
+        return explain(with_examples(state.program)), refusal
 
     async def advance(self, plan_id: str, actor: str, *, level: bool) -> tuple[Plan, list[str]]:
         """Let the next ready task run, or all that are ready; returns which."""
@@ -257,14 +258,15 @@ class PlanRuns:
         """Refuse what a rule denies, and agents that are not known. What a person starts is their decision."""
         root = Path(state.project.root)
         settings = self._services.config_for(root).settings
-        for job in state.program.jobs.values():
+        jobs = with_examples(state.program).jobs.values()
+        for job in jobs:
             agent = job.task.agent
             if agent is not None and agent not in settings.agents:
                 known = ", ".join(sorted(settings.agents))
                 raise InvalidInput(f"{job.task.id}: there is no agent {agent}.", hint=f"Known agents: {known}.")
         acts = [
             (job.task.id, act_of(job.task, step, root, state.project.name))
-            for job in state.program.jobs.values()
+            for job in jobs
             for step in job.steps
             if step.what == "command"
         ]

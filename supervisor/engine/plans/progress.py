@@ -73,6 +73,10 @@ class Progress:
         """Return what decides when a task runs."""
         return self._nodes[task]
 
+    def extended(self, nodes: Mapping[str, Node]) -> Progress:
+        """Return the graph with further tasks."""
+        return Progress({**self._nodes, **nodes})
+
     def parts(self, task: str) -> Sequence[str]:
         """Return the tasks that are parts of a task."""
         return self._parts.get(task, ())
