@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -44,6 +44,11 @@ def at(noun: str, ref: str, what: str = "") -> str:
         raise NotFound(f"There is no {noun} {ref!r}.", hint="Give an id, its unique beginning, or a name.")
     path = f"/{noun}s/{quote(ref, safe='', errors='surrogateescape')}"
     return f"{path}/{what}" if what else path
+
+
+def of_task(task: str) -> str:
+    """Return what stands behind a plan's path for one of its tasks; that of a subplan has an id with slashes."""
+    return "/".join(("tasks", *(at("task", part).removeprefix("/tasks/") for part in task.split("/"))))
 
 
 def rests(plan: Json) -> bool:
@@ -165,6 +170,24 @@ class Client:
     async def delete(self, path: str) -> Json:
         """Return the answer to a DELETE."""
         return await self._call("DELETE", path)
+
+    async def put(self, path: str, data: bytes, /, **query: Any) -> Json:
+        """Return the answer to a PUT of bytes."""
+        return await self._call("PUT", path, content=data, params=query, timeout=TIMEOUT_S)
+
+    async def content(self, path: str, begin: int = 0) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of an answer from one on; SupervisorUnreachable when it breaks off."""
+        headers = {"Range": f"bytes={begin}-"} if begin else {}
+        self._take_token()
+        try:
+            async with self._http.stream("GET", path, headers=headers, timeout=TIMEOUT_S) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _error(response)
+                async for data in response.aiter_bytes():
+                    yield data
+        except httpx.TransportError as error:
+            raise _unreachable() from error
 
     async def text(self, path: str) -> str:
         """Return a plain-text answer."""

@@ -16,6 +16,7 @@ from supervisor.api.auth import Gate
 from supervisor.api.handlers import (
     alerts,
     approvals,
+    artifacts,
     changes,
     planruns,
     plans,
@@ -39,7 +40,10 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.server = state
     app.state.gate = gate
-    for module in (supervisor, sessions, changes, approvals, plans, planruns, policy, records, alerts, projects):
+    routed = (
+        supervisor, sessions, changes, approvals, plans, planruns, artifacts, policy, records, alerts, projects,
+    )  # fmt: skip
+    for module in routed:
         app.include_router(module.router)
     app.include_router(sessions.own)
     app.add_exception_handler(QuarterdeckError, _refuse)

@@ -32,6 +32,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "archive": ("steer", "Put an ended session away."),
     "plan": ("plan", "Keep and run plans of many tasks; check, draw and export plan files."),
     "task": ("task", "Look at a task of a plan, run it, or say that it is done."),
+    "artifact": ("artifact", "Keep files that never change; get and list them."),
+    "evidence": ("evidence", "Keep what shows that something is so, or is not."),
     "approvals": ("approvals", "List what waits for your decision; show it exactly."),
     "approve": ("approvals", "Allow what was asked, once."),
     "reject": ("approvals", "Refuse what was asked, and say why."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from supervisor.api.client import Client, Json, at
+from supervisor.api.client import Client, Json, at, of_task
 from supervisor.cli.connection import refuse_in_session, with_client
 from supervisor.cli.output import age, facts, json_option, mark_plan, print_json
 from supervisor.model.errors import InvalidInput, NotFound
@@ -111,8 +111,7 @@ async def _do(client: Client, ref: str, what: str, *, as_json: bool, **body: str
 
 
 def _path(plan: str, task: str) -> str:
-    parts = (at("task", part).removeprefix("/tasks/") for part in task.split("/"))
-    return f"{at('plan', plan)}/tasks/{'/'.join(parts)}"
+    return at("plan", plan, of_task(task))
 
 
 async def _named(client: Client, ref: str) -> tuple[str, str]:

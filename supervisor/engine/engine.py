@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from supervisor.engine.alerting import Alerting
+from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.broker import Broker
 from supervisor.engine.bus import Bus
 from supervisor.engine.conducting import Conductor
@@ -19,6 +20,7 @@ from supervisor.engine.reports import Reports
 from supervisor.engine.scheduling import disk_problem
 from supervisor.engine.services import Services
 from supervisor.engine.suggesting import Suggesting
+from supervisor.engine.uploads import Uploads
 from supervisor.model.entities import Session
 from supervisor.model.statuses import SessionStatus
 
@@ -33,6 +35,8 @@ class Engine:
         self.conductor = Conductor(services, hook_command)
         self.intake = Intake(services)
         self.planning = Planning(services.ledger, self.intake)
+        self.artifacts = Artifacts(services)
+        self.uploads = Uploads(services.ledger, self.intake, self.artifacts)
         self.control = Control(services, self.conductor)
         self.reports = Reports(services, self.conductor)
         self.policies = policies
@@ -57,6 +61,7 @@ class Engine:
         self.services.tasks.start("rules", self.policies.warm())
         self.services.tasks.start("approvals", self.broker.run())
         self.services.tasks.start("watchdog", self.conductor.watchdog.run())
+        self.services.tasks.start("artifacts", self.artifacts.run())
         return adopted
 
     async def run(self, request: RunRequest, actor: str) -> Session:

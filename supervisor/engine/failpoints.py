@@ -36,6 +36,8 @@ FAILPOINTS: Final = (
     "approval.before_consume",
     "approval.after_consume",
     "approval.expired",
+    "artifact.placed",
+    "artifact.kept",
     "recovery.begin",
     "recovery.adopted",
 )

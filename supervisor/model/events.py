@@ -56,6 +56,9 @@ class EventType(StrEnum):
     PLAN_ARCHIVED = "plan_archived"
     PLAN_STATUS_CHANGED = "plan_status_changed"
     TASK_STATUS_CHANGED = "task_status_changed"
+    # What is kept (phase plan where it belongs to one, else autonomy).
+    ARTIFACT_KEPT = "artifact_kept"
+    ARTIFACT_REMOVED = "artifact_removed"
     MESSAGE_DELIVERED = "message_delivered"
     MESSAGE_UNDELIVERED = "message_undelivered"
     TURN_ENDED = "turn_ended"

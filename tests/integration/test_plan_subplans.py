@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.api.client import rests
+from supervisor.api.client import at, of_task, rests
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.store import sessions
 from tests.support.planruns import scripted, sh, started
@@ -49,7 +49,11 @@ async def test_tasks_of_subplans_run_on_two_levels(inside: Supervised) -> None:
     assert await plan.file("all.txt") == "1\nfrom the agent\nbuild build/deep/say\n"
     (session,) = await inside.engine.store.read(sessions.find)
     assert (session.name, session.branch) == ("plan-x--build.agent", "qd/plan-x--build.agent")
-    shown = (await inside.client.get("/plans/plan-x/tasks/build/deep/say"))["task"]
+    layers = {task["id"]: task["layer"] for task in (await inside.client.get("/plans/plan-x"))["plan"]["tasks"]}
+    assert layers == {
+        "first": 0, "build/agent": 1, "build/deep/say": 2, "build/deep": 3, "build/join": 4, "build": 5, "last": 6,
+    }  # fmt: skip
+    shown = (await inside.client.get(at("plan", "plan-x", of_task("build/deep/say"))))["task"]
     assert (shown["id"], shown["within"], shown["steps"][0]["exit_code"]) == ("build/deep/say", "build/deep", 0)
 
 

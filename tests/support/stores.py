@@ -10,6 +10,7 @@ from typing import Any
 
 from supervisor.engine.digests import digest_of
 from supervisor.model.approvals import Approval
+from supervisor.model.artifacts import Draft
 from supervisor.model.entities import Attempt, Project, Reason, Session, Work
 from supervisor.model.events import NewEvent
 from supervisor.model.statuses import SessionStatus
@@ -54,6 +55,22 @@ def an_approval(approval_id: str = "app_1", **fields: Any) -> Approval:
         "request_key": approval_id,
     }
     return Approval(id=approval_id, **{**given, **fields})
+
+
+def a_draft(**fields: Any) -> Draft:
+    """What is said of an artifact of a task."""
+    given: dict[str, Any] = {
+        "project": PROJECT.id,
+        "name": "report.html",
+        "type": "text/html",
+        "sha256": "0" * 64,
+        "size": 7,
+        "created_by": "person",
+        "retention": "plan",
+        "plan": "plan-search",
+        "task": "a",
+    }
+    return Draft(**{**given, **fields})
 
 
 def an_event(number: int = 0, **fields: Any) -> NewEvent:
