@@ -100,30 +100,6 @@ CREATE TABLE audit (
     hash      TEXT NOT NULL UNIQUE
 ) STRICT;
 INSERT INTO "audit" VALUES(1,1795262400000,'person','run','ses_1',NULL,'{"name":"1"}','0000000000000000000000000000000000000000000000000000000000000000','14e680269b96bb3b1c5af54ef22db129f5faed2e617abd2da30f03d5bbf83a74');
-CREATE TABLE checkpoints (
-    id          TEXT PRIMARY KEY,
-    name        TEXT NOT NULL,
-    project     TEXT NOT NULL REFERENCES projects (id),
-    worktree    TEXT NOT NULL,
-    ref         TEXT NOT NULL,
-    git_commit  TEXT NOT NULL,
-    reason      TEXT NOT NULL,
-    files       INTEGER NOT NULL,
-    size        INTEGER NOT NULL,
-    created_at  INTEGER NOT NULL,
-    created_by  TEXT NOT NULL,
-    plan        TEXT,
-    task        TEXT,
-    session     TEXT REFERENCES sessions (id),
-    head        TEXT,
-    branch      TEXT,
-    environment TEXT,
-    decisions   TEXT NOT NULL,
-    outputs     TEXT NOT NULL,
-    restored_at INTEGER,
-    expired_at  INTEGER
-) STRICT;
-INSERT INTO "checkpoints" VALUES('cpt_1','cp-cpt_1','prj_1','/repo/app/worktree','refs/quarterdeck/checkpoints/ses_1/cp-cpt_1','cccccccccccccccccccccccccccccccccccccccc','asked for',3,12,1795262400000,'person',NULL,NULL,'ses_1',NULL,NULL,NULL,'["app_1"]','{"a":{"exit_code":0}}',NULL,NULL);
 CREATE TABLE events (
     seq        INTEGER PRIMARY KEY AUTOINCREMENT,
     time       INTEGER NOT NULL,
@@ -148,12 +124,12 @@ CREATE TABLE migrations (
     applied_at INTEGER NOT NULL,
     program    TEXT NOT NULL
 ) STRICT;
-INSERT INTO "migrations" VALUES(1,'initial',1795973387703,'0.1.0');
-INSERT INTO "migrations" VALUES(2,'decisions',1795973387705,'0.1.0');
-INSERT INTO "migrations" VALUES(3,'plans',1795973387707,'0.1.0');
-INSERT INTO "migrations" VALUES(4,'plan_runs',1795973387711,'0.1.0');
-INSERT INTO "migrations" VALUES(5,'artifacts',1795973387713,'0.1.0');
-INSERT INTO "migrations" VALUES(6,'checkpoints',1795973387714,'0.1.0');
+INSERT INTO "migrations" VALUES(1,'initial',1795973262325,'0.1.0');
+INSERT INTO "migrations" VALUES(2,'decisions',1795973262332,'0.1.0');
+INSERT INTO "migrations" VALUES(3,'plans',1795973262336,'0.1.0');
+INSERT INTO "migrations" VALUES(4,'plan_runs',1795973262346,'0.1.0');
+INSERT INTO "migrations" VALUES(5,'artifacts',1795973262351,'0.1.0');
+INSERT INTO "migrations" VALUES(6,'schedules',1795973262355,'0.1.0');
 CREATE TABLE outbox (
     id         TEXT PRIMARY KEY,
     session    TEXT NOT NULL REFERENCES sessions (id),
@@ -166,7 +142,7 @@ CREATE TABLE outbox (
     sent_at    INTEGER,
     detail     TEXT
 ) STRICT;
-INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795973387719,NULL,NULL);
+INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795973262399,NULL,NULL);
 CREATE TABLE plans (
     id          TEXT PRIMARY KEY,
     project     TEXT NOT NULL REFERENCES projects (id),
@@ -218,6 +194,32 @@ CREATE TABLE revisions (
     PRIMARY KEY (plan, number),
     FOREIGN KEY (plan, parent) REFERENCES revisions (plan, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE schedule_runs (
+    schedule TEXT NOT NULL REFERENCES schedules (id),
+    due      INTEGER NOT NULL,
+    plan     TEXT NOT NULL,
+    state    TEXT NOT NULL,
+    reason   TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    approval TEXT REFERENCES approvals (id),
+    PRIMARY KEY (schedule, due)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "schedule_runs" VALUES('sch_1',1795262400000,'nightly-1','waiting','It waits.',1795262400000,'app_1');
+CREATE TABLE schedules (
+    id         TEXT PRIMARY KEY,
+    plan       TEXT NOT NULL,
+    project    TEXT NOT NULL,
+    cron       TEXT NOT NULL,
+    timezone   TEXT NOT NULL,
+    missed     TEXT NOT NULL CHECK (missed IN ('skip', 'once', 'all')),
+    approval   TEXT NOT NULL CHECK (approval IN ('each', 'auto')),
+    created_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    since      INTEGER NOT NULL,
+    paused_at  INTEGER,
+    removed_at INTEGER
+) STRICT;
+INSERT INTO "schedules" VALUES('sch_1','nightly','prj_1','30 2 * * *','Europe/Berlin','skip','each','person',1795262400000,1795262400000,NULL,NULL);
 CREATE TABLE sessions (
     id                TEXT PRIMARY KEY,
     name              TEXT NOT NULL,
@@ -393,9 +395,8 @@ BEGIN
     UPDATE artifacts SET removed_at = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)
     WHERE plan = OLD.id AND retention IN ('task', 'plan') AND removed_at IS NULL;
 END;
-CREATE INDEX checkpoints_by_plan ON checkpoints (plan, id) WHERE plan IS NOT NULL AND expired_at IS NULL;
-CREATE INDEX checkpoints_by_session ON checkpoints (session, id) WHERE session IS NOT NULL AND expired_at IS NULL;
-CREATE INDEX checkpoints_by_name ON checkpoints (name);
+CREATE INDEX schedules_kept ON schedules (created_at) WHERE removed_at IS NULL;
+CREATE INDEX schedule_runs_open ON schedule_runs (due) WHERE state IN ('due', 'waiting', 'starting');
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('events',2);
 INSERT INTO "sqlite_sequence" VALUES('audit',1);
