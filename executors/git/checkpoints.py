@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from executors.git import changes, exact, stamps
-from executors.git.run import ask, failure, git
+from executors.git.run import ask, git
 from executors.git.snapshot import copy_index, git_dir, temporary_index
 from supervisor.engine.ports import CheckpointRequest, KeptCheckpoint, MadeCheckpoint
 from supervisor.model.errors import NotFound, QuarterdeckError, Refused
@@ -219,23 +219,14 @@ async def _trees(
     worktree: Path, found: exact.Look, entries: Iterable[exact.IndexEntry], stored: Mapping[str, str]
 ) -> tuple[str, str]:
     """Write the tree of the files, and that of the rest."""
-    lines = [f"{mode} {oid}\tfiles/{path}" for path, (mode, oid) in found.files.items()]
-    lines += [f"{each.mode} {each.oid}\tstate/entries/{each.stage}/{each.path}" for each in entries]
-    lines += [f"{exact.PLAIN} {oid}\tstate/{name}" for name, oid in stored.items()]
-    async with temporary_index() as index:
-        env = {"GIT_INDEX_FILE": str(index)}
-        await _add(worktree, lines, env)
-        if found.submodules:
-            commits = await checked_out(worktree, found.submodules)
-            await _add(worktree, [f"{exact.SUBMODULE} {oid}\tfiles/{path}" for path, oid in commits.items()], env)
-        return await _written(worktree, "files/", env), await _written(worktree, "state/", env)
-
-
-async def _add(worktree: Path, lines: Iterable[str], env: Mapping[str, str]) -> None:
-    if listing := "".join(f"{line}\0" for line in lines):
-        await git(
-            worktree, "update-index", "-z", "--index-info", stdin=os.fsencode(listing), env=env, config=UNFILTERED
-        )
+    files = [f"{mode} {oid}\t{path}" for path, (mode, oid) in found.files.items()]
+    if found.submodules:
+        commits = await checked_out(worktree, found.submodules)
+        files += [f"{exact.SUBMODULE} {oid}\t{path}" for path, oid in commits.items()]
+    rest = [f"{each.mode} {each.oid}\tentries/{each.stage}/{each.path}" for each in entries]
+    rest += [f"{exact.PLAIN} {oid}\t{name}" for name, oid in stored.items()]
+    # What the index has and git does not, as in a partial clone, was not there to be kept.
+    return await _written(worktree, files), await _written(worktree, rest, "--missing-ok")
 
 
 async def checked_out(worktree: Path, submodules: Iterable[str]) -> dict[str, str]:
@@ -247,13 +238,15 @@ async def checked_out(worktree: Path, submodules: Iterable[str]) -> dict[str, st
         return {each.path: each.oid for each in await exact.entries_of(worktree, index)}
 
 
-async def _written(worktree: Path, prefix: str, env: Mapping[str, str]) -> str:
-    answer = await ask(worktree, "write-tree", f"--prefix={prefix}", env=env, config=UNFILTERED)
-    if answer.code == 0:
-        return answer.text.strip()
-    if f"prefix {prefix} not found" in answer.err:
-        return (await git(worktree, "hash-object", "-w", "-t", "tree", "/dev/null")).strip()
-    raise failure(worktree, "write-tree", answer)
+async def _written(worktree: Path, lines: Iterable[str], *options: str) -> str:
+    """Write lines of an index as a tree."""
+    async with temporary_index() as index:
+        env = {"GIT_INDEX_FILE": str(index)}
+        if listing := "".join(f"{line}\0" for line in lines):
+            await git(
+                worktree, "update-index", "-z", "--index-info", stdin=os.fsencode(listing), env=env, config=UNFILTERED
+            )
+        return (await git(worktree, "write-tree", *options, env=env, config=UNFILTERED)).strip()
 
 
 async def _same(worktree: Path, ref: str, tree: str, more: str) -> bool:

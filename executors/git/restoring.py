@@ -25,8 +25,8 @@ from supervisor.model.errors import QuarterdeckError, Refused
 AT_ONCE: Final = 32 * 1024 * 1024
 """Bytes of content that are held in memory; a larger file is written by git itself."""
 
-UNFINISHED: Final = ("rebase-merge", "rebase-apply", "sequencer")
-"""Folders of git of what is done in several commits, which cannot be gone back in the middle of."""
+UNFINISHED: Final = {"rebase-merge": "rebase", "rebase-apply": "rebase", "sequencer": "series of commits"}
+"""Folders of git of what is done in several commits, in the middle of which nothing is gone back to."""
 
 Kept = Callable[[MadeCheckpoint], Awaitable[None]]
 
@@ -102,10 +102,10 @@ async def _target(worktree: Path, ref: str) -> Target:
 
 
 def _refuse_unfinished(worktree: Path, own: Path) -> None:
-    for name in UNFINISHED:
+    for name, word in UNFINISHED.items():
         if (own / name).exists():
             raise Refused(
-                f"A {name.split('-')[0]} is under way in {worktree}.",
+                f"A {word} is under way in {worktree}.",
                 hint=f"Finish it or give it up first: `git -C '{worktree}' status` says how.",
             )
 
@@ -187,13 +187,14 @@ async def _remove_what_came_later(
     late = sorted({name for name in others | had if not name.endswith("/")} - {*target.files})
     found = await asyncio.to_thread(exact.stamps_of, worktree, late)
     late = [path for path, stamp in found.items() if not stamps.is_folder(stamp)]
+    left += [path for path, stamp in found.items() if stamps.is_folder(stamp)]
     safe = made.kept
     unkept = {path: found[path] for path in late if path not in made.look.files and stamps.is_file(found[path])}
     if unkept:
         safe = await _kept_too(worktree, made, unkept, safety)
         placer.saw(unkept)
     await asyncio.to_thread(placer.remove, late)
-    return safe, len(late), [f"{name} is a repository of its own and was left alone." for name in left]
+    return safe, len(late), [f"{name} was not there, is a repository of its own, and was left alone." for name in left]
 
 
 async def _kept_too(

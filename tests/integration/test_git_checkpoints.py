@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import subprocess
@@ -16,10 +17,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from config.settings import Worktrees
+from executors.git import placing, restoring
 from executors.git.checkpoints import PREFIX
 from executors.git.workspaces import GitWorkspaces
 from supervisor.engine.ports import CheckpointRequest, MadeCheckpoint, Restored
-from supervisor.model.errors import NotFound, Refused
+from supervisor.model.errors import NotFound, QuarterdeckError, Refused
 from tests.support.git import PERSON, commit, git, repository, write
 
 Seen = dict[str, tuple[str, bytes]]
@@ -138,6 +140,69 @@ async def test_ignored_files_are_in_it_only_when_they_are_named(tree: Tree) -> N
     assert git(tree.root, "show", f"{restored.safety.ref}:.env") == "other"
 
 
+async def test_a_folder_of_ignored_files_that_is_named_comes_back_whole(tree: Tree) -> None:
+    commit(tree.root, {".gitignore": "/build/\n"})
+    write(tree.root / "build/deep/a.o", "a\n")
+    write(tree.root / "build/b.o", "b\n").chmod(0o755)
+    before = tree.seen()
+    made = await tree.checkpoint("build/**")
+    assert made.files == 5
+    write(tree.root / "build/b.o", "later\n")
+    write(tree.root / "build/late/c.o", "c\n")
+    (tree.root / "build/deep/a.o").unlink()
+    restored = await tree.restore(made.ref)
+    assert tree.seen() == before
+    assert git(tree.root, "show", f"{restored.safety.ref}:build/late/c.o") == "c"
+
+
+async def test_what_is_to_be_added_later_and_what_is_left_alone_stay_so(tree: Tree) -> None:
+    write(tree.root / "empty.txt", "")
+    git(tree.root, "add", "--intent-to-add", "empty.txt")
+    git(tree.root, "update-index", "--assume-unchanged", "a.txt")
+    git(tree.root, "update-index", "--skip-worktree", "folder/b.txt")
+    (tree.root / "folder/b.txt").unlink()
+    before, persons = tree.seen(), tree.persons()
+    made = await tree.checkpoint()
+    git(tree.root, "reset", "-q", "--hard")
+    git(tree.root, "update-index", "--no-skip-worktree", "folder/b.txt")
+    git(tree.root, "checkout", "-q", "folder/b.txt")
+    await tree.restore(made.ref)
+    assert (tree.seen(), tree.persons()) == (before, persons)
+
+
+async def test_the_last_file_and_a_large_one_come_back(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restoring, "AT_ONCE", 1000)
+    git(tree.root, "rm", "-q", "-r", ".")
+    empty = await tree.checkpoint()
+    assert empty.files == 0
+    contents = {"large.bin": os.urandom(5000), "b.bin": b"b" * 600, "c.bin": b"c" * 600, "d.bin": b""}
+    for name, content in contents.items():
+        (tree.root / name).write_bytes(content)
+    full = await tree.checkpoint()
+    before = tree.seen()
+    await tree.restore(empty.ref)
+    assert tree.seen() == {}
+    await tree.restore(full.ref)
+    assert tree.seen() == before
+
+
+async def test_what_cannot_be_written_says_so_and_is_finished_later(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await tree.checkpoint()
+    write(tree.root / "a.txt", "changed\n")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "a.txt")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(placing.Placer, "write", full)
+        with pytest.raises(QuarterdeckError, match=r"a\.txt cannot be restored: No space left.*is kept as refs/"):
+            await tree.restore(made.ref)
+    await tree.restore(made.ref)
+    assert (tree.root / "a.txt").read_text() == "one\ntwo\nthree\n"
+
+
 async def test_what_is_ignored_is_judged_by_the_rules_of_then(tree: Tree) -> None:
     write(tree.root / "keep.log", "ignored then\n")
     made = await tree.checkpoint()
@@ -149,6 +214,8 @@ async def test_what_is_ignored_is_judged_by_the_rules_of_then(tree: Tree) -> Non
     assert git(tree.root, "status", "--porcelain") == ""
     assert git(tree.root, "show", f"{restored.safety.ref}:late.tmp") == "ignored now, not then"
     assert git(tree.root, "rev-parse", restored.safety.ref) == restored.safety.commit
+    await tree.restore(restored.safety.ref)
+    assert tree.seen()["late.tmp"][1] == b"ignored now, not then\n"
 
 
 async def test_an_ignored_file_in_the_way_of_a_file_is_never_lost(tree: Tree) -> None:
@@ -326,7 +393,7 @@ async def test_submodules_are_known_by_their_commit_and_repositories_inside_are_
     repository(tree.root / "nested")
     restored = await tree.restore(made.ref)
     assert sorted(restored.left)[0].startswith(f"The submodule lib is at {now[:12]} and was at {was[:12]}")
-    assert any("nested/ is a repository of its own" in each for each in restored.left)
+    assert any("nested/ was not there, is a repository of its own" in each for each in restored.left)
     assert (tree.root / "nested/a.txt").exists()
     assert git(tree.root, "ls-tree", restored.safety.ref, "lib").split()[2] == now
     assert git(tree.root, "status", "--porcelain") == " M lib\n?? nested/"
