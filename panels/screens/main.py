@@ -23,7 +23,7 @@ PANELS: Final[dict[str, tuple[str, str]]] = {
     "fleet": ("panels.screens.fleet", "FleetPanel"),
     "approvals": ("panels.screens.approvals", "ApprovalsPanel"),
     "monitor": ("panels.screens.monitor", "MonitorPanel"),
-    "plans": ("panels.screens.coming", "PlansPanel"),
+    "plans": ("panels.screens.plans", "PlansPanel"),
     "history": ("panels.screens.history", "HistoryPanel"),
     "insights": ("panels.screens.coming", "InsightsPanel"),
     "settings": ("panels.screens.settings", "SettingsPanel"),
