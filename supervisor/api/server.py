@@ -17,6 +17,7 @@ from supervisor.api.handlers import (
     alerts,
     approvals,
     changes,
+    cost,
     planruns,
     plans,
     policy,
@@ -39,7 +40,7 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.server = state
     app.state.gate = gate
-    for module in (supervisor, sessions, changes, approvals, plans, planruns, policy, records, alerts, projects):
+    for module in (supervisor, sessions, changes, approvals, plans, planruns, policy, records, alerts, cost, projects):
         app.include_router(module.router)
     app.include_router(sessions.own)
     app.add_exception_handler(QuarterdeckError, _refuse)

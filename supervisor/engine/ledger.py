@@ -16,9 +16,15 @@ from supervisor.engine.bus import Bus
 from supervisor.model.entities import Attempt, Reason, Session
 from supervisor.model.events import Event, EventType, NewEvent, Phase, Severity
 from supervisor.model.plans import Plan, Task, TaskStatus
-from supervisor.model.statuses import AttemptStatus, SessionStatus, check_attempt_move, check_session_move
+from supervisor.model.statuses import (
+    ATTEMPT_ENDED,
+    AttemptStatus,
+    SessionStatus,
+    check_attempt_move,
+    check_session_move,
+)
 from supervisor.model.times import now_ms
-from supervisor.store import attempts, audit, events, sessions
+from supervisor.store import attempts, audit, events, sessions, usage
 from supervisor.store.database import Store
 
 T = TypeVar("T")
@@ -118,7 +124,9 @@ class Transaction:
         return moved
 
     def status_changed(self, before: Session, after: Session) -> None:
-        """Record that a session's status changed, and why."""
+        """Record that a session's status changed, and why, and the time that it was at work."""
+        if before.status is SessionStatus.RUNNING:
+            usage.add_time(self.conn, after, max(0, after.reason.at - before.reason.at), after.reason.at)
         changed = NewEvent(
             EventType.STATUS_CHANGED,
             "autonomy",
@@ -139,6 +147,8 @@ class Transaction:
         check_attempt_move(attempt.status, status)
         moved = replace(attempt, status=status, **changes)
         attempts.update(self.conn, moved)
+        if moved.plan is not None and moved.status in ATTEMPT_ENDED:
+            usage.add_command(self.conn, moved, moved.ended_at or self.now)
         return moved
 
     def audit(
