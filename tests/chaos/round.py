@@ -76,7 +76,7 @@ async def play(plan: Plan, failpoint_log: Path) -> Result:
         verdict = await asyncio.to_thread(judge, paths, plan.jobs, victim.starts)
     finally:
         victim.kill()
-        _clean_up(paths)
+        clean_up(paths)
     if not verdict.violations:
         shutil.rmtree(folder, ignore_errors=True)
     return Result(
@@ -206,7 +206,7 @@ def _repository(root: Path) -> Path:
     return root
 
 
-def _clean_up(paths: Paths) -> None:
+def clean_up(paths: Paths) -> None:
     """End what a failed round may have left: its tmux server, its runners."""
     subprocess.run(["tmux", "-S", paths.run / "tmux.sock", "kill-server"], capture_output=True, check=False)
     for started in paths.run.glob("*.started"):

@@ -55,6 +55,7 @@ class Loop:
         self._problem = ""
         self._stale = False
         self._live: set[str] = set()
+        self._decided_at = 0
         self.state = state
         self.name = f"plan {state.plan.id}"
 
@@ -128,14 +129,14 @@ class Loop:
 
     async def _wait(self) -> None:
         """Wait until something happens, or until a task may be tried again."""
-        now = now_ms()
         waiting = (self.state.board.tasks[task].not_before for task in self.state.board.active[TaskStatus.READY])
-        due = min((each for each in waiting if each is not None and each > now), default=None)
+        # What has come due since the last turn was decided has not been looked at, even if it is due by now.
+        due = min((each for each in waiting if each is not None and each > self._decided_at), default=None)
         self._bell.clear()
         if self._inbox:
             return
         try:
-            async with asyncio.timeout(None if due is None else (due - now) / 1_000):
+            async with asyncio.timeout(None if due is None else max(0, due - now_ms()) / 1_000):
                 await self._bell.wait()
         except TimeoutError:
             return
@@ -170,7 +171,8 @@ class Loop:
 
     def _decide(self, taken: Sequence[Message]) -> tuple[Turn, Told, list[tuple[Message, Any]]]:
         state = self.state
-        turn, told, answers = Turn(state.program, state.plan, state.board, now_ms()), Told(), []
+        self._decided_at = now_ms()
+        turn, told, answers = Turn(state.program, state.plan, state.board, self._decided_at), Told(), []
         for message in taken:
             if message.reply is not None and message.reply.done():
                 continue
