@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from supervisor.engine import reruns
+from supervisor.engine.budgets.limits import subject_of
+from supervisor.engine.budgets.weighing import weigh
 from supervisor.engine.desk import Desk, close
 from supervisor.engine.figures import fold
 from supervisor.engine.ledger import Transaction
@@ -58,6 +60,7 @@ def absorb(
         elif new.type == EventType.TURN_ENDED:
             calls = int(new.payload.get("turns") or 1)
             usage.add_turn(transaction.conn, after, before.stats, after.stats, api_calls=calls, at=new.time)
+            weigh(transaction, desk.settings(), subject_of(transaction.conn, session.id, session.project))
         elif new.type == EventType.HEARTBEAT:
             after = replace(after, last_heartbeat_at=new.time)
     if heard_at is not None:

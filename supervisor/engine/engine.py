@@ -6,6 +6,7 @@ import asyncio
 
 from supervisor.engine.alerting import Alerting
 from supervisor.engine.broker import Broker
+from supervisor.engine.budgets.breakers import Breakers
 from supervisor.engine.bus import Bus
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
@@ -39,6 +40,7 @@ class Engine:
         self.suggesting = Suggesting(self.store, policies)
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
         self.plan_runs = PlanRuns(services, self.run, self.control)
+        self.breakers = Breakers(services, bus, self.conductor, self.control, self.plan_runs)
         self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs)
 
     async def start(self) -> int:
@@ -51,6 +53,8 @@ class Engine:
         self.services.tasks.start("reactions", self._reactions.run())
         adopted = await self.conductor.recover()
         await self.plan_runs.recover()
+        await self.breakers.start()
+        self.services.tasks.start("budgets", self.breakers.run())
         self.services.tasks.start("scheduler", self.conductor.scheduler.run())
         self.services.tasks.start("rules", self.policies.warm())
         self.services.tasks.start("approvals", self.broker.run())
