@@ -16,6 +16,7 @@ from supervisor.api.auth import Gate
 from supervisor.api.handlers import (
     alerts,
     approvals,
+    budgets,
     changes,
     cost,
     planruns,
@@ -40,7 +41,20 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.server = state
     app.state.gate = gate
-    for module in (supervisor, sessions, changes, approvals, plans, planruns, policy, records, alerts, cost, projects):
+    for module in (
+        supervisor,
+        sessions,
+        changes,
+        approvals,
+        plans,
+        planruns,
+        policy,
+        records,
+        alerts,
+        budgets,
+        cost,
+        projects,
+    ):
         app.include_router(module.router)
     app.include_router(sessions.own)
     app.add_exception_handler(QuarterdeckError, _refuse)

@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "push": ("changes", "Push a session's branch to a remote."),
     "bundle": ("changes", "Write a session's commits to a file."),
     "cost": ("cost", "Show what sessions, tasks, plans, agents or days cost."),
+    "budget": ("budget", "Show how far budgets are used; let one that is used up go on."),
     "alerts": ("alerts", "List what asks to be noticed; acknowledge or dismiss it."),
     "events": ("records", "Show what happened, or follow it live."),
     "audit": ("records", "List, verify or export the audit log."),

@@ -78,6 +78,8 @@ OTHER_ROUTES = [
     ("POST", "/alerts/any/ack"),
     ("POST", "/alerts/any/dismiss"),
     ("GET", "/cost"),
+    ("GET", "/budgets"),
+    ("POST", "/budgets/any/resume"),
     ("GET", "/plans"),
     ("POST", "/plans"),
     ("GET", "/plans/any"),
