@@ -19,6 +19,7 @@ from supervisor.api.handlers import (
     budgets,
     changes,
     cost,
+    digest,
     planruns,
     plans,
     policy,
@@ -53,6 +54,7 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
         alerts,
         budgets,
         cost,
+        digest,
         projects,
     ):
         app.include_router(module.router)

@@ -56,6 +56,8 @@ def _row(name: str, figures: Json) -> list[str]:
 
 def dollars(amount: float) -> str:
     """Return money: cents, and more digits where there are fewer than ten cents."""
+    if 0 < amount < 0.0001:
+        return "<$0.0001"
     return f"${amount:.2f}" if amount == 0 or amount >= 0.1 else f"${amount:.4f}"
 
 

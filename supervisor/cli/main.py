@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "merge": ("changes", "Merge a session's branch."),
     "push": ("changes", "Push a session's branch to a remote."),
     "bundle": ("changes", "Write a session's commits to a file."),
+    "digest": ("digest", "Show what happened since you last looked, and what waits for you."),
     "cost": ("cost", "Show what sessions, tasks, plans, agents or days cost."),
     "budget": ("budget", "Show how far budgets are used; let one that is used up go on."),
     "alerts": ("alerts", "List what asks to be noticed; acknowledge or dismiss it."),

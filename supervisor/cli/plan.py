@@ -6,7 +6,7 @@ import click
 
 from supervisor.cli.keptplans import create, delete, diff, list_plans, revise, show
 from supervisor.cli.planfiles import export, graph, schema, validate
-from supervisor.cli.planruns import advance, cancel, pause, resume, start
+from supervisor.cli.planruns import advance, archive, cancel, merge, pause, resume, start
 
 
 @click.group("plan")
@@ -17,7 +17,7 @@ def plan_command() -> None:
     """
 
 
-RUNNING = (start, advance, pause, resume, cancel)
+RUNNING = (start, advance, pause, resume, cancel, merge, archive)
 KEPT = (create, list_plans, show, revise, diff, delete)
 FILES = (validate, graph, export, schema)
 

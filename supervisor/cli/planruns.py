@@ -100,6 +100,43 @@ async def cancel(client: Client, ref: str, yes: bool, as_json: bool) -> int:
     return 0
 
 
+@click.command("merge")
+@REF
+@click.option("--into", metavar="BRANCH", help="Where to (default: the default branch).")
+@json_option
+@with_client
+async def merge(client: Client, ref: str, into: str | None, as_json: bool) -> None:
+    """Merge the branch of a plan that has ended. A conflict changes nothing and says where.
+
+    Example: quarterdeck plan merge plan-hello
+    """
+    refuse_in_session("merge plans")
+    found = await client.post(at("plan", ref, "merge"), {"into": into})
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{found['branch']} is merged into {found['into']}.")
+
+
+@click.command("archive")
+@REF
+@json_option
+@with_client
+async def archive(client: Client, ref: str, as_json: bool) -> None:
+    """Put an ended plan away, with a readme of what came of it for whoever goes on. Its branch stays.
+
+    Example: quarterdeck plan archive plan-hello
+    """
+    refuse_in_session("archive plans")
+    found = await client.post(at("plan", ref, "archive"), {})
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"{found['plan']['id']} is archived. What to hand on: {found['readme']}")
+    if found["worktree"]["detail"]:
+        click.secho(clean(found["worktree"]["detail"]), dim=True)
+
+
 async def _do(client: Client, ref: str, what: str, *, as_json: bool) -> None:
     refuse_in_session(f"{what} plans")
     found = await client.post(at("plan", ref, what), {})

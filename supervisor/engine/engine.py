@@ -12,6 +12,7 @@ from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
 from supervisor.engine.planning import Planning
+from supervisor.engine.planruns.ending import Ending
 from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.engine.policies import Policies
 from supervisor.engine.reactions import Reactions
@@ -41,6 +42,7 @@ class Engine:
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
         self.plan_runs = PlanRuns(services, self.run, self.control)
         self.breakers = Breakers(services, bus, self.conductor, self.control, self.plan_runs)
+        self.ending = Ending(services, self.planning, self.control)
         self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs)
 
     async def start(self) -> int:

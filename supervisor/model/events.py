@@ -57,6 +57,7 @@ class EventType(StrEnum):
     PLAN_CREATED = "plan_created"
     PLAN_REVISED = "plan_revised"
     PLAN_DELETED = "plan_deleted"
+    PLAN_ARCHIVED = "plan_archived"
     PLAN_STATUS_CHANGED = "plan_status_changed"
     TASK_STATUS_CHANGED = "task_status_changed"
     MESSAGE_DELIVERED = "message_delivered"

@@ -96,6 +96,11 @@ def find(
     return [SHAPE.entity(row) for row in conn.execute(SQL["all"], values)]
 
 
+def of_plan(conn: sqlite3.Connection, plan: str) -> list[Approval]:
+    """Return every question that was asked about a plan or one of its tasks, oldest first."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["of_plan"], {"plan": plan})]
+
+
 def due(conn: sqlite3.Connection, now: int) -> list[Approval]:
     """Return the questions whose time is over (``now`` in milliseconds)."""
     return [SHAPE.entity(row) for row in conn.execute(SQL["due"], {"now": now})]

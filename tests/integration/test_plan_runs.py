@@ -12,6 +12,7 @@ from supervisor.model.errors import InvalidInput, Refused
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.model.statuses import ApprovalStatus, AttemptStatus, SessionStatus
 from supervisor.store import approvals, attempts, sessions
+from tests.support.git import git
 from tests.support.planruns import created, scripted, sh, start, started
 from tests.support.supervised import PERSON, Home, Supervised, eventually, throwaway_home
 from tests.wait import until
@@ -270,3 +271,48 @@ tasks:
     await plan.reaches(P.COMPLETED)
     assert await plan.file("b.txt") == "new\n"
     assert await plan.statuses() == {"a": "completed", "b": "completed", "c": "completed"}
+
+
+async def test_an_ended_plan_is_merged_and_handed_on(inside: Supervised) -> None:
+    plan = await started(
+        inside,
+        sh("try", "echo x >> tries; test $(wc -l < tries) -ge 2", retry={"attempts": 2}),
+        {"id": "ok", "kind": "gate", "needs": ["try"], "approval": True},
+        scripted("w", [{"write": {"path": "w.txt", "content": "from w\n"}}], "ok"),
+        sh("bad", "echo '| *no* |' >&2; exit 1", "w", next={"failure": "fix"}),
+        sh("fix", "true"),
+        title="Say *something* | loudly",
+        objective="Words",
+    )
+    ending = inside.engine.ending
+    await plan.task_is("ok", T.WAITING_APPROVAL)
+    with pytest.raises(Refused, match="is running"):
+        await ending.archive(plan.id, PERSON)
+    await plan.decide(approve=True, rationale="Fine")
+    await plan.reaches(P.COMPLETED)
+    _, into, merged = await ending.merge(plan.id, None, PERSON)
+    assert (into, merged.merged) == ("main", True)
+    assert (inside.repository / "w.txt").read_text() == "from w\n"
+    worktree = Path(str((await plan.plan()).worktree))
+    archived, readme, left = await ending.archive(plan.id, PERSON)
+    assert archived.archived_at is not None
+    assert not left.exists
+    assert not await asyncio.to_thread(worktree.exists)
+    text = readme.read_text()
+    assert readme == inside.repository / ".quarterdeck" / "plans" / "plan-x.md"
+    assert "# Say \\*something\\* \\| loudly" in text
+    assert "- ok was approved by person:test" in text
+    assert "**try** needed 2 attempts" in text
+    assert "**bad** failed:" in text
+    assert git(inside.repository, "status", "--porcelain") == "", "what is handed on is not put into the repository"
+    with pytest.raises(Refused, match="archived already"):
+        await ending.archive(plan.id, PERSON)
+
+
+async def test_a_plan_that_holds_work_keeps_its_worktree_when_it_is_archived(inside: Supervised) -> None:
+    plan = await started(inside, sh("a", "echo new > new.txt"))
+    shown = await plan.reaches(P.COMPLETED)
+    _, _, left = await inside.engine.ending.archive(plan.id, PERSON)
+    assert left.exists
+    assert "holds work" in left.detail
+    assert (Path(str(shown.plan.worktree)) / "new.txt").exists()

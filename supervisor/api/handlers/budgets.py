@@ -23,12 +23,10 @@ async def list_budgets(request: Request) -> dict[str, Any]:
     return {"budgets": [budget_json(each) for each in await _every(request)]}
 
 
-@router.post("/{scope:path}/resume")
-async def resume(
-    request: Request, scope: str, principal: Annotated[Principal, Depends(may("decide"))]
-) -> dict[str, Any]:
+@router.post("/{ref:path}/resume")
+async def resume(request: Request, ref: str, principal: Annotated[Principal, Depends(may("decide"))]) -> dict[str, Any]:
     """Let what is used up go on: as much again may be used, and what was paused because of it goes on."""
-    granted = await state_of(request).engine.breakers.resume(scope, principal.actor)
+    granted = await state_of(request).engine.breakers.resume(ref, principal.actor)
     return {
         "scope": granted[0].scope,
         "allowed": {each.measure: written(each.measure, each.allowed) for each in granted},

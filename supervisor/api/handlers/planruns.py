@@ -12,6 +12,7 @@ from supervisor.api.auth import Principal, may
 from supervisor.api.decisions import approval_json
 from supervisor.api.handlers.plans import READ, Operator, plan_named, whole
 from supervisor.api.plans import AdvanceBody, CompleteBody, GateBody, StartBody, step_json, task_json
+from supervisor.api.protocol import MergeBody
 from supervisor.api.state import state_of
 from supervisor.engine.deciding import Decision
 from supervisor.engine.planruns.committing import key_of
@@ -68,6 +69,23 @@ async def cancel(request: Request, ref: str, principal: Operator) -> dict[str, A
     plan = await plan_named(request, ref)
     await _runs(request).cancel(plan.id, principal.actor)
     return await whole(request, plan.id)
+
+
+@router.post("/{ref}/merge")
+async def merge(request: Request, ref: str, body: MergeBody, principal: Operator) -> dict[str, Any]:
+    """Merge an ended plan's branch; a conflict changes nothing and says where."""
+    plan = await plan_named(request, ref)
+    merged, into, result = await state_of(request).engine.ending.merge(plan.id, body.into, principal.actor)
+    return {"merged": True, "commit": result.commit, "into": into, "branch": merged.branch}
+
+
+@router.post("/{ref}/archive")
+async def archive(request: Request, ref: str, principal: Operator) -> dict[str, Any]:
+    """Put an ended plan away: its document and a handoff readme stay in the project, its branch in git."""
+    plan = await plan_named(request, ref)
+    _, readme, left = await state_of(request).engine.ending.archive(plan.id, principal.actor)
+    kept = {"exists": left.exists, "detail": left.detail}
+    return {**await whole(request, plan.id), "readme": str(readme), "worktree": kept}
 
 
 @router.get("/{ref}/tasks/{task}", dependencies=READ)

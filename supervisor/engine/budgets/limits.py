@@ -31,9 +31,10 @@ class _Task(msgspec.Struct):
 
 
 class Document(msgspec.Struct):
-    """What a plan's document says of budgets; the rest of it is not looked at."""
+    """What a plan's document says of limits; the rest of it is not looked at."""
 
     budget: PlanBudget | None = None
+    deadline: str | None = None
     tasks: list[_Task] = []
 
     def of_task(self, task: str) -> PlanBudget | None:
@@ -71,7 +72,7 @@ def subject_of(conn: sqlite3.Connection, session_id: str, project: str) -> Subje
 
 
 def document_of(conn: sqlite3.Connection, plan_id: str) -> Document:
-    """Return what the document in force of a plan says of budgets; a draft that cannot be read says nothing."""
+    """Return what the document in force of a plan says of limits; a draft that cannot be read says nothing."""
     plan = plans.get(conn, plan_id)
     try:
         return _decode(plans.revision(conn, plan_id, plan.revision).document)

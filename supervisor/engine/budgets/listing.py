@@ -11,7 +11,7 @@ from supervisor.engine.budgets.limits import document_of, limits_in, used_in
 from supervisor.engine.budgets.weighing import name_of
 from supervisor.model.budgets import DAY, Level, Limit, level_of
 from supervisor.model.plans import PLAN_ENDED
-from supervisor.model.statuses import SESSION_ENDED
+from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.store import budgets, plans, projects, sessions, usage
 
 
@@ -66,6 +66,6 @@ def _scopes(conn: sqlite3.Connection) -> Iterator[str]:
         for task in document.tasks:
             if task.budget is not None:
                 yield f"task:{plan.id}/{task.id}"
-    for session in sessions.find(conn):
-        if session.budget_usd is not None and session.status not in SESSION_ENDED:
+    for session in sessions.find(conn, statuses=set(SessionStatus) - SESSION_ENDED):
+        if session.budget_usd is not None:
             yield f"session:{session.id}"

@@ -115,11 +115,11 @@ CREATE TABLE migrations (
     applied_at INTEGER NOT NULL,
     program    TEXT NOT NULL
 ) STRICT;
-INSERT INTO "migrations" VALUES(1,'initial',1795971887071,'0.1.0');
-INSERT INTO "migrations" VALUES(2,'decisions',1795971887077,'0.1.0');
-INSERT INTO "migrations" VALUES(3,'plans',1795971887079,'0.1.0');
-INSERT INTO "migrations" VALUES(4,'plan_runs',1795971887087,'0.1.0');
-INSERT INTO "migrations" VALUES(5,'usage',1795971887093,'0.1.0');
+INSERT INTO "migrations" VALUES(1,'initial',1795972496825,'0.1.0');
+INSERT INTO "migrations" VALUES(2,'decisions',1795972496844,'0.1.0');
+INSERT INTO "migrations" VALUES(3,'plans',1795972496848,'0.1.0');
+INSERT INTO "migrations" VALUES(4,'plan_runs',1795972496857,'0.1.0');
+INSERT INTO "migrations" VALUES(5,'usage',1795972496865,'0.1.0');
 CREATE TABLE outbox (
     id         TEXT PRIMARY KEY,
     session    TEXT NOT NULL REFERENCES sessions (id),
@@ -132,7 +132,7 @@ CREATE TABLE outbox (
     sent_at    INTEGER,
     detail     TEXT
 ) STRICT;
-INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795971887105,NULL,NULL);
+INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795972496893,NULL,NULL);
 CREATE TABLE plans (
     id          TEXT PRIMARY KEY,
     project     TEXT NOT NULL REFERENCES projects (id),
