@@ -126,7 +126,8 @@ class Transaction:
     def status_changed(self, before: Session, after: Session) -> None:
         """Record that a session's status changed, and why, and the time that it was at work."""
         if before.status is SessionStatus.RUNNING:
-            usage.add_time(self.conn, after, max(0, after.reason.at - before.reason.at), after.reason.at)
+            until = _worked_until(before, after)
+            usage.add_time(self.conn, after, until - before.reason.at, until)
         changed = NewEvent(
             EventType.STATUS_CHANGED,
             "autonomy",
@@ -147,7 +148,8 @@ class Transaction:
         check_attempt_move(attempt.status, status)
         moved = replace(attempt, status=status, **changes)
         attempts.update(self.conn, moved)
-        if moved.plan is not None and moved.status in ATTEMPT_ENDED:
+        # Nobody knows how long one worked that was lost: what is not known does not count.
+        if moved.plan is not None and moved.status in ATTEMPT_ENDED and moved.status is not AttemptStatus.LOST:
             usage.add_command(self.conn, moved, moved.ended_at or self.now)
         return moved
 
@@ -162,6 +164,13 @@ class Transaction:
     ) -> None:
         """Append an audit entry; it is committed with what it records, or not at all."""
         audit.append(self.conn, time=self.now, actor=actor, action=action, subject=subject, before=before, after=after)
+
+
+def _worked_until(before: Session, after: Session) -> int:
+    """Return until when a session that is not at work any more was: one that was lost, until its last sign of life."""
+    if after.reason.signal == "recovery":
+        return max(before.reason.at, before.last_output_at or 0, before.last_heartbeat_at or 0)
+    return max(before.reason.at, min(after.reason.at, after.ended_at or after.reason.at))
 
 
 class Ledger:

@@ -105,6 +105,8 @@ def _session(conn: sqlite3.Connection, found: Digest, session: Session) -> None:
     show = f"quarterdeck sessions show {name}"
     if session.status is S.WAITING and not approvals.has_pending(conn, session.id):
         found.waits.append(Item("session", session.id, f"{name}: {why}", at, f"quarterdeck attach {name}"))
+    elif session.status is S.PAUSED and session.reason.signal == "person":
+        found.waits.append(Item("session", session.id, f"{name}: {why}", at, f"quarterdeck resume {name}"))
     elif session.status is S.FAILED and _within(found, session.ended_at):
         log = f"quarterdeck sessions logs {name}"
         found.failed.append(Item("session", session.id, f"{name}: {why}", session.ended_at, log))

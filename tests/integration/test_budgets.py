@@ -166,7 +166,10 @@ async def test_a_days_budget_holds_what_costs_money_and_nothing_else(home: Home)
         assert (await supervised.ended(free)).status is S.COMPLETED
         assert (await supervised.session(held)).status is S.QUEUED
         assert await levels(supervised) == {"day cost_usd": "tripped"}
+        waits = await supervised.client.get("/queue")
+        assert waits["held_back"] == "The budget of $1.00 of the day is used up: $1.00."
         await resume(supervised, "day")
+        assert (await supervised.client.get("/queue"))["held_back"] is None
         await supervised.reaches(first, S.RUNNING)
         await supervised.engine.control.cancel(first.id, PERSON, grace_s=0)
         assert (await supervised.ended(held)).status is S.COMPLETED

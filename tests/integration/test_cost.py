@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from supervisor.engine.ledger import Transaction
+from supervisor.model.entities import Reason, Session
 from supervisor.model.errors import NotFound
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.model.statuses import SessionStatus
@@ -86,3 +89,23 @@ async def test_since_and_project_narrow(home: Home, supervised: Supervised) -> N
     assert not await supervised.engine.store.read(lambda conn: usage.cost(conn, "day", now=later, since=later))
     with pytest.raises(NotFound, match="no project"):
         await rows(supervised, "day", project="nowhere")
+
+
+async def test_what_was_lost_worked_until_its_last_sign_of_life(supervised: Supervised) -> None:
+    session = await supervised.reaches(await supervised.run("sleep", "60"), SessionStatus.RUNNING)
+    began = session.reason.at
+    alive = replace(session, last_output_at=began + 1_000, last_heartbeat_at=began + 2_000)
+    lost = replace(session, status=SessionStatus.FAILED, reason=Reason("recovery", "It is gone.", began + 3_600_000))
+    ended = replace(lost, reason=Reason("exit", "It ended.", began + 9_000), ended_at=began + 5_000)
+    times = []
+    for after in (lost, ended):
+
+        def changed(transaction: Transaction, after: Session = after) -> int:
+            before = usage.of_session(transaction.conn, session.id).time
+            transaction.status_changed(alive, after)
+            return usage.of_session(transaction.conn, session.id).time - before
+
+        times.append(await supervised.engine.services.ledger.commit(changed))
+    assert times == [2_000, 5_000]
+    await supervised.engine.control.cancel(session.id, PERSON)
+    await supervised.ended(session)

@@ -46,6 +46,10 @@ RAISED_LOOK_S: Final = 5.0
 
 CALM_LOOK_S: Final = 60.0
 TRY_AGAIN_S: Final = 1.0
+TAKING_UP_S: Final = 10.0
+"""Seconds after a start in which nothing is weighed for time alone: what ended while no supervisor ran seems at work
+until it was taken up."""
+
 SHORTEST_S: Final = 0.02
 
 
@@ -75,10 +79,12 @@ class Breakers:
     plan_runs: PlanRuns
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
     _soon: bool = False
+    _timed_from: float = 0.0
     _documents: dict[tuple[str, int, int], Document] = field(default_factory=dict)
 
-    async def start(self) -> None:
+    async def start(self, *, taking_up: bool) -> None:
         """Listen, and do what a crash left undone."""
+        self._timed_from = asyncio.get_running_loop().time() + TAKING_UP_S if taking_up else 0.0
         self.bus.listen(self._hear)
         self._bell.set()
 
@@ -89,7 +95,7 @@ class Breakers:
             self._soon = False
             try:
                 wait_s = await self._round()
-            except QuarterdeckError as error:
+            except (QuarterdeckError, OSError) as error:
                 log.warning("Budgets cannot be kept now: %s", error)
                 wait_s = TRY_AGAIN_S
             try:
@@ -132,7 +138,8 @@ class Breakers:
     async def _round(self) -> float:
         """Weigh what time alone changes, do what follows; returns how many seconds nothing happens by time alone."""
         settings = self.services.config_for(None).settings
-        scopes, wait_s = await self.services.ledger.store.read(self._due, settings)
+        untimed_s = max(0.0, self._timed_from - asyncio.get_running_loop().time())
+        scopes, wait_s = await self.services.ledger.store.read(self._due, settings, untimed_s)
         if scopes:
 
             def weighed(transaction: Transaction) -> None:
@@ -144,8 +151,10 @@ class Breakers:
         await self._do(doing)
         return min(wait_s, RAISED_LOOK_S if doing.tripped else CALM_LOOK_S)
 
-    def _due(self, conn: sqlite3.Connection, settings: Settings) -> tuple[list[str], float]:
+    def _due(self, conn: sqlite3.Connection, settings: Settings, untimed_s: float) -> tuple[list[str], float]:
         """Return the scopes to be weighed now, and how soon the next limit of time is reached."""
+        if untimed_s:
+            return [], untimed_s
         now = now_ms()
         running = usage.running(conn)
         raised = budgets.raised(conn, local_day(now)[0])
@@ -177,7 +186,10 @@ class Breakers:
         if kind not in ("plan", "task"):
             return limits_in(conn, settings, scope, now)
         plan_id, _, task = name.partition("/")
-        plan = plans.get(conn, plan_id)
+        try:
+            plan = plans.get(conn, plan_id)
+        except NotFound:
+            return []
         key = plan.id, plan.revision, plan.created_at
         if key not in self._documents:
             self._documents = {known: each for known, each in self._documents.items() if known[0] != plan.id}
@@ -207,7 +219,7 @@ class Breakers:
     async def _try(self, problem: str, work: Awaitable[object]) -> None:
         try:
             await work
-        except QuarterdeckError as error:
+        except (QuarterdeckError, OSError) as error:
             # It has ended, or was moved by a person: the next round sees how it stands then.
             log.info("%s: %s", problem, error)
 

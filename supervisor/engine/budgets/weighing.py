@@ -72,6 +72,14 @@ def holds(conn: sqlite3.Connection, settings: Settings, session: Session, now: i
     return found[0] if found else None
 
 
+def holds_queue(conn: sqlite3.Connection, project: str | None, now: int) -> str:
+    """Say which budgets hold back what waits in the queue: the day's, and those of projects, or of one. Empty: none."""
+    found = [each for each in budgets.raised(conn, local_day(now)[0]) if each.level == "tripped"]
+    scopes = {DAY, f"project:{project}"} if project else None
+    held = [each for each in found if kind_of(each.scope) in (DAY, "project") and (not scopes or each.scope in scopes)]
+    return " ".join(each.sentence(name_of(conn, each.scope)) for each in held)
+
+
 def refuse_held(transaction: Transaction, session: Session, settings: Settings) -> None:
     """Refuse to let a session go on that a budget holds."""
     if (standing := holds(transaction.conn, settings, session, transaction.now)) is not None:
