@@ -88,6 +88,8 @@ class Feed:
 
     async def _follow(self) -> None:
         self._view.load(await self._snapshot())
+        if self._view.stale:
+            self._reread.set()
         self._draw()
         async for event in self._client.follow(self._view.seq):
             self._view.apply(event)
@@ -134,13 +136,16 @@ class Feed:
         """Read again what is stale, now."""
         stale = self._view.stale
         sessions, approvals, supervisor = sorted(stale.sessions), stale.approvals, stale.supervisor
+        plans = stale.plans
         stale.sessions.clear()
-        stale.approvals = stale.supervisor = False
+        stale.approvals = stale.supervisor = stale.plans = False
         for start in range(0, len(sessions), IDS):
             found: Any = await self._client.get("/sessions", id=sessions[start : start + IDS])
             self._view.take_sessions(found["sessions"])
         if approvals:
             self._view.take_approvals((await self._client.get("/approvals"))["approvals"])
+        if plans:
+            self._view.take_plans((await self._client.get("/plans"))["plans"])
         if supervisor:
             await self._read_supervisor()
         self._soon()

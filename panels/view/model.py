@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from panels.view.alerts import alert_view, monotonic_ms
 from panels.view.monitor import Monitor
+from panels.view.plans import absorb as absorb_plan
 from panels.view.sessions import Json, SessionView, absorb, session_view
 from supervisor.model.alerts import Alerts
 from supervisor.model.raising import take
 from supervisor.model.times import from_rfc3339, now_ms
 
-Topic = Literal["connection", "fleet", "approvals", "events", "supervisor", "alerts"]
+Topic = Literal["connection", "fleet", "approvals", "events", "supervisor", "alerts", "plans"]
 
 RECENT = 1_000
 """Events that are kept for screens that open later."""
@@ -42,10 +43,11 @@ class Stale:
     sessions: set[str] = field(default_factory=set)
     approvals: bool = False
     supervisor: bool = False
+    plans: bool = False
 
     def __bool__(self) -> bool:
         """Whether anything is."""
-        return bool(self.sessions) or self.approvals or self.supervisor
+        return bool(self.sessions) or self.approvals or self.supervisor or self.plans
 
 
 @dataclass(slots=True)
@@ -74,6 +76,8 @@ class ViewModel:
         self.agents: list[Json] = []
         self.queue: Json = {}
         self.recent: deque[Json] = deque(maxlen=RECENT)
+        self.plans: dict[str, Json] | None = None
+        """The plans as lists have them; None as long as nobody has looked at them."""
         self.alerts = Alerts(monotonic_ms)
         self.monitor = Monitor()
         self.seq = 0
@@ -95,7 +99,8 @@ class ViewModel:
         # Nobody is told of what was there when the app was opened; of what it missed since they are.
         self._take_alerts(snapshot.alerts, is_news=bool(self.seq))
         self.seq = snapshot.seq
-        self.stale = Stale()
+        # Events of plans were missed meanwhile, too; nobody asks for plans that nobody has looked at.
+        self.stale = Stale(plans=self.plans is not None)
         self.connected("live")
         self._changed.add("events")
 
@@ -120,6 +125,11 @@ class ViewModel:
         """Take all approvals that are pending."""
         self.approvals = {each["id"]: each for each in found}
         self._changed.add("approvals")
+
+    def take_plans(self, found: Iterable[Json]) -> None:
+        """Take all plans that are not archived."""
+        self.plans = {each["id"]: each for each in found}
+        self._changed.add("plans")
 
     def take_supervisor(self, status: Json, agents: list[Json], queue: Json) -> None:
         """Take how the supervisor, its agents and its queue are."""
@@ -151,6 +161,9 @@ class ViewModel:
             self.stale.approvals = True
         elif kind in _QUEUE_EVENTS:
             self.stale.supervisor = True
+        if event["phase"] == "plan" and event["plan"] is not None and self.plans is not None:
+            self.stale.plans |= absorb_plan(self.plans, event)
+            self._changed.add("plans")
         if identifier is None:
             return
         session = self.sessions.get(identifier)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -162,6 +162,24 @@ class Client:
     async def delete(self, path: str) -> Json:
         """Return the answer to a DELETE."""
         return await self._call("DELETE", path)
+
+    async def put(self, path: str, data: bytes, /, **query: Any) -> Json:
+        """Return the answer to a PUT of bytes."""
+        return await self._call("PUT", path, content=data, params=query, timeout=TIMEOUT_S)
+
+    async def content(self, path: str, begin: int = 0) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of an answer from one on; SupervisorUnreachable when it breaks off."""
+        headers = {"Range": f"bytes={begin}-"} if begin else {}
+        self._take_token()
+        try:
+            async with self._http.stream("GET", path, headers=headers, timeout=TIMEOUT_S) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _error(response)
+                async for data in response.aiter_bytes():
+                    yield data
+        except httpx.TransportError as error:
+            raise _unreachable() from error
 
     async def text(self, path: str) -> str:
         """Return a plain-text answer."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from pydantic import Field
 
 from supervisor.api.protocol import AbsolutePath, Body, Environment, PlainText, reason_json
 from supervisor.engine.planning import Shown
-from supervisor.engine.plans.outline import said_before
+from supervisor.engine.plans.graph import layers
+from supervisor.engine.plans.outline import said_before, task_graph
 from supervisor.model.entities import Attempt
 from supervisor.model.plans import Plan, Revision, Task, TaskStatus
 from supervisor.model.times import to_rfc3339
@@ -56,8 +58,13 @@ class GateBody(Body):
     rationale: str | None = Field(default=None, max_length=10_000)
 
 
+def listed_json(plan: Plan, project_name: str | None, tasks: Mapping[TaskStatus, int]) -> dict[str, Any]:
+    """Return a plan as clients get it in lists; ``tasks`` says how many have each status."""
+    return {**plan_json(plan, project_name), "task_counts": dict(tasks)}
+
+
 def plan_json(plan: Plan, project_name: str | None = None) -> dict[str, Any]:
-    """Return a plan as clients get it in lists."""
+    """Return a plan without its tasks."""
     return {
         "id": plan.id,
         "title": plan.title,
@@ -80,13 +87,17 @@ def plan_json(plan: Plan, project_name: str | None = None) -> dict[str, Any]:
 
 
 def shown_json(shown: Shown, project_name: str) -> dict[str, Any]:
-    """Return a plan with its tasks and revisions; ``next_task`` is the first that has not begun."""
+    """Return a plan with its tasks and revisions; ``next_task`` is the first that has not begun.
+
+    ``layer`` of a task is how many tasks stand on the longest way to it.
+    """
     after = said_before(shown.planned.tasks)
     waiting = (task.id for task in shown.tasks if task.status in (TaskStatus.PENDING, TaskStatus.READY))
+    layer = {task: number for number, tasks in enumerate(layers(task_graph(shown.planned.tasks))) for task in tasks}
     return {
-        **plan_json(shown.plan, project_name),
+        **listed_json(shown.plan, project_name, Counter(task.status for task in shown.tasks)),
         "next_task": next(waiting, None),
-        "tasks": [task_json(task, after[task.id]) for task in shown.tasks],
+        "tasks": [{**task_json(task, after[task.id]), "layer": layer[task.id]} for task in shown.tasks],
         "revisions": revisions_json(shown.revisions),
     }
 

@@ -16,6 +16,7 @@ from supervisor.api.auth import Gate
 from supervisor.api.handlers import (
     alerts,
     approvals,
+    artifacts,
     budgets,
     changes,
     cost,
@@ -25,6 +26,7 @@ from supervisor.api.handlers import (
     policy,
     projects,
     records,
+    schedules,
     sessions,
     supervisor,
 )
@@ -42,21 +44,11 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.server = state
     app.state.gate = gate
-    for module in (
-        supervisor,
-        sessions,
-        changes,
-        approvals,
-        plans,
-        planruns,
-        policy,
-        records,
-        alerts,
-        budgets,
-        cost,
-        digest,
-        projects,
-    ):
+    routed = (
+        supervisor, sessions, changes, approvals, plans, planruns, artifacts, schedules, policy, records, alerts,
+        budgets, cost, digest, projects,
+    )  # fmt: skip
+    for module in routed:
         app.include_router(module.router)
     app.include_router(sessions.own)
     app.add_exception_handler(QuarterdeckError, _refuse)

@@ -186,7 +186,7 @@ class Intake:
             if not _NAME.fullmatch(text):
                 raise InvalidInput(
                     f"{text!r} cannot be a {what}.",
-                    hint="Use up to 64 letters, digits, dots, dashes and underscores; begin with a letter or digit.",
+                    hint="Up to 64 of a-z, A-Z, 0-9, dot, dash and underscore; it begins with a letter or digit.",
                 )
         return Session(
             id=identifier,

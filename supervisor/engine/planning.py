@@ -29,6 +29,7 @@ from supervisor.store import plans, tasks
 from supervisor.store.rows import to_json
 
 STARTED: Final = frozenset({PlanStatus.RUNNING, PlanStatus.PAUSED, PlanStatus.BLOCKED})
+UNDECIDED: Final = frozenset({TaskStatus.READY, TaskStatus.SKIPPED})
 UNDER_WAY: Final = frozenset({TaskStatus.RUNNING, TaskStatus.WAITING_APPROVAL})
 
 
@@ -193,7 +194,9 @@ def _add(transaction: Transaction, revision: Revision, planned: Planned, known: 
     for position, each in enumerate(planned.tasks):
         digest, old = digest_of_task(each), known.get(each.id)
         if old is not None and old.digest == digest:
-            found.append(replace(old, revision=revision.number, position=position, needs=each.needs))
+            same = replace(old, revision=revision.number, position=position, needs=each.needs)
+            # Whether it is ready, or will never run, follows from tasks that may have changed: it is decided anew.
+            found.append(replace(same, status=TaskStatus.PENDING) if old.status in UNDECIDED else same)
             continue
         if old is not None and old.status in UNDER_WAY:
             raise Refused(f"The task {each.id} is {old.status}.", hint="Wait for its end, or stop it, then revise.")

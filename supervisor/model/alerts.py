@@ -271,6 +271,13 @@ class Alerts:
             self._end(alert, "answered", self.clock() if at is None else at)
         return bool(found)
 
+    def recovered(self, kind: str, session: str | None, at: int | None = None) -> bool:
+        """Take away the alerts of a kind about a session that is not so any more; whether there was one."""
+        found = [alert for alert in self._alive.values() if (alert.kind, alert.session) == (kind, session)]
+        for alert in found:
+            self._end(alert, "answered", self.clock() if at is None else at)
+        return bool(found)
+
     def _end(self, alert: Alert, why: Ended, at: int | None) -> None:
         del self._alive[alert.key]
         alert.ended, alert.ended_at = why, at

@@ -56,3 +56,11 @@ def count(conn: sqlite3.Connection, plan_id: str, revision: int) -> dict[TaskSta
     """Return how many tasks of a revision have each status that occurs."""
     rows = conn.execute(SQL["count"], {"plan": plan_id, "revision": revision})
     return {TaskStatus(row["status"]): row["number"] for row in rows}
+
+
+def counts(conn: sqlite3.Connection) -> dict[str, dict[TaskStatus, int]]:
+    """Return for each plan how many tasks of its revision in force have each status that occurs."""
+    found: dict[str, dict[TaskStatus, int]] = {}
+    for row in conn.execute(SQL["counts"]):
+        found.setdefault(row["plan"], {})[TaskStatus(row["status"])] = row["number"]
+    return found

@@ -103,6 +103,12 @@ OTHER_ROUTES = [
     ("POST", "/plans/any/tasks/any/complete"),
     ("POST", "/plans/any/gates/any/approve"),
     ("POST", "/plans/any/gates/any/reject"),
+    ("GET", "/schedules"),
+    ("POST", "/schedules"),
+    ("GET", "/schedules/any"),
+    ("DELETE", "/schedules/any"),
+    ("POST", "/schedules/any/pause"),
+    ("POST", "/schedules/any/resume"),
     ("GET", "/policy"),
     ("POST", "/policy/test"),
     ("GET", "/policy/versions"),
@@ -117,6 +123,12 @@ REPORTS = {
     ("POST", "/hooks/{agent}"),
     ("POST", "/permissions/{agent}"),
     ("POST", "/questions"),
+    ("POST", "/artifacts"),
+    ("GET", "/artifacts"),
+    ("GET", "/artifacts/{ref}"),
+    ("GET", "/artifacts/{ref}/content"),
+    ("GET", "/uploads/{upload}"),
+    ("PUT", "/uploads/{upload}"),
 }
 
 
@@ -221,6 +233,8 @@ async def test_a_sessions_token_can_report_for_itself_and_nothing_else(
 async def test_a_viewer_reads_and_an_operator_acts(daemon: Daemon, paths: Paths) -> None:
     async with raw(paths, await token_of(daemon, "viewer")) as http:
         assert (await http.get("/status")).status_code == 200
+        assert (await http.get("/artifacts")).status_code == 200
+        assert (await http.post("/artifacts", json={})).status_code == 403
         assert (await http.post("/stop", json={})).status_code == 403
         assert (await http.post("/emit", json={"type": "progress"})).status_code == 403
     async with raw(paths, await token_of(daemon, "operator")) as http:
@@ -323,6 +337,14 @@ async def test_too_much_is_refused_before_it_is_read(client: Client, paths: Path
         ("GET", "/audit?after=x", b""),
         ("GET", "/sessions?status=nice", b""),
         ("PUT", "/sessions", b""),
+        ("POST", "/artifacts", b'{"name":"a\\u0000","sha256":"' + b"0" * 64 + b'","size":1,"cwd":"/"}'),
+        ("POST", "/artifacts", b'{"name":"../a","sha256":"' + b"0" * 64 + b'","size":1,"cwd":"/"}'),
+        ("POST", "/artifacts", b'{"name":"a","sha256":"' + b"0" * 64 + b'","size":1e400,"cwd":"/"}'),
+        ("PUT", "/uploads/upl_1?offset=-1", b""),
+        ("PUT", "/uploads/..%2fx?offset=0", b"x"),
+        ("GET", "/artifacts/" + "0" * 64, b""),
+        ("GET", "/artifacts?version=0", b""),
+        ("GET", "/artifacts/x/content", b""),
     ],
 )  # fmt: skip
 async def test_what_cannot_be_understood_is_said_in_one_sentence(
@@ -360,7 +382,8 @@ DOCUMENTS = st.recursive(
 KEYS = ["cwd", "argv", "prompt", "agent", "mode", "executor", "name", "branch", "base", "image", "priority",
         "timeout_s", "environment", "type", "payload", "path", "text", "message", "into", "all", "tool_name",
         "hook_event_name", "session_id", "tool_input", "key", "question", "options", "default", "preview", "request",
-        "decisions", "command", "document", "rule", "version", "remote", "where", "rationale"]  # fmt: skip
+        "decisions", "command", "document", "rule", "version", "remote", "where", "rationale", "sha256",
+        "size", "kind", "plan", "task", "retention", "statement", "stance", "provenance"]  # fmt: skip
 
 
 async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client, paths: Paths, tmp_path: Path) -> None:
@@ -368,7 +391,7 @@ async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client
     agent = await token_of(daemon, "agent", session["id"])
     routes = ["/emit", "/hooks/claude", "/hooks/codex", "/sessions", "/projects", "/questions", "/permissions/claude",
               "/approvals/decide", "/approvals/x/approve", "/policy/test", "/policy/apply", "/policy/rollback",
-              "/plans", "/plans/x/revisions", *(
+              "/plans", "/plans/x/revisions", "/artifacts", *(
         at("session", session["id"], what) for what in ("send", "continue", "commit", "merge", "push", "resume")
     )]  # fmt: skip
     loop = asyncio.get_running_loop()

@@ -173,6 +173,18 @@ async def test_commit_and_merge_bring_the_work_home(fleet: Fleet) -> None:
         await shows(pilot, "completed, merged into main: ")
 
 
+async def test_a_merge_of_what_is_not_committed_offers_both(fleet: Fleet) -> None:
+    await fleet.start("worker", "echo new > new.txt")
+    await fleet.reaches("worker", "completed")
+    async with opened(fleet.paths) as pilot:
+        await select(pilot, "worker")
+        await pilot.press("M")
+        await shows(pilot, "Commit, then merge worker?", "1 file is in no commit yet", "new.txt")
+        await pilot.press(*"both", "enter")
+        await shows(pilot, "worker: committed and merged.")
+        assert (fleet.root / "new.txt").exists()
+
+
 async def test_search_narrows_and_escape_shows_all_again(fleet: Fleet) -> None:
     await fleet.start("apple")
     await fleet.start("pear")

@@ -171,7 +171,7 @@ def test_a_supervisor_that_was_stopped_stays_stopped_and_one_that_was_killed_com
     wait_until(lambda: json.loads(person.run("status", "--json")).get("pid", pid) != pid, 30)
     person.sees("live")
     person.run("stop", "--all")
-    person.sees("No supervisor answers")
+    person.sees("The supervisor was stopped; what runs goes on.")
     # The app asks again twice a second; a supervisor would be there after some of that.
     with pytest.raises(AssertionError):
         wait_until(lambda: json.loads(person.run("status", "--json"))["running"], 4)

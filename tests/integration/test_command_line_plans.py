@@ -51,6 +51,9 @@ def test_a_plan_is_kept_and_nothing_of_it_runs(quarterdeck: CommandLine) -> None
         ("c", ["ok"], "pending", 0),
     ]
     assert made["next_task"] == "a"
+    assert [task["layer"] for task in made["tasks"]] == [0, 0, 1, 2]
+    (listed,) = quarterdeck("plan", "list", "--json").json["plans"]
+    assert listed["task_counts"] == made["task_counts"] == {"pending": 4}
     assert made.keys() >= {"title", "branch", "started_at", "ended_at", "owner", "priority", "project", "created_at"}
     assert quarterdeck("plan", "show", "plan-h", "--json").json["plan"] == made
     assert [each["id"] for each in quarterdeck("plan", "list", "--json").json["plans"]] == ["plan-hello"]

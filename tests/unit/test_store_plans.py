@@ -132,6 +132,14 @@ class TestTasks:
         ]
         assert tasks.count(stored, "plan-search", 1) == {TaskStatus.READY: 1, TaskStatus.PENDING: 2}
 
+    def test_they_are_counted_for_every_plan_in_the_revision_in_force(self, stored: sqlite3.Connection) -> None:
+        plans.insert(stored, a_plan("plan-other"))
+        assert tasks.counts(stored) == {"plan-search": {TaskStatus.PENDING: 3}}
+        plans.add_revision(stored, a_revision(2, parent=1))
+        tasks.insert(stored, [replace(a_task("a"), revision=2, status=TaskStatus.COMPLETED)])
+        plans.update(stored, a_plan(revision=2))
+        assert tasks.counts(stored) == {"plan-search": {TaskStatus.COMPLETED: 1}}
+
     def test_of_two_changes_at_once_one_is_told(self, stored: sqlite3.Connection) -> None:
         before = tasks.get(stored, "plan-search", 1, "a")
         tasks.move(stored, before, replace(before, status=TaskStatus.READY))

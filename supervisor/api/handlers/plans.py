@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from supervisor.api.auth import Principal, may
-from supervisor.api.plans import PlanBody, ReviseBody, plan_json, revision_json, shown_json
+from supervisor.api.plans import PlanBody, ReviseBody, listed_json, plan_json, revision_json, shown_json
 from supervisor.api.state import project_named, state_of
 from supervisor.engine.planning import planned_of
 from supervisor.engine.plans.drawing import drawing
 from supervisor.engine.plans.exporting import as_json, as_yaml
 from supervisor.model.plans import Plan, PlanStatus
-from supervisor.store import plans, projects
+from supervisor.store import plans, projects, tasks
 
 router = APIRouter(prefix="/plans", tags=["plans"])
 
@@ -35,7 +35,8 @@ async def list_plans(
     wanted = await project_named(request, project)
     found = await store.read(lambda conn: plans.find(conn, statuses=status, project=wanted, archived=archived))
     names = {each.id: each.name for each in await store.read(projects.find)}
-    return {"plans": [plan_json(plan, names.get(plan.project)) for plan in found]}
+    counts = await store.read(tasks.counts)
+    return {"plans": [listed_json(plan, names.get(plan.project), counts.get(plan.id, {})) for plan in found]}
 
 
 @router.post("")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from supervisor.engine.deciding import consume
 from supervisor.engine.desk import Desk, close
@@ -16,12 +16,15 @@ from supervisor.model.acts import Judgement
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError
-from supervisor.model.events import EventType
+from supervisor.model.events import EventType, Severity
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.model.statuses import ATTEMPT_ENDED, ApprovalStatus, AttemptStatus
 from supervisor.store import approvals, attempts, plans, tasks
 
 ASKS = Judgement("ask", "gates are a person's", "The plan says that a person decides.", "medium")
+
+
+_SEVERITIES: Final[dict[PlanStatus, Severity]] = {PlanStatus.FAILED: "error", PlanStatus.BLOCKED: "warning"}
 
 
 class Outdated(QuarterdeckError):
@@ -86,7 +89,7 @@ def store(
             transaction.plan_event(
                 EventType.PLAN_STATUS_CHANGED,
                 turn.plan,
-                severity="error" if turn.plan.status is PlanStatus.FAILED else "info",
+                severity=_SEVERITIES.get(turn.plan.status, "info"),
                 **{"from": before.status, "to": turn.plan.status, "reason": turn.plan.reason.text, "name": before.name},
             )
     for start in turn.questions:

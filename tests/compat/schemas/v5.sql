@@ -38,6 +38,30 @@ CREATE TABLE approvals (
     consumed_by  TEXT
 ) STRICT;
 INSERT INTO "approvals" VALUES('app_1','tool_call','Bash make','May it do this?','stream','{"input":{"command":"make"},"tool":"Bash"}','9762cd268395197c627780a9a47f41171a017871aa76db788ac422765ddb06be','session ses_1',1795262400000,'pending','It waits for a decision.','[]',NULL,'medium','{}','{}',NULL,NULL,NULL,'ses_1',NULL,'app_1',NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+CREATE TABLE artifacts (
+    id         TEXT PRIMARY KEY,
+    project    TEXT NOT NULL REFERENCES projects (id),
+    plan       TEXT,
+    task       TEXT,
+    session    TEXT REFERENCES sessions (id),
+    attempt    TEXT,
+    kind       TEXT NOT NULL CHECK (kind IN ('artifact', 'evidence')),
+    name       TEXT NOT NULL,
+    version    INTEGER NOT NULL CHECK (version > 0),
+    type       TEXT NOT NULL,
+    form       TEXT NOT NULL CHECK (form IN ('file', 'folder')),
+    sha256     TEXT NOT NULL CHECK (length(sha256) = 64),
+    size       INTEGER NOT NULL CHECK (size >= 0),
+    statement  TEXT NOT NULL,
+    stance     TEXT CHECK (stance IN ('supports', 'refutes', 'neutral')),
+    provenance TEXT NOT NULL,
+    retention  TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at INTEGER,
+    removed_at INTEGER
+) STRICT;
+INSERT INTO "artifacts" VALUES('art_1','prj_1','plan-search','a',NULL,NULL,'artifact','report.html',1,'text/html','file','0000000000000000000000000000000000000000000000000000000000000000',7,'',NULL,'{}','plan',1795262400000,'person',NULL,NULL);
 CREATE TABLE attempts (
     id                TEXT PRIMARY KEY,
     session           TEXT REFERENCES sessions (id),
@@ -76,21 +100,6 @@ CREATE TABLE audit (
     hash      TEXT NOT NULL UNIQUE
 ) STRICT;
 INSERT INTO "audit" VALUES(1,1795262400000,'person','run','ses_1',NULL,'{"name":"1"}','0000000000000000000000000000000000000000000000000000000000000000','14e680269b96bb3b1c5af54ef22db129f5faed2e617abd2da30f03d5bbf83a74');
-CREATE TABLE budget_levels (
-    scope   TEXT NOT NULL,
-    period  TEXT NOT NULL,
-    measure TEXT NOT NULL CHECK (measure IN ('cost_usd', 'tokens', 'api_calls', 'time')),
-    level   TEXT NOT NULL CHECK (level IN ('closed', 'warning', 'tripped')),
-    since   INTEGER NOT NULL,
-    used    INTEGER NOT NULL,
-    "limit" INTEGER NOT NULL,
-    granted INTEGER NOT NULL,
-    PRIMARY KEY (scope, period, measure)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE digests_seen (
-    actor TEXT PRIMARY KEY,
-    at    INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
 CREATE TABLE events (
     seq        INTEGER PRIMARY KEY AUTOINCREMENT,
     time       INTEGER NOT NULL,
@@ -115,11 +124,11 @@ CREATE TABLE migrations (
     applied_at INTEGER NOT NULL,
     program    TEXT NOT NULL
 ) STRICT;
-INSERT INTO "migrations" VALUES(1,'initial',1795972496825,'0.1.0');
-INSERT INTO "migrations" VALUES(2,'decisions',1795972496844,'0.1.0');
-INSERT INTO "migrations" VALUES(3,'plans',1795972496848,'0.1.0');
-INSERT INTO "migrations" VALUES(4,'plan_runs',1795972496857,'0.1.0');
-INSERT INTO "migrations" VALUES(5,'usage',1795972496865,'0.1.0');
+INSERT INTO "migrations" VALUES(1,'initial',1795971912926,'0.1.0');
+INSERT INTO "migrations" VALUES(2,'decisions',1795971912929,'0.1.0');
+INSERT INTO "migrations" VALUES(3,'plans',1795971912933,'0.1.0');
+INSERT INTO "migrations" VALUES(4,'plan_runs',1795971912939,'0.1.0');
+INSERT INTO "migrations" VALUES(5,'artifacts',1795971912942,'0.1.0');
 CREATE TABLE outbox (
     id         TEXT PRIMARY KEY,
     session    TEXT NOT NULL REFERENCES sessions (id),
@@ -132,7 +141,7 @@ CREATE TABLE outbox (
     sent_at    INTEGER,
     detail     TEXT
 ) STRICT;
-INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795972496893,NULL,NULL);
+INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795971912950,NULL,NULL);
 CREATE TABLE plans (
     id          TEXT PRIMARY KEY,
     project     TEXT NOT NULL REFERENCES projects (id),
@@ -228,11 +237,6 @@ CREATE TABLE spools (
     partials   TEXT NOT NULL
 ) STRICT;
 INSERT INTO "spools" VALUES('ses_1',7,90,0,'{"tty":{"data":"eA==","size":1}}');
-CREATE TABLE task_sessions (
-    session TEXT PRIMARY KEY,
-    plan    TEXT NOT NULL,
-    task    TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
 CREATE TABLE "tasks" (
     plan        TEXT NOT NULL,
     revision    INTEGER NOT NULL,
@@ -263,21 +267,13 @@ CREATE TABLE tokens (
     created_at INTEGER NOT NULL
 ) STRICT;
 INSERT INTO "tokens" VALUES('3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0','operator',NULL,1795262400000);
-CREATE TABLE usage (
-    id            INTEGER PRIMARY KEY,
-    time          INTEGER NOT NULL,
-    project       TEXT,
-    plan          TEXT,
-    task          TEXT,
-    session       TEXT,
-    agent         TEXT NOT NULL,
-    cost_nano     INTEGER NOT NULL,
-    tokens_input  INTEGER NOT NULL,
-    tokens_output INTEGER NOT NULL,
-    tokens_cached INTEGER NOT NULL,
-    api_calls     INTEGER NOT NULL,
-    time_ms       INTEGER NOT NULL
+CREATE TABLE uploads (
+    id         TEXT PRIMARY KEY,
+    draft      TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    artifact   TEXT REFERENCES artifacts (id)
 ) STRICT;
+INSERT INTO "uploads" VALUES('upl_1','{"project":"prj_1","name":"report.html","type":"text/html","sha256":"0000000000000000000000000000000000000000000000000000000000000000","size":7,"created_by":"person","retention":"plan","kind":"artifact","form":"file","plan":"plan-search","task":"a","session":null,"attempt":null,"provenance":{},"statement":"","stance":null}',1795262400000,'art_1');
 CREATE INDEX sessions_by_status ON sessions (status);
 CREATE INDEX sessions_by_project ON sessions (project);
 CREATE INDEX sessions_by_name ON sessions (name);
@@ -349,24 +345,29 @@ CREATE INDEX tasks_by_session ON tasks (session) WHERE session IS NOT NULL;
 CREATE INDEX attempts_by_task ON attempts (plan, task) WHERE plan IS NOT NULL;
 CREATE UNIQUE INDEX attempts_one_live_of_task ON attempts (plan, task)
     WHERE plan IS NOT NULL AND status IN ('queued', 'starting', 'running', 'waiting_approval', 'stalled');
-CREATE INDEX task_sessions_by_task ON task_sessions (plan, task);
-CREATE INDEX usage_by_time ON usage (time);
-CREATE INDEX usage_by_project ON usage (project, time);
-CREATE INDEX usage_by_session ON usage (session) WHERE session IS NOT NULL;
-CREATE INDEX usage_by_task ON usage (plan, task) WHERE plan IS NOT NULL;
-CREATE VIEW at_work AS
-SELECT
-    json_extract(sessions.reason, '$.at') AS time, sessions.project, link.plan,
-    coalesce(link.task, sessions.task) AS task, sessions.id AS session, sessions.agent
-FROM sessions LEFT JOIN task_sessions AS link ON link.session = sessions.id
-WHERE sessions.status = 'running'
-UNION ALL
-SELECT
-    coalesce(attempts.started_at, attempts.claimed_at), plans.project, attempts.plan, attempts.task, NULL, 'command'
-FROM attempts LEFT JOIN plans ON plans.id = attempts.plan
-WHERE attempts.plan IS NOT NULL
-    AND attempts.status IN ('queued', 'starting', 'running', 'waiting_approval', 'stalled');
-CREATE INDEX budget_levels_raised ON budget_levels (scope) WHERE level != 'closed';
+CREATE UNIQUE INDEX artifacts_by_address ON artifacts (
+    project, ifnull(plan, ''), ifnull(task, ''), iif(plan IS NULL, ifnull(session, ''), ''), kind, name, version
+);
+CREATE INDEX artifacts_by_plan ON artifacts (plan, task) WHERE plan IS NOT NULL;
+CREATE INDEX artifacts_by_session ON artifacts (session) WHERE session IS NOT NULL;
+CREATE INDEX artifacts_by_content ON artifacts (sha256) WHERE removed_at IS NULL;
+CREATE INDEX artifacts_to_expire ON artifacts (expires_at) WHERE expires_at IS NOT NULL AND removed_at IS NULL;
+CREATE TRIGGER artifacts_are_never_changed BEFORE UPDATE OF
+    id, project, plan, task, session, attempt, kind, name, version, type, form, sha256, size, statement, stance,
+    provenance, retention, created_at, created_by, expires_at
+ON artifacts
+BEGIN
+    SELECT RAISE(ABORT, 'an artifact is never changed');
+END;
+CREATE TRIGGER artifacts_are_never_deleted BEFORE DELETE ON artifacts
+BEGIN
+    SELECT RAISE(ABORT, 'the record of an artifact stays');
+END;
+CREATE TRIGGER artifacts_go_with_their_plan AFTER DELETE ON plans
+BEGIN
+    UPDATE artifacts SET removed_at = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)
+    WHERE plan = OLD.id AND retention IN ('task', 'plan') AND removed_at IS NULL;
+END;
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('events',2);
 INSERT INTO "sqlite_sequence" VALUES('audit',1);
