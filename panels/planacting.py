@@ -129,12 +129,12 @@ class PlanActing(DOMNode):
     def action_restart(self) -> None:
         """Let a ready task run, or have one that has ended done once more."""
         from panels.dialogs import Confirm
-        from supervisor.api.client import at
+        from supervisor.api.client import of_task
 
         plan, task = self._possible("restart"), self.task_view
         if plan is None or task is None:
             return
-        where = f"tasks/{at('task', task.id).rpartition('/')[2]}"
+        where = of_task(task.id)
         if task.status == "ready":
             self._send(plan, f"{where}/run")
             return

@@ -322,9 +322,9 @@ class PlanPane(Vertical):
         self._steps = standing, self._steps[1] if self._steps[0][:2] == standing[:2] else ()
 
         async def read() -> Json:
-            from supervisor.api.client import at
+            from supervisor.api.client import at, of_task
 
-            where = at("plan", plan, f"tasks/{at('task', task.id).rpartition('/')[2]}")
+            where = at("plan", plan, of_task(task.id))
             return await shell(self).client.get(where, lines=LINES)
 
         def take(answer: Json) -> None:

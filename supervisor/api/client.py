@@ -46,10 +46,18 @@ def at(noun: str, ref: str, what: str = "") -> str:
     return f"{path}/{what}" if what else path
 
 
+def of_task(task: str) -> str:
+    """Return what stands behind a plan's path for one of its tasks; that of a subplan has an id with slashes."""
+    return "/".join(("tasks", *(at("task", part).removeprefix("/tasks/") for part in task.split("/"))))
+
+
 def rests(plan: Json) -> bool:
     """Whether nothing of a plan goes on without a person: it has ended, is held or blocked, or all there is waits."""
     statuses = Counter(task["status"] for task in plan["tasks"])
-    if statuses["running"]:
+    # A task with a subplan runs for as long as its parts: it moves when they do.
+    moving = ("ready", "running", "waiting_approval", "blocked")
+    held = {task["within"] for task in plan["tasks"] if task["status"] in moving}
+    if any(task["status"] == "running" and task["id"] not in held for task in plan["tasks"]):
         return False
     if plan["status"] != "running":
         return True

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from supervisor.api.protocol import AbsolutePath, Body, Environment, PlainText, reason_json
 from supervisor.engine.planning import Shown
+from supervisor.engine.plans.flattening import holders
 from supervisor.engine.plans.graph import layers
-from supervisor.engine.plans.outline import said_before, task_graph
+from supervisor.engine.plans.outline import said_before, whole_graph
 from supervisor.model.entities import Attempt
 from supervisor.model.plans import Plan, Revision, Task, TaskStatus
 from supervisor.model.times import to_rfc3339
@@ -91,25 +92,31 @@ def shown_json(shown: Shown, project_name: str) -> dict[str, Any]:
 
     ``layer`` of a task is how many tasks stand on the longest way to it.
     """
-    after = said_before(shown.planned.tasks)
+    documents = list(shown.documents().values())
+    after = said_before(documents)
+    within = holders(shown.tasks)
     waiting = (task.id for task in shown.tasks if task.status in (TaskStatus.PENDING, TaskStatus.READY))
-    layer = {task: number for number, tasks in enumerate(layers(task_graph(shown.planned.tasks))) for task in tasks}
+    layer = {task: number for number, tasks in enumerate(layers(whole_graph(documents, within))) for task in tasks}
     return {
         **listed_json(shown.plan, project_name, Counter(task.status for task in shown.tasks)),
         "next_task": next(waiting, None),
-        "tasks": [{**task_json(task, after[task.id]), "layer": layer[task.id]} for task in shown.tasks],
+        "tasks": [
+            {**task_json(task, after[task.id], within[task.id]), "layer": layer[task.id]} for task in shown.tasks
+        ],
         "revisions": revisions_json(shown.revisions),
     }
 
 
-def task_json(task: Task, after: list[str]) -> dict[str, Any]:
-    """Return how a task stands; ``after`` says what comes before it: what it needs, and the ways to it."""
+def task_json(task: Task, after: list[str], within: str | None) -> dict[str, Any]:
+    """Return how a task stands; ``after`` says what comes before it: what it needs, and the ways to it; ``within`` the
+    task that it is a part of, or null."""
     return {
         "id": task.id,
         "title": task.title,
         "kind": task.kind,
         "needs": list(task.needs),
         "after": after,
+        "within": within,
         "status": task.status,
         "status_reason": reason_json(task.reason),
         "attempts": task.attempts,

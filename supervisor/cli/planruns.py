@@ -16,13 +16,16 @@ from supervisor.model.plain import clean, one_line
 @click.command("start")
 @REF
 @click.option("--wait", is_flag=True, help="Wait until it has ended, or waits for a person (exit code 90).")
+@click.option("--dry-run", is_flag=True, help="Say what each task would do and where; nothing is started or stored.")
 @json_option
 @with_client
-async def start(client: Client, ref: str, wait: bool, as_json: bool) -> int:
+async def start(client: Client, ref: str, wait: bool, dry_run: bool, as_json: bool) -> int:
     """Start a plan. With `advance: auto` it runs on by itself, else `plan advance` lets each step run.
 
     Example: quarterdeck plan start plan-hello --wait
     """
+    if dry_run:
+        return _rehearsed(await client.get(at("plan", ref, "rehearsal")), as_json=as_json)
     refuse_in_session("start plans")
     plan = (await client.post(at("plan", ref, "start"), {"environment": own_environment()}))["plan"]
     if wait:
@@ -144,6 +147,24 @@ async def _do(client: Client, ref: str, what: str, *, as_json: bool) -> None:
         print_json(found)
     else:
         _say(found["plan"])
+
+
+def _rehearsed(found: Json, *, as_json: bool) -> int:
+    """Print what a start would do; exit code 1 when it would be refused."""
+    if as_json:
+        print_json(found)
+        return 1 if found["refusal"] else 0
+    for task in found["tasks"]:
+        after = f", after {', '.join(task['after'])}" if task["after"] else ""
+        title = f"  {one_line(task['title'])}" if task["title"] != task["task"] else ""
+        click.echo(click.style(task["task"], bold=True) + title + click.style(f"  {task['place']}{after}", dim=True))
+        for number, step in enumerate(task["steps"], 1):
+            click.echo(f"  {number}. {one_line(step)}")
+    if found["refusal"]:
+        click.secho(f"A start would be refused: {clean(found['refusal'])}", fg="red")
+        return 1
+    click.secho(f"Nothing was started. quarterdeck plan start {found['plan']}", dim=True)
+    return 0
 
 
 def _say(plan: Json) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from supervisor.api.client import Client, Json, at
+from supervisor.api.client import Client, Json, at, of_task
 from supervisor.cli.connection import refuse_in_session, with_client
 from supervisor.cli.output import age, facts, json_option, mark_plan, print_json
 from supervisor.model.errors import InvalidInput, NotFound
@@ -15,7 +15,8 @@ TASK = click.argument("ref", metavar="ID")
 
 @click.group("task")
 def task_command() -> None:
-    """Look at a task of a plan, run it, or say that it is done. ID is PLAN/TASK, or a task's id that only one plan has.
+    """Look at a task of a plan, run it, or say that it is done. ID is PLAN/TASK, or a task's id that only one plan has;
+    PLAN/TASK/PART is a task of a subplan.
 
     Example: quarterdeck task show plan-hello/a
     """
@@ -31,7 +32,7 @@ async def show(client: Client, ref: str, lines: int, as_json: bool) -> None:
 
     Example: quarterdeck task show plan-hello/a
     """
-    found = await client.get(await _path(client, ref), lines=lines)
+    found = await client.get(_path(*await _named(client, ref)), lines=lines)
     if as_json:
         print_json(found)
         return
@@ -99,21 +100,26 @@ async def complete(client: Client, ref: str, evidence: str, as_json: bool) -> No
 
 async def _do(client: Client, ref: str, what: str, *, as_json: bool, **body: str) -> None:
     refuse_in_session(f"{what} tasks")
-    path = await _path(client, ref)
-    found = await client.post(f"{path}/{what}", body)
+    plan_id, task_id = await _named(client, ref)
+    found = await client.post(f"{_path(plan_id, task_id)}/{what}", body)
     if as_json:
         print_json(found)
         return
     plan = found["plan"]
-    task = next(each for each in plan["tasks"] if each["id"] == path.rpartition("/")[2])
+    task = next(each for each in plan["tasks"] if each["id"] == task_id)
     click.echo(f"{plan['id']}/{task['id']}  {mark_plan(task['status'])}  {clean(task['status_reason']['text'])}")
 
 
-async def _path(client: Client, ref: str) -> str:
-    """Return the path of the task that a person names: with its plan, or alone when only one plan has it."""
-    plan, slash, task = ref.rpartition("/")
+def _path(plan: str, task: str) -> str:
+    return at("plan", plan, of_task(task))
+
+
+async def _named(client: Client, ref: str) -> tuple[str, str]:
+    """Return plan and task that a person names: PLAN/TASK, or the task alone when only one plan has it."""
+    plan, slash, task = ref.partition("/")
     if slash:
-        return f"{at('plan', plan)}/{at('task', task).removeprefix('/')}"
+        return plan, task
+    task = ref
     plans = (await client.get("/plans"))["plans"]
     having = [each["id"] for each in plans if await _has(client, each["id"], task)]
     if not having:
@@ -121,7 +127,7 @@ async def _path(client: Client, ref: str) -> str:
     if len(having) > 1:
         named = ", ".join(f"{each}/{task}" for each in having)
         raise InvalidInput(f"{len(having)} plans have a task {task}.", hint=f"Say which: {named}.")
-    return f"{at('plan', having[0])}/{at('task', task).removeprefix('/')}"
+    return having[0], task
 
 
 async def _has(client: Client, plan: str, task: str) -> bool:

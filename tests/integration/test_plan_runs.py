@@ -220,9 +220,9 @@ async def test_what_cannot_run_is_refused_before_anything_happens(inside: Superv
     unknown = await created(inside, {"id": "w", "agent": "nobody", "prompt": "Do it"}, plan="plan-y")
     with pytest.raises(InvalidInput, match="there is no agent nobody"):
         await start(unknown)
-    web = await created(inside, {"id": "w", "http": {"url": "http://localhost/"}}, plan="plan-z")
-    with pytest.raises(Refused, match="tasks that use http are not run yet"):
-        await start(web)
+    prose = await created(inside, sh("w", "search(query) -> top10; fetch(top10) -> docs"), plan="plan-z")
+    with pytest.raises(Refused, match="is prose, no command"):
+        await start(prose)
 
 
 async def test_a_plan_is_started_once(inside: Supervised) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.settings import Budgets, Limits, Settings
-from supervisor.engine.budgets.limits import Subject, document_of, subject_of, used_in
+from supervisor.engine.budgets.limits import Subject, document_of, limits_in, subject_of, used_in
 from supervisor.engine.budgets.weighing import holds, spent, weigh
 from supervisor.engine.ledger import Transaction
 from supervisor.model.budgets import level_of
@@ -230,7 +230,45 @@ def test_a_document_that_is_no_document_has_no_budgets(tmp_path: Path) -> None:
     with spending(tmp_path, document=a_document(tokens=1)) as s:
         plans.add_revision(s.conn, Revision("plan-x", 2, "tasks: [", "person", NOON, parent=1))
         plans.update(s.conn, replace(plans.get(s.conn, "plan-x"), revision=2))
-        assert document_of(s.conn, "plan-x").of_task("a") is None
+        assert document_of(s.conn, "plan-x").of_task("a") == []
+
+
+def nested(**given: Any) -> dict[str, Any]:
+    inner = {"budget": {"tokens": 50}, "tasks": [{"id": "test", "budget": {"tokens": 20}}, {"id": "dive-*"}]}
+    return {
+        "id": "plan-x",
+        "tasks": [{"id": "a", "subplan": inner, **given}, {"id": "dive-*", "budget": {"tokens": 9}}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "limits"),
+    [("a", {"tokens": 30}), ("a/test", {"tokens": 20}), ("a/dive-2", {}), ("dive-12", {"tokens": 9}), ("a/x", {}),
+     ("dive-x", {}), ("dive-", {}), ("x/test", {})],
+)  # fmt: skip
+def test_tasks_of_subplans_and_parts_of_repeated_ones_have_their_limits(
+    tmp_path: Path, task: str, limits: dict[str, int]
+) -> None:
+    with spending(tmp_path, document=nested(budget={"tokens": 30})) as s:
+        found = limits_in(s.conn, s.settings, f"task:plan-x/{task}", NOON)
+        assert {limit.measure: limit.amount for limit in found} == limits
+
+
+def test_a_part_counts_for_the_whole(tmp_path: Path) -> None:
+    with spending(tmp_path, document=nested()) as s:
+        for number, task in enumerate(("a/test", "a/other", "ab"), 5):
+            session = a_session(f"ses_{number}", agent="scripted")
+            sessions.insert(s.conn, session)
+            usage.link(s.conn, session.id, "plan-x", task)
+            usage.add_turn(s.conn, session, Stats(), Stats(tokens_output=19), api_calls=1, at=NOON)
+        assert used_in(s.conn, "task:plan-x/a", NOON).tokens == 38
+        part = subject_of(s.conn, "ses_5", PROJECT.id)
+        assert part.scopes[1:3] == ("task:plan-x/a/test", "task:plan-x/a")
+        s.turn(tokens=12)
+        assert s.types() == ["budget_tripped"]
+        assert s.payload()["scope"] == "task:plan-x/a"
+        assert spent(s.conn, sessions.get(s.conn, "ses_5"))
+        assert not spent(s.conn, sessions.get(s.conn, "ses_7"))
 
 
 def test_scopes_from_the_narrowest_to_the_widest() -> None:

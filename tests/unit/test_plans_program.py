@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any
 
 from supervisor.engine.plans.program import Program, program
@@ -106,9 +108,22 @@ def test_what_cannot_be_run_says_why() -> None:
     assert found.problems == (
         "a: 'search(query) -> top10; fetch(top10) -> docs' is prose, no command; give it an `agent`",
     )
-    assert "not run yet" in made({"id": "h", "http": "https://example.org"}).problems[0]
     assert not made({"id": "a", "command": "true"}).problems
 
 
 def test_git_is_run_without_a_shell() -> None:
     assert made({"id": "t", "git": "tag 'v 1'"}).jobs["t"].steps[0].argv == ("git", "tag", "v 1")
+
+
+def test_requests_are_commands_that_read_them() -> None:
+    http = {"url": "https://a.example/", "headers": {"Authorization": "Bearer ${TOKEN}"}}
+    (step,) = made({"id": "h", "http": http, "outputs": {"page": "page.html"}, "timeout": 5}).jobs["h"].steps
+    assert (step.text, step.argv[0], step.argv[-2:]) == (
+        "GET https://a.example/", sys.executable, ("http", "GET https://a.example/")
+    )  # fmt: skip
+    assert json.loads(step.given) == {**http, "output": "page.html", "timeout": 5}
+    db = {"url": "postgresql://me:secret@db.example:5433/shop", "sql": "SELECT 1"}
+    (step,) = made({"id": "d", "db": db}).jobs["d"].steps
+    assert step.text == "1 statement for postgresql://db.example:5433/shop"
+    assert "secret" not in " ".join(step.argv)
+    assert "-S" not in step.argv, "the driver is an installed package"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -19,6 +20,7 @@ from supervisor.engine.planruns.committing import key_of
 from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.engine.planruns.state import folder_of
 from supervisor.engine.planruns.words import last_lines
+from supervisor.engine.plans.flattening import holders
 from supervisor.engine.plans.outline import said_before
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
@@ -37,6 +39,14 @@ async def start(request: Request, ref: str, body: StartBody, principal: Operator
     plan = await plan_named(request, ref)
     await _runs(request).start(plan.id, body.environment, principal.actor)
     return await whole(request, plan.id)
+
+
+@router.get("/{ref}/rehearsal", dependencies=READ)
+async def rehearse(request: Request, ref: str) -> dict[str, Any]:
+    """What a start would do: each task with its steps in words and where it works, and why it would be refused."""
+    plan = await plan_named(request, ref)
+    tasks_, refusal = await _runs(request).rehearse(plan.id)
+    return {"plan": plan.id, "refusal": refusal or None, "tasks": [asdict(each) for each in tasks_]}
 
 
 @router.post("/{ref}/advance")
@@ -88,7 +98,7 @@ async def archive(request: Request, ref: str, principal: Operator) -> dict[str, 
     return {**await whole(request, plan.id), "readme": str(readme), "worktree": kept}
 
 
-@router.get("/{ref}/tasks/{task}", dependencies=READ)
+@router.get("/{ref}/tasks/{task:path}", dependencies=READ)
 async def show_task(
     request: Request, ref: str, task: str, lines: Annotated[int, Query(ge=0, le=1000)] = 20
 ) -> dict[str, Any]:
@@ -106,10 +116,11 @@ async def show_task(
     folder = folder_of(engine.services.paths.state, plan.id)
     logs = [folder / f"{attempt.id}.log" for attempt in made]
     said = await asyncio.to_thread(lambda: [last_lines(log, lines) for log in logs])
-    planned = next(each for each in shown.planned.tasks if each.id == task)
+    documents = shown.documents()
+    planned = documents[task]
     return {
         "task": {
-            **task_json(found, said_before(shown.planned.tasks)[task]),
+            **task_json(found, said_before(list(documents.values()))[task], holders(shown.tasks)[task]),
             "plan": plan.id,
             "document": planned.model_dump(mode="json", exclude_defaults=True, exclude={"status"}),
             "runner": planned.runner,
@@ -120,7 +131,7 @@ async def show_task(
     }
 
 
-@router.post("/{ref}/tasks/{task}/run")
+@router.post("/{ref}/tasks/{task:path}/run")
 async def run_task(request: Request, ref: str, task: str, principal: Operator) -> dict[str, Any]:
     """Let a task run now that is ready, or once more when it has ended."""
     plan = await plan_named(request, ref)
@@ -128,7 +139,7 @@ async def run_task(request: Request, ref: str, task: str, principal: Operator) -
     return await whole(request, plan.id)
 
 
-@router.post("/{ref}/tasks/{task}/retry")
+@router.post("/{ref}/tasks/{task:path}/retry")
 async def retry_task(request: Request, ref: str, task: str, principal: Operator) -> dict[str, Any]:
     """Have a task done once more that has ended or is blocked; what was skipped because of it waits anew."""
     plan = await plan_named(request, ref)
@@ -136,7 +147,7 @@ async def retry_task(request: Request, ref: str, task: str, principal: Operator)
     return await whole(request, plan.id)
 
 
-@router.post("/{ref}/tasks/{task}/complete")
+@router.post("/{ref}/tasks/{task:path}/complete")
 async def complete_task(
     request: Request, ref: str, task: str, body: CompleteBody, principal: Operator
 ) -> dict[str, Any]:
@@ -146,13 +157,13 @@ async def complete_task(
     return await whole(request, plan.id)
 
 
-@router.post("/{ref}/gates/{gate}/approve")
+@router.post("/{ref}/gates/{gate:path}/approve")
 async def approve_gate(request: Request, ref: str, gate: str, body: GateBody, principal: Decider) -> dict[str, Any]:
     """Approve what a gate asks."""
     return await _decide(request, ref, gate, body.rationale, principal, approve=True)
 
 
-@router.post("/{ref}/gates/{gate}/reject")
+@router.post("/{ref}/gates/{gate:path}/reject")
 async def reject_gate(request: Request, ref: str, gate: str, body: GateBody, principal: Decider) -> dict[str, Any]:
     """Reject what a gate asks: what needs it never runs."""
     return await _decide(request, ref, gate, body.rationale, principal, approve=False)

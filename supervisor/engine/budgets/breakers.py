@@ -185,7 +185,7 @@ class Breakers:
         kind, _, name = scope.partition(":")
         if kind not in ("plan", "task"):
             return limits_in(conn, settings, scope, now)
-        plan_id, _, task = name.partition("/")
+        plan_id = name.partition("/")[0]
         try:
             plan = plans.get(conn, plan_id)
         except NotFound:
@@ -194,9 +194,7 @@ class Breakers:
         if key not in self._documents:
             self._documents = {known: each for known, each in self._documents.items() if known[0] != plan.id}
             self._documents[key] = document_of(conn, plan.id)
-        document = self._documents[key]
-        budget = document.of_task(task) if kind == "task" else document.budget
-        return [] if budget is None else planned(scope, budget)
+        return planned(scope, self._documents[key])
 
     async def _do(self, doing: Doing) -> None:
         for session, attempt in doing.stop:
@@ -243,7 +241,8 @@ def _look(conn: sqlite3.Connection, settings: Settings, now: int) -> Doing:
             doing.pause.append((session, held_by.sentence(name_of(conn, held_by.scope))))
     of_tasks = {each.scope: each for each in found if kind_of(each.scope) == "task"}
     for running in usage.running(conn):
-        standing_of = of_tasks.get(f"task:{running.plan}/{running.task}")
+        scopes = Subject(None, running.plan, running.task).scopes
+        standing_of = next((of_tasks[scope] for scope in scopes if scope in of_tasks), None)
         if running.session is None and standing_of is not None:
             doing.fail.append((str(running.plan), str(running.task), reason(standing_of)))
     for plan_id, standing in held_plans.items():

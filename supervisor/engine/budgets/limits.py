@@ -25,9 +25,24 @@ class PlanBudget(msgspec.Struct):
     tokens: int | None = None
 
 
-class _Task(msgspec.Struct):
+class PlannedTask(msgspec.Struct):
+    """A task in a document, or in a subplan of it."""
+
     id: str
     budget: PlanBudget | None = None
+    subplan: Subplan | None = None
+
+    def is_named(self, name: str) -> bool:
+        """Whether it is the task of this name; one that is repeated is each of its parts."""
+        parts = name.removeprefix(self.id.removesuffix("*"))
+        return name == self.id or (self.id.endswith("-*") and parts != name and parts.isdecimal())
+
+
+class Subplan(msgspec.Struct):
+    """A plan inside a task."""
+
+    budget: PlanBudget | None = None
+    tasks: list[PlannedTask] = []
 
 
 class Document(msgspec.Struct):
@@ -35,11 +50,18 @@ class Document(msgspec.Struct):
 
     budget: PlanBudget | None = None
     deadline: str | None = None
-    tasks: list[_Task] = []
+    tasks: list[PlannedTask] = []
 
-    def of_task(self, task: str) -> PlanBudget | None:
-        """Return the budget of a task."""
-        return next((each.budget for each in self.tasks if each.id == task), None)
+    def of_task(self, task: str) -> list[PlanBudget]:
+        """Return the budgets of a task, `whole/part` in a subplan: its own, and that of the plan that it stands for."""
+        tasks, found = self.tasks, None
+        for name in task.split("/"):
+            found = next((each for each in tasks if each.is_named(name)), None)
+            tasks = found.subplan.tasks if found is not None and found.subplan is not None else []
+        if found is None:
+            return []
+        own = (found.budget, found.subplan.budget if found.subplan is not None else None)
+        return [budget for budget in own if budget is not None]
 
 
 _decode = msgspec.json.Decoder(Document).decode
@@ -59,7 +81,9 @@ class Subject:
         """The scopes whose budgets it counts for, the narrowest first."""
         found = [f"session:{self.session}"] if self.session else []
         if self.plan and self.task:
-            found.append(f"task:{self.plan}/{self.task}")
+            # A task of a subplan counts for each task that it is a part of.
+            parts = self.task.split("/")
+            found += [f"task:{self.plan}/{'/'.join(parts[:count])}" for count in range(len(parts), 0, -1)]
         found += [f"plan:{self.plan}"] if self.plan else []
         found += [f"project:{self.project}"] if self.project else []
         return (*found, DAY)
@@ -91,26 +115,31 @@ def limits_in(conn: sqlite3.Connection, settings: Settings, scope: str, now: int
             return _configured(scope, today, settings.budgets.project)
         if kind == "session":
             return _limits(scope, "", [("cost_usd", sessions.get(conn, name).budget_usd)])
-        plan, _, task = name.partition("/")
-        document = document_of(conn, plan)
-        budget = document.of_task(task) if kind == "task" else document.budget
+        document = document_of(conn, name.partition("/")[0])
     except NotFound:
         return []
-    return [] if budget is None else planned(scope, budget)
+    return planned(scope, document)
 
 
-def planned(scope: str, budget: PlanBudget) -> list[Limit]:
-    """Return the limits that a plan's document sets."""
-    return _limits(
-        scope,
-        "",
-        [
-            ("cost_usd", budget.cost_usd),
-            ("tokens", budget.tokens),
-            ("api_calls", budget.api_calls),
-            ("time", budget.time),
-        ],
-    )
+def planned(scope: str, document: Document) -> list[Limit]:
+    """Return the limits that a plan's document sets for the plan, or for a task: of several the lowest."""
+    kind, _, name = scope.partition(":")
+    given = document.of_task(name.partition("/")[2]) if kind == "task" else [document.budget] if document.budget else []
+    lowest: dict[Measure, float] = {}
+    for each in given:
+        for measure, amount in _amounts(each):
+            if amount is not None:
+                lowest[measure] = min(amount, lowest.get(measure, amount))
+    return _limits(scope, "", lowest.items())
+
+
+def _amounts(budget: PlanBudget) -> list[tuple[Measure, float | None]]:
+    return [
+        ("cost_usd", budget.cost_usd),
+        ("tokens", budget.tokens),
+        ("api_calls", budget.api_calls),
+        ("time", budget.time),
+    ]
 
 
 def used_in(conn: sqlite3.Connection, scope: str, now: int, running: Sequence[Running] | None = None) -> Used:

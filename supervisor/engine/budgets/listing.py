@@ -12,7 +12,7 @@ from supervisor.engine.budgets.weighing import name_of
 from supervisor.model.budgets import DAY, Level, Limit, level_of
 from supervisor.model.plans import PLAN_ENDED
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
-from supervisor.store import budgets, plans, projects, sessions, usage
+from supervisor.store import budgets, plans, projects, sessions, tasks, usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ def _scopes(conn: sqlite3.Connection) -> Iterator[str]:
         document = document_of(conn, plan.id)
         if document.budget is not None:
             yield f"plan:{plan.id}"
-        for task in document.tasks:
-            if task.budget is not None:
+        for task in tasks.of_revision(conn, plan.id, plan.revision):
+            # One that is repeated stands for its parts, which have the budget each.
+            if not task.id.endswith("-*") and document.of_task(task.id):
                 yield f"task:{plan.id}/{task.id}"
     for session in sessions.find(conn, statuses=set(SessionStatus) - SESSION_ENDED):
         if session.budget_usd is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from supervisor.engine.deciding import consume
@@ -77,7 +77,14 @@ def store(
         approval = approvals.get(conn, approval_id)
         if approval.status is ApprovalStatus.APPROVED:
             consume(transaction, approval, f"the task {by} of {before.id}")
+    new = [task for task_id, task in turn.changed.items() if task_id not in state.board.tasks]
+    tasks.insert(conn, new)
+    for task in new:
+        if task.status is not TaskStatus.PENDING:
+            transaction.task_event(before, replace(task, status=TaskStatus.PENDING), task)
     for task_id, after in turn.changed.items():
+        if task_id not in state.board.tasks:
+            continue
         task = state.board.tasks[task_id]
         tasks.move(conn, task, after)
         if task.status is not after.status:

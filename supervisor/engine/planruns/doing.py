@@ -17,6 +17,7 @@ from supervisor.engine.planruns.committing import Asked, Told
 from supervisor.engine.planruns.environment import Surroundings, surroundings
 from supervisor.engine.planruns.knowledge import Knowledge
 from supervisor.engine.planruns.places import Places
+from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
 from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
@@ -61,6 +62,8 @@ class Doing:
                 await self._expression(loop, start)
             elif start.step.what == "session":
                 await self.agents.run(loop, start)
+            elif start.step.what == "repeat":
+                await self._repeat(loop, start)
             elif start.step.what == "merge":
                 await self._merge(loop, start)
         except QuarterdeckError as error:
@@ -165,6 +168,8 @@ class Doing:
                 env={**seen.of(planned), **more},
                 cwd=cwd,
                 secrets=seen.secrets,
+                stdin="pipe" if start.step.given else "null",
+                first_input=start.step.given.encode(),
                 start_to_close_s=planned.timeout,
                 no_output_s=planned.no_output,
             ),
@@ -210,6 +215,11 @@ class Doing:
                 start.task, start.attempt, start.number, ok=holds, why="" if holds else f"{start.step.text}. {why}"
             )
         )
+
+    async def _repeat(self, loop: Loop, start: Start) -> None:
+        """Find out what a task is repeated for."""
+        items, left_out = await Sources(self.services.ledger, loop.state, self.places).items(start.task)
+        loop.post(lambda turn, _: turn.repeat(start.task, start.attempt, start.number, items, left_out))
 
     async def _merge(self, loop: Loop, start: Start) -> None:
         state = loop.state

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from supervisor.engine.planruns.state import State
 from supervisor.engine.plans.conditions import FILE
+from supervisor.engine.plans.flattening import whole
 from supervisor.engine.plans.operations import Unknown
 from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Task
@@ -43,11 +44,17 @@ class Knowledge:
         raise KeyError(name)
 
     def _of_task(self, rest: str) -> object:
-        # A task's id may hold dots: the longest that there is, is meant.
-        for task_id in sorted(self._state.board.tasks, key=len, reverse=True):
-            if rest.startswith(f"{task_id}."):
-                return self._fact(self._state.board.tasks[task_id], rest.removeprefix(f"{task_id}."))
-        raise KeyError(rest)
+        # In a subplan its own tasks are meant, then those around it. An id may hold dots: the longest is meant.
+        holder = whole(self._task)
+        while True:
+            beside = [each for each in self._state.board.tasks if whole(each) == holder]
+            for task_id in sorted(beside, key=len, reverse=True):
+                name = f"{task_id.rpartition('/')[2]}."
+                if rest.startswith(name):
+                    return self._fact(self._state.board.tasks[task_id], rest.removeprefix(name))
+            if holder is None:
+                raise KeyError(rest)
+            holder = whole(holder)
 
     def _fact(self, task: Task, what: str) -> object:
         if what.startswith("outputs."):

@@ -184,6 +184,8 @@ class Loop:
                 else:
                     message.reply.set_exception(error)
         turn.finish()
+        # With the parts of what was repeated. Should the turn not be stored, all is read anew.
+        state.program = turn.program
         for start in turn.starts:
             if start.step.what == "session":
                 # Named before it is stored, so that a crash in between does not make two of one.

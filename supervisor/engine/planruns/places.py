@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from supervisor.engine.plans.flattening import branch_name
 from supervisor.engine.ports import MergeResult, Workspace, WorkspaceRequest
 from supervisor.engine.services import Services
 from supervisor.model.entities import Project
@@ -31,7 +32,7 @@ def branch_of(plan: str) -> str:
 
 def own_name(plan: str, task: str, attempt: int) -> str:
     """Return what a task's own worktree is called: ``plan--task``, with the attempt's number from the second on."""
-    name = f"{plan}--{task}"
+    name = f"{plan}--{branch_name(task)}"
     if len(name) > LONGEST_NAME:
         name = f"{name[: LONGEST_NAME - 13]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
     return name if attempt == 1 else f"{name}.{attempt}"

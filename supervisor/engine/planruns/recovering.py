@@ -24,7 +24,7 @@ async def recover(loop: Loop) -> None:
     live, decided = await loop.services.ledger.store.read(_stored, loop)
     for task in state.board.tasks.values():
         planned = state.program.jobs[task.id].task
-        if task.attempts and planned.place == "plan":
+        if task.attempts and planned.place == "plan" and not state.program.progress.parts(task.id):
             doing.unsaved[task.id] = planned
     loop.follow(live)
     for attempt in live:

@@ -18,13 +18,15 @@ from supervisor.engine.planruns.commands import Commands
 from supervisor.engine.planruns.committing import Told
 from supervisor.engine.planruns.doing import Doing
 from supervisor.engine.planruns.environment import keep_environment
+from supervisor.engine.planruns.judging import act_of
 from supervisor.engine.planruns.loop import Loop, Take
 from supervisor.engine.planruns.places import Places, branch_of
 from supervisor.engine.planruns.recovering import answer
 from supervisor.engine.planruns.state import State, folder_of, load
+from supervisor.engine.plans.explaining import Explained, explain
+from supervisor.engine.plans.program import with_examples
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.services import Services
-from supervisor.model.acts import Act
 from supervisor.model.budgets import BUDGET
 from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
@@ -60,17 +62,7 @@ class PlanRuns:
         """Start a plan: the one explicit start that it has. Refused where it has a part that cannot be run, or when a
         rule denies one of its commands."""
         state = await load(self._services.ledger, plan_id)
-        if state.plan.status is not PlanStatus.PENDING:
-            raise Refused(
-                f"{plan_id} was started already: it is {state.plan.status}.",
-                hint=f"`quarterdeck plan show {plan_id}` shows how it stands; `task retry` runs a task again.",
-            )
-        if state.program.problems:
-            more = len(state.program.problems) - 1
-            raise Refused(
-                f"{plan_id} cannot run as it is: {state.program.problems[0]}{f' ({more} more)' if more else ''}.",
-                hint=f"Change the document, then: quarterdeck plan revise {plan_id} FILE --rationale T",
-            )
+        self._refuse_unfit(state)
         if plan_id in self._starting:
             raise Refused(f"{plan_id} is being started.")
         self._starting.add(plan_id)
@@ -92,6 +84,17 @@ class PlanRuns:
             return await self._tell(plan_id, begin)
         finally:
             self._starting.discard(plan_id)
+
+    async def rehearse(self, plan_id: str) -> tuple[list[Explained], str]:
+        """Return what a plan would do, and why its start would be refused; empty when it would not. Nothing is done."""
+        state = await load(self._services.ledger, plan_id)
+        refusal = ""
+        try:
+            self._refuse_unfit(state)
+            await self._check(state)
+        except QuarterdeckError as error:
+            refusal = str(error)
+        return explain(with_examples(state.program)), refusal
 
     async def advance(self, plan_id: str, actor: str, *, level: bool) -> tuple[Plan, list[str]]:
         """Let the next ready task run, or all that are ready; returns which."""
@@ -246,20 +249,38 @@ class PlanRuns:
     def _places(self, state: State) -> Places:
         return Places(self._services, state.project, state.plan.id, self._folder(state.plan.id))
 
+    @staticmethod
+    def _refuse_unfit(state: State) -> None:
+        """Refuse what was started before, and what has a part that cannot be run."""
+        plan, problems = state.plan, state.program.problems
+        if plan.status is not PlanStatus.PENDING:
+            raise Refused(
+                f"{plan.id} was started already: it is {plan.status}.",
+                hint=f"`quarterdeck plan show {plan.id}` shows how it stands; `task retry` runs a task again.",
+            )
+        if problems:
+            more = len(problems) - 1
+            raise Refused(
+                f"{plan.id} cannot run as it is: {problems[0]}{f' ({more} more)' if more else ''}.",
+                hint=f"Change the document, then: quarterdeck plan revise {plan.id} FILE --rationale T",
+            )
+
     async def _check(self, state: State) -> None:
         """Refuse what a rule denies, and agents that are not known. What a person starts is their decision."""
         root = Path(state.project.root)
         settings = self._services.config_for(root).settings
-        for job in state.program.jobs.values():
+        jobs = with_examples(state.program).jobs.values()
+        for job in jobs:
             agent = job.task.agent
             if agent is not None and agent not in settings.agents:
                 known = ", ".join(sorted(settings.agents))
                 raise InvalidInput(f"{job.task.id}: there is no agent {agent}.", hint=f"Known agents: {known}.")
         acts = [
-            (job.task.id, Act(kind="execute", tool="command", cwd=str(root), worktree=str(root), agent="command",
-                              mode="autonomous", project=state.project.name, command=step.text))
-            for job in state.program.jobs.values() for step in job.steps if step.what == "command"
-        ]  # fmt: skip
+            (job.task.id, act_of(job.task, step, root, state.project.name))
+            for job in jobs
+            for step in job.steps
+            if step.what == "command"
+        ]
         for task, act in acts:
             judgement = await asyncio.to_thread(self._services.policy.judge, act, root)
             if judgement.effect == "deny":

@@ -12,6 +12,7 @@ from supervisor.engine.ledger import Ledger
 from supervisor.engine.planning import planned_of
 from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.program import Program, program
+from supervisor.engine.plans.repeating import known_items
 from supervisor.model.entities import Project
 from supervisor.model.plan.plan import Plan as Planned
 from supervisor.model.plans import Plan, Revision, Task
@@ -39,7 +40,7 @@ async def load(ledger: Ledger, plan_id: str) -> State:
 
     plan, project, revision, found = await ledger.store.read(look)
     planned = await asyncio.to_thread(planned_of, revision)
-    made = await asyncio.to_thread(program, planned, os.cpu_count() or 1)
+    made = await asyncio.to_thread(program, planned, os.cpu_count() or 1, known_items(found))
     return State(plan, project, planned, made, Board(found))
 
 

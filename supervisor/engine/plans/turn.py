@@ -7,13 +7,15 @@ not be committed never was. Times are milliseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.choosing import choose
-from supervisor.engine.plans.program import Job, Program, Step
+from supervisor.engine.plans.digests import digest_of_task
+from supervisor.engine.plans.program import Job, Program, Step, repeat
+from supervisor.engine.plans.repeating import ITEMS, named_parts
 from supervisor.model.budgets import BUDGET
 from supervisor.model.entities import Reason
 from supervisor.model.errors import NotFound, Refused
@@ -38,6 +40,9 @@ RUNS_AGAIN: Final = frozenset({T.COMPLETED, T.FAILED, T.SKIPPED, T.BLOCKED})
 LAST_FAILURE: Final = "last_failure"
 """In a task's result: why its last attempt failed."""
 
+KEPT: Final = frozenset({LAST_FAILURE, ITEMS, "left_out"})
+"""What of a task's result another attempt begins with. Items are found once: their tasks are there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -52,12 +57,12 @@ class Start:
 class Turn:
     """Takes in what happened to a plan whose tasks stand as on ``board``, at ``now``.
 
-    ``starts`` (steps), ``questions`` (of tasks that wait for a person) and ``stops`` (tasks whose work is to end) are
-    what is to be done after it was committed.
+    ``program`` has the parts of tasks that were repeated in it. ``starts`` (steps), ``questions`` (of tasks that wait
+    for a person) and ``stops`` (tasks whose work is to end) are what is to be done after it was committed.
     """
 
     def __init__(self, program: Program, plan: Plan, board: Board, now: int) -> None:
-        self._program = program
+        self.program = program
         self._before = board.tasks
         self._statuses = dict(board.statuses)
         self._active = {status: set(tasks) for status, tasks in board.active.items()}
@@ -131,7 +136,7 @@ class Turn:
         """A step has ended. With ``blocks`` a person has to look at it; a ``final`` failure is not tried again."""
         if not self.is_at(task, attempt, number):
             return
-        job = self._program.jobs[task]
+        job = self.program.jobs[task]
         now = self.task(task)
         step = job.steps[number]
         found = dict(result or {})
@@ -149,11 +154,39 @@ class Turn:
         else:
             self._fail(task, job, why, final=final)
 
+    def repeat(self, task: str, attempt: int, number: int, items: Sequence[str], left_out: int = 0) -> None:
+        """It is known what a task is repeated for: it gets one part for each item. ``left_out`` is how many were over
+        its limit."""
+        if not self.is_at(task, attempt, number):
+            return
+        parts = named_parts(task, items)
+        before = self.program
+        self.program = repeat(before, task, parts)
+        for name in self.program.jobs.keys() - before.jobs.keys():
+            job = self.program.jobs[name]
+            self._statuses[name] = T.PENDING
+            self._keep(
+                Task(
+                    plan=self.plan.id,
+                    revision=self.plan.revision,
+                    id=name,
+                    position=job.demand.position,
+                    kind=job.task.kind,
+                    title=job.task.name,
+                    digest=digest_of_task(job.task),
+                    status=T.PENDING,
+                    reason=Reason("plan", f"{task} is repeated.", self.now),
+                    needs=job.task.needs,
+                )
+            )
+        result: dict[str, Any] = {ITEMS: [list(part) for part in parts], **({"left_out": left_out} if left_out else {})}
+        self.step_ended(task, attempt, number, ok=True, why="", result=result)
+
     def step_lost(self, task: str, attempt: int, number: int) -> None:
         """Nobody knows how a step ended. It is done again where that does no harm, else a person has to look."""
         if not self.is_at(task, attempt, number):
             return
-        job = self._program.jobs[task]
+        job = self.program.jobs[task]
         step = job.steps[number]
         if job.task.idempotent or step.proves or step.before:
             self.starts.append(Start(task, attempt, number, step))
@@ -170,7 +203,7 @@ class Turn:
         if not approved:
             self._move(task, T.FAILED, "person", f"{by} did not approve it{reason}", ended_at=self.now)
             return
-        job = self._program.jobs[task]
+        job = self.program.jobs[task]
         word = f"{by} approved it{reason}"
         if now.step + 1 < len(job.steps):
             self._move(task, T.RUNNING, "person", word, step=now.step + 1)
@@ -210,11 +243,13 @@ class Turn:
             )
         if self.plan.status is P.ABANDONED:
             raise Refused(f"{self.plan.id} was cancelled.", hint="Create it as a new plan, with another id.")
-        revived = self._program.progress.revived_with(self._statuses, task)
+        revived = self.program.progress.revived_with(self._statuses, task)
         word = f"{by} has it done once more."
         self._move(task, T.READY, "person", word, released_by=by, step=0, not_before=None, ended_at=None)
+        revived = list(dict.fromkeys((*revived, *self._open_again(task, by))))
         for each in revived:
             self._move(each, T.PENDING, "person", f"{by} has {task} done once more.", ended_at=None)
+        revived += self._parts_again(task, "person", f"{by} has {task} done once more.")
         if self.plan.status in PLAN_ENDED or self.plan.status is P.BLOCKED:
             self._plan(P.RUNNING, "person", word, ended_at=None)
         return [task, *revived]
@@ -230,10 +265,12 @@ class Turn:
             self._move(task, T.READY, "person", f"{by} looked after it.")
         elif now.status is T.PENDING:
             raise Refused(f"The task {task} is pending.", hint="What it needs has not ended yet.")
-        revived = self._program.progress.revived_with(self._statuses, task)
+        revived = self.program.progress.revived_with(self._statuses, task)
         now = self.task(task)
         self._keep(replace(now, result={**now.result, **result}))
         self._move(task, T.COMPLETED, "person", f"{by} completed it: {why}", ended_at=self.now)
+        revived = [each for each in revived if self.program.progress.node(each).within != task]
+        revived = list(dict.fromkeys((*revived, *self._open_again(task, by))))
         for each in revived:
             self._move(each, T.PENDING, "person", f"{by} completed {task}.", ended_at=None)
         if self.plan.status in PLAN_ENDED or self.plan.status is P.BLOCKED:
@@ -247,11 +284,11 @@ class Turn:
             return
         self._settle()
         # A gate without checks, or a task without steps, is through at once: more may follow from that.
-        while self.plan.status is P.RUNNING and self._begin():
+        while self._close() or (self.plan.status is P.RUNNING and self._begin()):
             self._settle()
-        if self.plan.status not in (P.RUNNING, P.BLOCKED) or any(self._active.values()):
+        if self.plan.status not in (P.RUNNING, P.BLOCKED) or self._is_busy():
             return
-        end = self._program.progress.outcome(self._statuses)
+        end = self.program.progress.outcome(self._statuses, self._is_open)
         if end is not None and end[0] is not self.plan.status:
             ended = self.now if end[0] in PLAN_ENDED else None
             self._plan(end[0], "plan", end[1], ended_at=ended)
@@ -259,23 +296,73 @@ class Turn:
     def _settle(self) -> None:
         look = tuple(self.changed) if self._looked else None
         self._looked = True
-        for move in self._program.progress.settle(self._statuses, look):
+        for move in self.program.progress.settle(self._statuses, look, self._is_open):
             self._move(move.task, move.to, "plan", move.why, ended_at=self.now if move.to is T.SKIPPED else None)
+
+    def _is_open(self, task: str) -> bool:
+        """Whether a task waits for its parts."""
+        if self._statuses[task] is not T.RUNNING:
+            return False
+        steps, number = self.program.jobs[task].steps, self.task(task).step
+        return number < len(steps) and steps[number].what == "parts"
+
+    def _is_busy(self) -> bool:
+        """Whether anything is ready, runs or waits for a person, beside tasks that wait for their parts."""
+        return bool(self._active[T.READY] or self._active[T.WAITING_APPROVAL]) or not all(
+            map(self._is_open, self._active[T.RUNNING])
+        )
+
+    def _close(self) -> bool:
+        """Let tasks whose parts have all ended go on, or fail; returns whether there was one."""
+        progress, closed = self.program.progress, False
+        # The parts of its parts end first: with them it may be through, too.
+        for task in sorted(filter(self._is_open, self._active[T.RUNNING]), key=lambda each: -each.count("/")):
+            end = progress.part_outcome(self._statuses, task)
+            if end is not None:
+                now = self.task(task)
+                self.step_ended(task, now.attempts, now.step, ok=end[0], why=end[1])
+                closed = True
+        return closed
+
+    def _open_again(self, task: str, by: str) -> list[str]:
+        """Have what a task is a part of go on once more, when it has ended; returns what is revived with it."""
+        progress = self.program.progress
+        revived: dict[str, None] = {}
+        holder = progress.node(task).within
+        while holder is not None:
+            if self._statuses[holder] in RUNS_AGAIN - {T.BLOCKED}:
+                revived |= dict.fromkeys(progress.revived_with(self._statuses, holder))
+                word = f"{by} has {task} looked at once more."
+                self._move(holder, T.READY, "person", word, released_by=by, step=0, not_before=None, ended_at=None)
+            holder = progress.node(holder).within
+        return [each for each in revived if self._statuses[each] is T.SKIPPED]
+
+    def _parts_again(self, task: str, signal: str, word: str) -> list[str]:
+        """Have the parts of a task done once more that were not completed, or all of them when they were."""
+        progress = self.program.progress
+        parts = progress.parts(task)
+        left = [part for part in parts if self._statuses[part] in TASK_ENDED - {T.COMPLETED}]
+        again = left if any(self._statuses[part] is not T.COMPLETED for part in parts) else list(parts)
+        found: list[str] = []
+        for part in again:
+            self._move(part, T.PENDING, signal, word, step=0, not_before=None, ended_at=None)
+            found += [part, *self._parts_again(part, signal, word)]
+        return found
 
     def _begin(self) -> list[str]:
         """Begin what may begin now."""
-        jobs = self._program.jobs
+        jobs = self.program.jobs
         ready = [task for task in self._active[T.READY] if self._may(self.task(task))]
         if not ready:
             return []
         running = [jobs[task].demand for task in self._active[T.RUNNING]]
-        chosen = choose((jobs[task].demand for task in ready), running, self._program.capacity)
+        chosen = choose((jobs[task].demand for task in ready), running, self.program.capacity)
         for demand in chosen:
             now = self.task(demand.task)
             self._move(
                 now.id, T.RUNNING, "plan", "Its turn has come.",
                 attempts=now.attempts + 1, step=0, not_before=None, started_at=now.started_at or self.now,
-                result={name: value for name, value in now.result.items() if name == LAST_FAILURE},
+                result={name: value for name, value in now.result.items() if name in KEPT},
             )  # fmt: skip
             self._go_on(now.id, jobs[now.id])
         return [demand.task for demand in chosen]
@@ -293,7 +380,10 @@ class Turn:
             if start.step.what == "ask":
                 self._move(task, T.WAITING_APPROVAL, "plan", "A person decides.")
                 self.questions.append(start)
-            else:
+            elif start.step.what == "repeat" and ITEMS in now.result:
+                self._keep(replace(now, step=now.step + 1))
+                self._go_on(task, job)
+            elif start.step.what != "parts":  # these begin by themselves, once it is here
                 self.starts.append(start)
             return
         proofs = sum(step.proves for step in job.steps)
@@ -310,6 +400,7 @@ class Turn:
         delay = delay if retry.max_delay is None else min(delay, retry.max_delay)
         word = f"Attempt {now.attempts} of {retry.attempts} failed: {why}"
         self._move(task, T.READY, "plan", word, not_before=self.now + int(delay * 1_000), step=0)
+        self._parts_again(task, "plan", f"{task} is tried again.")
 
     def _move(self, task: str, to: TaskStatus, signal: str, text: str, **changes: Any) -> None:
         now = self.task(task)
@@ -332,5 +423,5 @@ class Turn:
         self.plan = replace(self.plan, status=to, reason=Reason(signal, text, self.now), **changes)
 
     def _urgency(self, task: str) -> tuple[float, int]:
-        demand = self._program.jobs[task].demand
+        demand = self.program.jobs[task].demand
         return -demand.priority, demand.position

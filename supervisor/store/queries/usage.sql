@@ -31,11 +31,12 @@ SELECT
 FROM usage WHERE session = :session;
 
 -- name: of_task
--- What a task of a plan has used, all attempts together.
+-- What a task of a plan has used, all attempts together, and the tasks of its subplan.
 SELECT
     coalesce(sum(cost_nano), 0), coalesce(sum(tokens_input + tokens_output), 0), coalesce(sum(api_calls), 0),
     coalesce(sum(time_ms), 0)
-FROM usage WHERE plan = :plan AND task = :task AND time >= :since;
+FROM usage
+WHERE plan = :plan AND (task = :task OR task > :task || '/' AND task < :task || '0') AND time >= :since;
 
 -- name: of_plan
 -- What a plan has used.
