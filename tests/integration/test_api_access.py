@@ -95,6 +95,7 @@ OTHER_ROUTES = [
     ("POST", "/plans/any/pause"),
     ("POST", "/plans/any/resume"),
     ("POST", "/plans/any/cancel"),
+    ("GET", "/plans/any/rehearsal"),
     ("POST", "/plans/any/merge"),
     ("POST", "/plans/any/archive"),
     ("GET", "/plans/any/tasks/any"),
