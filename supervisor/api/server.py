@@ -17,7 +17,10 @@ from supervisor.api.handlers import (
     alerts,
     approvals,
     artifacts,
+    budgets,
     changes,
+    cost,
+    digest,
     planruns,
     plans,
     policy,
@@ -43,7 +46,7 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app.state.gate = gate
     routed = (
         supervisor, sessions, changes, approvals, plans, planruns, artifacts, schedules, policy, records, alerts,
-        projects,
+        budgets, cost, digest, projects,
     )  # fmt: skip
     for module in routed:
         app.include_router(module.router)

@@ -28,12 +28,13 @@ from supervisor.engine.plans.explaining import Explained, explain
 from supervisor.engine.plans.program import with_examples
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.services import Services
+from supervisor.model.budgets import BUDGET
 from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event
 from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus, Task
 from supervisor.model.statuses import SESSION_ENDED
-from supervisor.store import approvals, attempts, plans, sessions, tasks
+from supervisor.store import approvals, attempts, budgets, plans, sessions, tasks
 
 log = logging.getLogger(__name__)
 
@@ -110,19 +111,23 @@ class PlanRuns:
 
         return await self._tell(plan_id, advance), released
 
-    async def pause(self, plan_id: str, actor: str) -> Plan:
-        """Begin nothing more of a plan; what runs goes on to its end."""
+    async def pause(self, plan_id: str, actor: str, why: str = "") -> Plan:
+        """Begin nothing more of a plan; what runs goes on to its end. ``why`` says which budget is used up."""
 
         def pause(turn: Turn, told: Told) -> None:
             if turn.plan.status not in (PlanStatus.RUNNING, PlanStatus.BLOCKED):
                 raise Refused(f"{plan_id} is {turn.plan.status}, not running.", hint=_way(turn.plan))
-            turn.pause(actor)
-            told.audits.append((actor, "plan.pause", {}))
+            turn.pause(actor, why)
+            told.audits.append((actor, "plan.pause", {"why": why} if why else {}))
 
         return await self._tell(plan_id, pause)
 
     async def resume(self, plan_id: str, actor: str) -> Plan:
-        """Let a paused plan go on."""
+        """Let a paused plan go on; Refused while its budget is used up."""
+        found = await self._services.ledger.store.read(budgets.tripped, [f"plan:{plan_id}"], "")
+        if found and actor != BUDGET:
+            hint = f"Revise it with a higher budget, or: quarterdeck budget resume plan:{plan_id}"
+            raise Refused(found[0].sentence(f"the plan {plan_id}"), hint=hint)
 
         def resume(turn: Turn, told: Told) -> None:
             turn.resume(actor)
@@ -157,6 +162,11 @@ class PlanRuns:
             task, actor, "task.complete", lambda turn: turn.complete(task, actor, evidence, evidence=evidence)
         )
         return await self._tell(plan_id, complete)
+
+    def overspent(self, plan_id: str, task: str, why: str) -> None:
+        """Stop a task whose budget is used up."""
+        if (loop := self._loops.get(plan_id)) is not None:
+            loop.post(lambda turn, told: turn.overspent(task, why))
 
     def revised(self, plan_id: str) -> None:
         """Have a running plan go on with its new revision."""
