@@ -23,6 +23,7 @@ from supervisor.api.handlers import (
     policy,
     projects,
     records,
+    schedules,
     sessions,
     supervisor,
 )
@@ -41,7 +42,8 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app.state.server = state
     app.state.gate = gate
     routed = (
-        supervisor, sessions, changes, approvals, plans, planruns, artifacts, policy, records, alerts, projects,
+        supervisor, sessions, changes, approvals, plans, planruns, artifacts, schedules, policy, records, alerts,
+        projects,
     )  # fmt: skip
     for module in routed:
         app.include_router(module.router)

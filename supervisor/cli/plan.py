@@ -7,6 +7,8 @@ import click
 from supervisor.cli.keptplans import create, delete, diff, list_plans, revise, show
 from supervisor.cli.planfiles import export, graph, schema, validate
 from supervisor.cli.planruns import advance, archive, cancel, merge, pause, resume, start
+from supervisor.cli.plantemplates import template_command
+from supervisor.cli.schedule import plan_schedule
 
 
 @click.group("plan")
@@ -17,9 +19,9 @@ def plan_command() -> None:
     """
 
 
-RUNNING = (start, advance, pause, resume, cancel, merge, archive)
+RUNNING = (start, advance, pause, resume, cancel, merge, archive, plan_schedule)
 KEPT = (create, list_plans, show, revise, diff, delete)
 FILES = (validate, graph, export, schema)
 
-for _command in (*KEPT, *RUNNING, *FILES):
+for _command in (*KEPT, *RUNNING, *FILES, template_command):
     plan_command.add_command(_command)

@@ -17,6 +17,7 @@ from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.engine.policies import Policies
 from supervisor.engine.reactions import Reactions
 from supervisor.engine.reports import Reports
+from supervisor.engine.schedules import Schedules
 from supervisor.engine.scheduling import disk_problem
 from supervisor.engine.services import Services
 from supervisor.engine.suggesting import Suggesting
@@ -45,7 +46,8 @@ class Engine:
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
         self.plan_runs = PlanRuns(services, self.run, self.control)
         self.ending = Ending(services, self.planning, self.control)
-        self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs)
+        self.schedules = Schedules(services, self.planning, self.plan_runs.start, self.plan_runs.cancel)
+        self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs, self.schedules)
 
     async def start(self) -> int:
         """Make good what a crash left, then serve the queue; returns how many attempts were adopted."""
@@ -57,11 +59,13 @@ class Engine:
         self.services.tasks.start("reactions", self._reactions.run())
         adopted = await self.conductor.recover()
         await self.plan_runs.recover()
+        await self.schedules.tidy()
         self.services.tasks.start("scheduler", self.conductor.scheduler.run())
         self.services.tasks.start("rules", self.policies.warm())
         self.services.tasks.start("approvals", self.broker.run())
         self.services.tasks.start("watchdog", self.conductor.watchdog.run())
         self.services.tasks.start("artifacts", self.artifacts.run())
+        self.services.tasks.start("schedules", self.schedules.run())
         return adopted
 
     async def run(self, request: RunRequest, actor: str) -> Session:

@@ -52,13 +52,22 @@ PLAN_FAILPOINTS: Final = (
 )
 """Those that only running plans reach."""
 
+SCHEDULE_FAILPOINTS: Final = (
+    "schedule.called",
+    "schedule.created",
+    "schedule.made",
+    "schedule.before_start",
+    "schedule.started",
+)
+"""Those that only scheduled plans reach."""
+
 
 class Failpoints:
     """The failpoint that is armed, if any, and the ones that were reached."""
 
     def __init__(self, armed: str = "", log: str = "") -> None:
         name, _, count = armed.partition("@")
-        if name and name not in (*FAILPOINTS, *PLAN_FAILPOINTS):
+        if name and name not in (*FAILPOINTS, *PLAN_FAILPOINTS, *SCHEDULE_FAILPOINTS):
             raise ValueError(f"There is no failpoint {name!r}. Known: {', '.join(FAILPOINTS)}.")
         self._armed = name
         self._left = int(count or 1)

@@ -56,6 +56,13 @@ class EventType(StrEnum):
     PLAN_ARCHIVED = "plan_archived"
     PLAN_STATUS_CHANGED = "plan_status_changed"
     TASK_STATUS_CHANGED = "task_status_changed"
+    # The life of schedules, and what came of each time that one was due (phase plan).
+    SCHEDULE_CREATED = "schedule_created"
+    SCHEDULE_PAUSED = "schedule_paused"
+    SCHEDULE_RESUMED = "schedule_resumed"
+    SCHEDULE_REMOVED = "schedule_removed"
+    SCHEDULE_RUN = "schedule_run"
+    SCHEDULE_MISSED = "schedule_missed"
     # What is kept (phase plan where it belongs to one, else autonomy).
     ARTIFACT_KEPT = "artifact_kept"
     ARTIFACT_REMOVED = "artifact_removed"

@@ -64,11 +64,11 @@ def open_of_task(conn: sqlite3.Connection, plan: str, task: str) -> list[Approva
 
 
 def of_plans(conn: sqlite3.Connection) -> list[Approval]:
-    """Return the questions about plans that wait for being used, oldest first."""
+    """Return the questions about tasks of plans that wait for being used, oldest first."""
     return [
         approval
         for approval in open_ones(conn)
-        if approval.plan is not None and approval.status is ApprovalStatus.APPROVED
+        if approval.task is not None and approval.plan is not None and approval.status is ApprovalStatus.APPROVED
     ]
 
 

@@ -316,3 +316,20 @@ async def test_a_plan_that_holds_work_keeps_its_worktree_when_it_is_archived(ins
     assert left.exists
     assert "holds work" in left.detail
     assert (Path(str(shown.plan.worktree)) / "new.txt").exists()
+
+
+async def test_a_revision_decides_anew_what_is_ready(inside: Supervised) -> None:
+    plan = await started(inside, sh("a", "false"), sh("b", "true", "a"), sh("c", "true"), advance="manual")
+    runs = inside.engine.plan_runs
+    await runs.run_task(plan.id, "a", PERSON)
+    await plan.task_is("b", T.SKIPPED)
+    document = (
+        b'{"id": "plan-x", "tasks": [{"id": "a", "command": "true"}, {"id": "b", "command": "true", "needs": ["a"]},'
+    )
+    document += b' {"id": "c", "command": "true", "needs": ["b"]}]}'
+    await inside.engine.planning.revise(plan.id, document, "plan.json", "It failed", PERSON)
+    runs.revised(plan.id)
+    await plan.task_is("a", T.READY)
+    assert await plan.statuses() == {"a": "ready", "b": "pending", "c": "pending"}
+    await runs.advance(plan.id, PERSON, level=True)
+    await plan.task_is("b", T.READY)

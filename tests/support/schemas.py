@@ -13,10 +13,23 @@ from pathlib import Path
 
 from supervisor.model.artifacts import Upload
 from supervisor.model.entities import Stats
+from supervisor.model.schedules import Run, RunState
 from supervisor.model.statuses import SessionStatus
-from supervisor.store import approvals, artifacts, audit, events, outbox, pauses, sessions, spools, tokens, uploads
+from supervisor.store import (
+    approvals,
+    artifacts,
+    audit,
+    events,
+    outbox,
+    pauses,
+    schedules,
+    sessions,
+    spools,
+    tokens,
+    uploads,
+)
 from supervisor.store.migrate import APPLICATION_ID, migrations
-from tests.support.stores import NOON, a_draft, a_session, an_approval, an_event, claim, database
+from tests.support.stores import NOON, a_draft, a_schedule, a_session, an_approval, an_event, claim, database
 
 FOLDER = Path(__file__).parents[1] / "compat" / "schemas"
 
@@ -51,6 +64,8 @@ def write(folder: Path = FOLDER) -> Path:
         outbox.add_reply(conn, "ses_1", attempt.id, "req_1", b"no")
         approvals.insert(conn, an_approval())
         conn.execute("INSERT INTO policy_versions VALUES (1, ?, 'person', 'first', 'version: 1')", (NOON,))
+        schedules.insert(conn, a_schedule())
+        schedules.add_run(conn, Run("sch_1", NOON, "nightly-1", RunState.WAITING, "It waits.", NOON, "app_1"))
         pauses.set_pause(conn, "claude", NOON, "limit", NOON)
         tokens.add(conn, "token", role="operator", now=NOON)
         kept = artifacts.insert(conn, a_draft(), NOON)

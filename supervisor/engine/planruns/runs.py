@@ -184,7 +184,8 @@ class PlanRuns:
         """Hear that a question was answered, or will not be."""
         approval_id = str(msgspec.json.decode(event.payload).get("approval"))
         approval = await self._services.ledger.store.read(approvals.get, approval_id)
-        if approval.channel == "engine" and approval.plan is not None and approval.plan in self._loops:
+        # Whether a plan may start at all is no question of one of its tasks: its schedule hears that.
+        if approval.channel == "engine" and approval.task is not None and approval.plan in self._loops:
             self._loops[approval.plan].post(answer(approval))
 
     async def catch_up(self) -> None:
