@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ async def inside(home: Home) -> AsyncIterator[Supervised]:
 
 
 async def test_an_agent_sees_and_changes_what_the_plan_has_there(inside: Supervised) -> None:
-    steps = [*WRITE, {"run": "cat a.txt x.txt > both.txt"}]
+    steps: list[dict[str, Any]] = [*WRITE, {"run": "cat a.txt x.txt > both.txt"}]
     plan = await started(
         inside,
         sh("a", "echo not committed > a.txt"),
@@ -47,7 +48,7 @@ async def test_an_agent_sees_and_changes_what_the_plan_has_there(inside: Supervi
     assert session.base_commit == now.base_commit
     assert await plan.git("status", "--porcelain") == ""
     subjects = (await plan.git("log", "--format=%s")).splitlines()
-    assert subjects[:2] == ["chore(plan-x): ok, b", "chore(plan-x): a, x"]
+    assert subjects[:2] == ["chore(plan-x): ok, b", "feat(plan-x): a, x"]
 
 
 async def test_archiving_its_session_leaves_the_plan_its_worktree(inside: Supervised) -> None:
