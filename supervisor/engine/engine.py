@@ -44,7 +44,7 @@ class Engine:
         self.alerting = Alerting(services.ledger, bus)
         self.suggesting = Suggesting(self.store, policies)
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
-        self.plan_runs = PlanRuns(services, self.run, self.control)
+        self.plan_runs = PlanRuns(services, self.run, self.control, self.artifacts)
         self.ending = Ending(services, self.planning, self.control)
         self.schedules = Schedules(services, self.planning, self.plan_runs.start, self.plan_runs.cancel)
         self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs, self.schedules)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.control import Control
 from supervisor.engine.intake import RunRequest
 from supervisor.engine.planruns.agents import Agents
@@ -48,8 +49,10 @@ class PlanRuns:
         services: Services,
         begin: Callable[[RunRequest, str], Awaitable[Session]],
         control: Control,
+        artifacts: Artifacts,
     ) -> None:
         self._services = services
+        self._artifacts = artifacts
         self._commands = Commands(services.commands, services.journal)
         self._agents = Agents(services.ledger, begin, control, self._folder)
         self._loops: dict[str, Loop] = {}
@@ -212,7 +215,7 @@ class PlanRuns:
         plan_id = state.plan.id
         if plan_id in self._loops:
             return self._loops[plan_id]
-        doing = Doing(self._services, self._commands, self._agents, self._places(state))
+        doing = Doing(self._services, self._commands, self._agents, self._places(state), self._artifacts)
         loop = self._loops[plan_id] = Loop(self._services, state, doing, self._commands.identity)
         self._services.tasks.follow(loop.name, lambda: self._run(loop))
         return loop
