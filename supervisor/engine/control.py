@@ -197,7 +197,13 @@ class Control:
             except QuarterdeckError as error:
                 stat = f"(the worktree cannot be read: {error.message})"
             try:
-                left = await self.services.workspaces.remove(Path(root), worktree, session.branch, session.base_commit)
+                if worktree.name == session.id:
+                    left = await self.services.workspaces.remove(
+                        Path(root), worktree, session.branch, session.base_commit
+                    )
+                else:  # others work there, too
+                    held = await self.services.workspaces.state(worktree, session.branch, session.base_commit)
+                    left = replace(held, detail="It was not made for this session, so it stays.")
             except QuarterdeckError as error:
                 # Its repository was moved or removed. What cannot be looked at stays.
                 left = WorktreeState(exists=await asyncio.to_thread(worktree.exists), detail=error.message)

@@ -96,14 +96,16 @@ class Agents:
         planned = state.program.jobs[start.task].task
         environment = await asyncio.to_thread(started_with, self.folder(state.plan.id))
         name = own_name(state.plan.id, start.task, start.attempt)
+        shared = state.plan.worktree if planned.place == "plan" else None
         request = RunRequest(
             cwd=Path(state.project.root),
             prompt=_prompt(state.board.tasks[start.task], start),
             agent=planned.agent,
             mode="autonomous",
             name=name if len(name) <= LONGEST_SESSION else f"{name[: LONGEST_SESSION - 9]}-{session[-8:]}",
-            branch=f"qd/{name}",
-            base=branch_of(state.plan.id),
+            branch=f"qd/{name}" if shared is None else branch_of(state.plan.id),
+            base=branch_of(state.plan.id) if shared is None else None,
+            worktree=None if shared is None else Path(shared),
             priority=planned.rank,
             timeout_s=planned.timeout,
             environment={**environment, **planned.environment},

@@ -64,6 +64,9 @@ class Doing:
             elif start.step.what == "expression":
                 await self._expression(loop, start)
             elif start.step.what == "session":
+                planned = loop.state.program.jobs[start.task].task
+                if planned.place == "plan":
+                    self.unsaved[planned.id] = planned
                 await self.agents.run(loop, start)
             elif start.step.what == "repeat":
                 await self._repeat(loop, start)
