@@ -39,7 +39,7 @@ async def obtain(request: WorkspaceRequest, keep: int) -> Made:
     if known is not None:
         await _clear(request.root, known, heads)
         heads = await read_heads(request.root)
-    planned = await _by_convention(request, heads) or await _adopted(request, heads)
+    planned = await _standing(request, heads) or await _by_convention(request, heads) or await _adopted(request, heads)
     if planned is not None:
         return Made(await asyncio.to_thread(records.write, planned), reused=True)
     record = await asyncio.to_thread(records.write, known or await _plan(request, heads))
@@ -124,6 +124,22 @@ def _strayed(record: Record, heads: Heads) -> tuple[str, ...]:
         )
     now = f"on {here[0]}" if here else "on no branch"
     return (f"The worktree is {now}; the session's own branch is {record.branch}.",)
+
+
+async def _standing(request: WorkspaceRequest, heads: Heads) -> Record | None:
+    """Return the worktree that the session shares with others; None when it is to have its own."""
+    if request.standing is None or request.standing == request.worktrees / request.session:
+        return None
+    branch = request.branch or ""
+    head = heads.branches.get(branch)
+    if branch == heads.default or head is None or head.worktree != request.standing:
+        raise Refused(
+            f"The worktree {request.standing} does not stand on the branch {branch}.",
+            hint=f"`git -C '{request.root}' worktree list` shows where it is.",
+        )
+    base = head.commit if request.base is None else await resolve(request.root, request.base)
+    path = str(request.standing)
+    return Record(request.session, path, branch, base, step="ready", ours=False, own_branch=False)
 
 
 async def _by_convention(request: WorkspaceRequest, heads: Heads) -> Record | None:

@@ -17,8 +17,11 @@ from supervisor.api.handlers import (
     alerts,
     approvals,
     artifacts,
+    budgets,
     changes,
     checkpoints,
+    cost,
+    digest,
     planruns,
     plans,
     policy,
@@ -44,7 +47,7 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app.state.gate = gate
     routed = (
         supervisor, sessions, changes, checkpoints, approvals, plans, planruns, artifacts, schedules, policy, records,
-        alerts, projects,
+        alerts, budgets, cost, digest, projects,
     )  # fmt: skip
     for module in routed:
         app.include_router(module.router)

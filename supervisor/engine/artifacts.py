@@ -51,7 +51,7 @@ class Artifacts:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._ledger = services.ledger
+        self.ledger = services.ledger
         self.contents = Contents(services.paths.artifacts)
         # Between the look whether a content is there and the commit of its artifact nothing is cleared away.
         self._placing = asyncio.Lock()
@@ -84,7 +84,7 @@ class Artifacts:
             session = attempts.get(conn, attempt).session if attempt is not None else None
             return found.project, found.revision, session, projects.get(conn, found.project)
 
-        project, revision, session, where = await self._ledger.store.read(look)
+        project, revision, session, where = await self.ledger.store.read(look)
         draft = Draft(
             project=project,
             name=check_name(name),
@@ -115,7 +115,7 @@ class Artifacts:
 
     async def newest(self, plan: str, task: str, name: str) -> Artifact:
         """Return the newest artifact that a task has kept under a name; NotFound when there is none."""
-        return await self._ledger.store.read(artifacts.newest, plan, task, name)
+        return await self.ledger.store.read(artifacts.newest, plan, task, name)
 
     async def materialize(self, artifact: Artifact, into: Path) -> None:
         """Write what is in an artifact to the file or folder ``into``; nothing done to it reaches the store.
@@ -137,7 +137,7 @@ class Artifacts:
         async with self._placing:
             await asyncio.to_thread(self.contents.place, temporary, draft.sha256)
             hit("artifact.placed")
-            artifact = await self._ledger.commit(lambda transaction: _store(transaction, draft, also))
+            artifact = await self.ledger.commit(lambda transaction: _store(transaction, draft, also))
         hit("artifact.kept")
         return artifact
 
@@ -148,14 +148,14 @@ class Artifacts:
         """
         if draft.session is not None:
             own = partial(artifacts.is_of_session, sha256=draft.sha256, session=draft.session)
-            if not await self._ledger.store.read(own):
+            if not await self.ledger.store.read(own):
                 return None
         if not await asyncio.to_thread(self.contents.is_sound, draft.sha256):
             return None
         async with self._placing:
             if not self.contents.has(draft.sha256):
                 return None
-            return await self._ledger.commit(lambda transaction: _store(transaction, draft, None))
+            return await self.ledger.commit(lambda transaction: _store(transaction, draft, None))
 
     def secrets_of(self, project: Project) -> list[tuple[str, str]]:
         """Return the values that nothing which is kept of a project may hold, with their names."""
@@ -186,17 +186,17 @@ class Artifacts:
 
     async def sweep(self) -> None:
         """Take away what has outlived its retention, uploads that nobody goes on with, and contents of neither."""
-        while await self._ledger.commit(_expire, urgent=False):
+        while await self.ledger.commit(_expire, urgent=False):
             pass
-        await self._ledger.commit(_forget_uploads, urgent=False)
+        await self.ledger.commit(_forget_uploads, urgent=False)
         async with self._placing:
-            going_on = await self._ledger.store.submit(uploads.unfinished)
+            going_on = await self.ledger.store.submit(uploads.unfinished)
             await asyncio.to_thread(self.contents.clear, going_on)
-        kept = await self._ledger.store.read(artifacts.contents)
+        kept = await self.ledger.store.read(artifacts.contents)
         for sha256 in await asyncio.to_thread(lambda: [each for each in self.contents.every() if each not in kept]):
             async with self._placing:
                 # By the writer: it comes after every artifact whose commit is under way.
-                if not await self._ledger.store.submit(partial(artifacts.is_kept, sha256=sha256)):
+                if not await self.ledger.store.submit(partial(artifacts.is_kept, sha256=sha256)):
                     await asyncio.to_thread(self.contents.drop, sha256)
 
 

@@ -31,12 +31,23 @@ class Cron:
     timezone: str
 
     def after(self, moment: int) -> Iterator[int]:
-        """Yield each moment at which it is due after this one, in order; it may end, in fifty years or so."""
-        zone = ZoneInfo(self.timezone)
+        """Yield each moment at which it is due after this one, in order; it may end, in fifty years or so.
+
+        Raises InvalidInput for an expression or a time zone that this version does not know.
+        """
         last = moment
-        # From a little before: what is looked for by the clocks on the wall may have been shown before already.
-        begin = datetime.fromtimestamp(moment / 1000, UTC).astimezone(zone) - timedelta(hours=3)
-        for found in CronSim(_by_the_wall(self.expression), begin):
+        try:
+            zone = ZoneInfo(self.timezone)
+            # From a little before: what is looked for by the clocks on the wall may have been shown before already.
+            begin = datetime.fromtimestamp(moment / 1000, UTC).astimezone(zone) - timedelta(hours=3)
+            times = CronSim(_by_the_wall(self.expression), begin)
+        except (CronSimError, ValueError, OSError, KeyError) as error:
+            what = str(error).replace("Bad ", "this is no ")
+            raise InvalidInput(
+                f"The cron expression {self.expression!r} cannot be read: {what}.",
+                hint=f'Its fields are {FIELDS}: "30 2 * * 1-5" is half past two on weekdays.',
+            ) from error
+        for found in times:
             due = round(found.timestamp() * 1000)
             if due > last:
                 last = due
@@ -68,18 +79,13 @@ def cron(expression: str, timezone: str, now: int) -> Cron:
         raise InvalidInput(
             f"There is no time zone {timezone!r}.", hint="Write it like Europe/Berlin or America/New_York, or UTC."
         ) from error
-    made = Cron(expression, timezone)
-    try:
-        if len(expression) > LONGEST or EXPRESSION.fullmatch(expression) is None:
-            raise CronSimError(f"it has not five fields: {FIELDS}")
-        due = made.next(now)
-    except CronSimError as error:
-        what = str(error).replace("Bad ", "this is no ")
+    if len(expression) > LONGEST or EXPRESSION.fullmatch(expression) is None:
         raise InvalidInput(
-            f"The cron expression {expression!r} cannot be read: {what}.",
-            hint=f'Its fields are {FIELDS}: "30 2 * * 1-5" is half past two on weekdays.',
-        ) from error
-    if due is None:
+            f"The cron expression {expression[:LONGEST]!r} has not five fields.",
+            hint=f'They are {FIELDS}: "30 2 * * 1-5" is half past two on weekdays.',
+        )
+    made = Cron(expression, timezone)
+    if made.next(now) is None:
         raise InvalidInput(f"{expression!r} is never due.", hint="Is there such a day in that month?")
     return made
 

@@ -37,7 +37,8 @@ class RunRequest:
     """What a person asks for. ``cwd`` is where they stand; ``environment`` is theirs.
 
     ``timeout_s`` bounds an attempt in seconds; ``id`` is what
-    the session is to be called inside, where that was decided before. What is None is decided by the profile.
+    the session is to be called inside, where that was decided before; ``worktree`` is one that stands on ``branch``
+    and that it shares with others. What is None is decided by the profile.
     """
 
     cwd: Path
@@ -50,6 +51,7 @@ class RunRequest:
     name: str | None = None
     branch: str | None = None
     base: str | None = None
+    worktree: Path | None = None
     image: str | None = None
     priority: int = 0
     budget_usd: float | None = None
@@ -202,6 +204,7 @@ class Intake:
             folder=str(self.services.paths.sessions / identifier),
             task=request.task,
             priority=request.priority,
+            worktree=str(request.worktree) if request.worktree is not None else None,
             branch=request.branch,
             base_ref=request.base,
             image=image,

@@ -60,10 +60,11 @@ class Launcher:
                 task=session.task,
                 branch=session.branch,
                 base=session.base_commit or session.base_ref,
+                standing=Path(session.worktree) if session.worktree is not None else None,
             )
         )
         hit("workspace.after")
-        if session.worktree == str(workspace.path):
+        if session.worktree == str(workspace.path) and session.base_commit is not None:
             return session, workspace
 
         def store(transaction: Transaction) -> Session:

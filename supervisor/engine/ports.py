@@ -210,7 +210,9 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRequest:
-    """A worktree for one session. ``task`` may name an existing one by convention (C2)."""
+    """A worktree for one session. ``task`` may name an existing one by convention (C2); ``standing`` is one that the
+    session shares with others, which stands on ``branch`` already.
+    """
 
     session: str
     project: str
@@ -220,6 +222,7 @@ class WorkspaceRequest:
     task: str | None = None
     branch: str | None = None
     base: str | None = None
+    standing: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

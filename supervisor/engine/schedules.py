@@ -144,10 +144,13 @@ class Schedules:
         return await self._change(schedule_id, actor, "remove", EventType.SCHEDULE_REMOVED, _removed)
 
     def next_times(self, schedule: Schedule, number: int) -> list[int]:
-        """Return when a schedule is due next; never while it is paused."""
+        """Return when a schedule is due next; never while it is paused, or where this version cannot read it."""
         if schedule.paused_at is not None:
             return []
-        return list(islice(Cron(schedule.cron, schedule.timezone).after(self.now()), number))
+        try:
+            return list(islice(Cron(schedule.cron, schedule.timezone).after(self.now()), number))
+        except InvalidInput:
+            return []
 
     # --- what time brings ------------------------------------------------------------------------
 
@@ -183,7 +186,11 @@ class Schedules:
         for orphan in await self._ledger.store.read(schedules.orphaned):
             await self._change(orphan.id, "supervisor", "remove", EventType.SCHEDULE_REMOVED, _removed)
         for schedule in await self._ledger.store.read(schedules.find):
-            called = await asyncio.to_thread(called_for, schedule, self.now())
+            try:
+                called = await asyncio.to_thread(called_for, schedule, self.now())
+            except InvalidInput as error:  # Another version, or another machine, could read it.
+                log.warning("%s (%s): %s", schedule.id, schedule.plan, error)
+                continue
             if called.schedule != schedule:
                 await self._ledger.commit(lambda t, one=schedule, of=called: _store(t, one, of))  # type: ignore[misc]
                 hit("schedule.called")

@@ -47,6 +47,10 @@ class EventType(StrEnum):
     APPROVAL_DECIDED = "approval_decided"
     APPROVAL_ENDED = "approval_ended"
     POLICY_CHANGED = "policy_changed"
+    # How far budgets are used (phase telemetry).
+    BUDGET_WARNING = "budget_warning"
+    BUDGET_TRIPPED = "budget_tripped"
+    BUDGET_RESUMED = "budget_resumed"
     # What a person did about an alert (phase telemetry).
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
     ALERT_DISMISSED = "alert_dismissed"

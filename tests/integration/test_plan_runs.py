@@ -333,3 +333,19 @@ async def test_a_revision_decides_anew_what_is_ready(inside: Supervised) -> None
     assert await plan.statuses() == {"a": "ready", "b": "pending", "c": "pending"}
     await runs.advance(plan.id, PERSON, level=True)
     await plan.task_is("b", T.READY)
+
+
+async def test_what_a_task_declares_is_kept(inside: Supervised) -> None:
+    plan = await started(
+        inside,
+        sh("a", "echo 42 > count.txt; echo shown > proof.md",
+           artifacts=[{"name": "count", "path": "count.txt", "type": "number"}], evidence=["proof.md"]),
+        sh("b", "true", "a", artifacts=["missing.txt"]),
+    )  # fmt: skip
+    await plan.reaches(P.FAILED)
+    assert (await plan.task("a")).result["kept"] == ["count (version 1)", "proof.md (version 1)"]
+    assert (await plan.task("b")).reason.text == "It was to make missing.txt, and there is no missing.txt."
+    kept = await inside.engine.artifacts.newest(plan.id, "a", "count")
+    copy = inside.paths.state / "copy"
+    await inside.engine.artifacts.materialize(kept, copy)
+    assert (kept.type, copy.read_text()) == ("number", "42\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -444,6 +444,17 @@ async def test_the_supervisor_itself_does_all_this(supervised: Supervised) -> No
     await eventually(asked, what=lambda: "it asks")
     await engine.broker.decide([Decision(pending[0].id, approve=True)], PERSON)
     await RunningPlan(supervised, RUN).reaches(P.COMPLETED)
+
+
+async def test_one_that_cannot_be_read_here_holds_up_no_other(timed: Timed, caplog: pytest.LogCaptureFixture) -> None:
+    good = await timed.nightly(approval="auto")
+    odd = [replace(good, id="sch_0", cron="99 * * * *"), replace(good, id="sch_1", timezone="Mars/Olympus")]
+    for each in odd:
+        await timed.inside.engine.services.ledger.commit(lambda t, one=each: schedules.insert(t.conn, one))  # type: ignore[misc]
+    await timed.look_at(TEN)
+    assert timed.started == [RUN]
+    assert "sch_0 (nightly): The cron expression '99 * * * *' cannot be read" in caplog.text
+    assert [timed.schedules.next_times(each, 3) for each in odd] == [[], []]
 
 
 async def test_without_schedules_it_sleeps_until_it_is_told(supervised: Supervised) -> None:

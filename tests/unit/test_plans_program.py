@@ -29,6 +29,7 @@ def test_commands_come_first_then_what_proves_them() -> None:
         ("command", "test -f out", True),
         ("expression", "outputs.count > 3", True),
         ("command", "evidence report.md", True),
+        ("keep", "keep report.md", False),
     ]
     assert job.steps[0].argv == ("sh", "-c", "make")
 

@@ -96,16 +96,17 @@ class Agents:
         planned = state.program.jobs[start.task].task
         environment = await asyncio.to_thread(started_with, self.folder(state.plan.id))
         name = own_name(state.plan.id, start.task, start.attempt)
+        shared = state.plan.worktree if planned.place == "plan" else None
         request = RunRequest(
             cwd=Path(state.project.root),
             prompt=_prompt(state.board.tasks[start.task], start),
             agent=planned.agent,
             mode="autonomous",
             name=name if len(name) <= LONGEST_SESSION else f"{name[: LONGEST_SESSION - 9]}-{session[-8:]}",
-            branch=f"qd/{name}",
-            base=branch_of(state.plan.id),
+            branch=f"qd/{name}" if shared is None else branch_of(state.plan.id),
+            base=branch_of(state.plan.id) if shared is None else None,
+            worktree=None if shared is None else Path(shared),
             priority=planned.rank,
-            budget_usd=planned.budget.cost_usd if planned.budget else None,
             timeout_s=planned.timeout,
             environment={**environment, **planned.environment},
             id=session,
@@ -131,7 +132,9 @@ class Agents:
             session.status is SessionStatus.ARCHIVED and session.exit_code == 0
         )
         why = "" if ok else f"The session {session.name} is {session.status}: {session.reason.text}"
-        final = session.status is SessionStatus.CANCELLED
+        spent = session.status is SessionStatus.FAILED and session.reason.signal == "limit"
+        final = spent or session.status is SessionStatus.CANCELLED
+        why = session.reason.text if spent else why
         loop.post(lambda turn, _: turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why, final=final))
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from config.settings import Settings
+from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.failpoints import hit
 from supervisor.engine.planruns.agents import Agents
 from supervisor.engine.planruns.commands import Commands
 from supervisor.engine.planruns.committing import Asked, Told
 from supervisor.engine.planruns.environment import Surroundings, surroundings
+from supervisor.engine.planruns.keeping import keep_all
 from supervisor.engine.planruns.knowledge import Knowledge
 from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.sources import Sources
@@ -50,6 +52,7 @@ class Doing:
     commands: Commands
     agents: Agents
     places: Places
+    artifacts: Artifacts
     checkpoints: Checkpoints
     unsaved: dict[str, PlannedTask] = field(default_factory=dict)
     """Tasks that worked in the plan's worktree since it was last committed."""
@@ -63,9 +66,14 @@ class Doing:
             elif start.step.what == "expression":
                 await self._expression(loop, start)
             elif start.step.what == "session":
+                planned = loop.state.program.jobs[start.task].task
+                if planned.place == "plan":
+                    self.unsaved[planned.id] = planned
                 await self.agents.run(loop, start)
             elif start.step.what == "repeat":
                 await self._repeat(loop, start)
+            elif start.step.what == "keep":
+                await self._keep(loop, start)
             elif start.step.what == "merge":
                 await self._merge(loop, start)
         except QuarterdeckError as error:
@@ -230,6 +238,16 @@ class Doing:
         """Find out what a task is repeated for."""
         items, left_out = await Sources(self.services.ledger, loop.state, self.places).items(start.task)
         loop.post(lambda turn, _: turn.repeat(start.task, start.attempt, start.number, items, left_out))
+
+    async def _keep(self, loop: Loop, start: Start) -> None:
+        """Keep what a task declares as artifacts and evidence."""
+        folder, _ = await self._place(loop.state, start, loop.state.program.jobs[start.task].task)
+        kept = await keep_all(self.artifacts, loop.state, start.task, folder)
+        loop.post(
+            lambda turn, _: turn.step_ended(
+                start.task, start.attempt, start.number, ok=True, why="", result={"kept": kept}
+            )
+        )
 
     async def _merge(self, loop: Loop, start: Start) -> None:
         state = loop.state

@@ -36,15 +36,15 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command, one condition, an agent's session, finding out what a task is repeated
-    for, the end of its parts (of its subplan, or one for each item), a question to a person (about
-    ``judged``), or the merge of a task's own worktree.
+    """One command, one condition, an agent's session, finding out what a task is repeated for, the end of its parts (of
+    its subplan, or one for each item), keeping what it made, a question to a person (about ``judged``), or the merge of
+    a task's own worktree.
 
     ``given`` is what a command reads on its stdin: the request of a task that uses http or db, as a line of JSON.
     ``proves`` is false for the work itself, true for what checks it; ``before`` is true for what must hold before.
     """
 
-    what: Literal["command", "expression", "session", "repeat", "parts", "ask", "merge"]
+    what: Literal["command", "expression", "session", "repeat", "parts", "keep", "ask", "merge"]
     text: str
     argv: tuple[str, ...] = ()
     given: str = ""
@@ -133,7 +133,8 @@ def _job(task: Task, position: int) -> Job:
             writes=task.writes,
             resources=task.resources,
         )
-    return Job(task, demand, (*_before(task), *_work(task), *_proofs(task), *_asked(task), *_merged(task)))
+    steps = (*_before(task), *_work(task), *_proofs(task), *_kept(task), *_asked(task), *_merged(task))
+    return Job(task, demand, steps)
 
 
 def _before(task: Task) -> list[Step]:
@@ -159,6 +160,12 @@ def _proofs(task: Task) -> list[Step]:
 def _asked(task: Task) -> list[Step]:
     judged = tuple(text for text in (*task.success_criteria, *task.checks) if criterion(text) == "prose")
     return [Step("ask", task.name, judged=judged)] if judged or task.approval else []
+
+
+def _kept(task: Task) -> list[Step]:
+    """Return the step that keeps what a task declares as artifacts and as evidence."""
+    made = [artifact.name for artifact in task.artifacts if artifact.from_ in (None, task.id)]
+    return [Step("keep", f"keep {', '.join((*made, *task.evidence))}")] if made or task.evidence else []
 
 
 def _merged(task: Task) -> list[Step]:

@@ -100,30 +100,23 @@ CREATE TABLE audit (
     hash      TEXT NOT NULL UNIQUE
 ) STRICT;
 INSERT INTO "audit" VALUES(1,1795262400000,'person','run','ses_1',NULL,'{"name":"1"}','0000000000000000000000000000000000000000000000000000000000000000','14e680269b96bb3b1c5af54ef22db129f5faed2e617abd2da30f03d5bbf83a74');
-CREATE TABLE checkpoints (
-    id          TEXT PRIMARY KEY,
-    name        TEXT NOT NULL,
-    project     TEXT NOT NULL REFERENCES projects (id),
-    worktree    TEXT NOT NULL,
-    ref         TEXT NOT NULL,
-    git_commit  TEXT NOT NULL,
-    reason      TEXT NOT NULL,
-    files       INTEGER NOT NULL,
-    size        INTEGER NOT NULL,
-    created_at  INTEGER NOT NULL,
-    created_by  TEXT NOT NULL,
-    plan        TEXT,
-    task        TEXT,
-    session     TEXT REFERENCES sessions (id),
-    head        TEXT,
-    branch      TEXT,
-    environment TEXT,
-    decisions   TEXT NOT NULL,
-    outputs     TEXT NOT NULL,
-    restored_at INTEGER,
-    expired_at  INTEGER
-) STRICT;
-INSERT INTO "checkpoints" VALUES('cpt_1','cp-cpt_1','prj_1','/repo/app/worktree','refs/quarterdeck/checkpoints/ses_1/cp-cpt_1','cccccccccccccccccccccccccccccccccccccccc','asked for',3,12,1795262400000,'person',NULL,NULL,'ses_1',NULL,NULL,NULL,'["app_1"]','{"a":{"exit_code":0}}',NULL,NULL);
+CREATE TABLE budget_levels (
+    scope   TEXT NOT NULL,
+    period  TEXT NOT NULL,
+    measure TEXT NOT NULL CHECK (measure IN ('cost_usd', 'tokens', 'api_calls', 'time')),
+    level   TEXT NOT NULL CHECK (level IN ('closed', 'warning', 'tripped')),
+    since   INTEGER NOT NULL,
+    used    INTEGER NOT NULL,
+    "limit" INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    PRIMARY KEY (scope, period, measure)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "budget_levels" VALUES('day','2026-11-21','cost_usd','warning',1795262400000,9,10,1);
+CREATE TABLE digests_seen (
+    actor TEXT PRIMARY KEY,
+    at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "digests_seen" VALUES('person',1795262400000);
 CREATE TABLE events (
     seq        INTEGER PRIMARY KEY AUTOINCREMENT,
     time       INTEGER NOT NULL,
@@ -148,13 +141,13 @@ CREATE TABLE migrations (
     applied_at INTEGER NOT NULL,
     program    TEXT NOT NULL
 ) STRICT;
-INSERT INTO "migrations" VALUES(1,'initial',1795973657653,'0.1.0');
-INSERT INTO "migrations" VALUES(2,'decisions',1795973657656,'0.1.0');
-INSERT INTO "migrations" VALUES(3,'plans',1795973657659,'0.1.0');
-INSERT INTO "migrations" VALUES(4,'plan_runs',1795973657665,'0.1.0');
-INSERT INTO "migrations" VALUES(5,'artifacts',1795973657668,'0.1.0');
-INSERT INTO "migrations" VALUES(6,'schedules',1795973657670,'0.1.0');
-INSERT INTO "migrations" VALUES(7,'checkpoints',1795973657672,'0.1.0');
+INSERT INTO "migrations" VALUES(1,'initial',1795973516997,'0.1.0');
+INSERT INTO "migrations" VALUES(2,'decisions',1795973517016,'0.1.0');
+INSERT INTO "migrations" VALUES(3,'plans',1795973517020,'0.1.0');
+INSERT INTO "migrations" VALUES(4,'plan_runs',1795973517029,'0.1.0');
+INSERT INTO "migrations" VALUES(5,'artifacts',1795973517036,'0.1.0');
+INSERT INTO "migrations" VALUES(6,'schedules',1795973517040,'0.1.0');
+INSERT INTO "migrations" VALUES(7,'usage',1795973517044,'0.1.0');
 CREATE TABLE outbox (
     id         TEXT PRIMARY KEY,
     session    TEXT NOT NULL REFERENCES sessions (id),
@@ -167,7 +160,7 @@ CREATE TABLE outbox (
     sent_at    INTEGER,
     detail     TEXT
 ) STRICT;
-INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795973657679,NULL,NULL);
+INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795973517070,NULL,NULL);
 CREATE TABLE plans (
     id          TEXT PRIMARY KEY,
     project     TEXT NOT NULL REFERENCES projects (id),
@@ -289,6 +282,12 @@ CREATE TABLE spools (
     partials   TEXT NOT NULL
 ) STRICT;
 INSERT INTO "spools" VALUES('ses_1',7,90,0,'{"tty":{"data":"eA==","size":1}}');
+CREATE TABLE task_sessions (
+    session TEXT PRIMARY KEY,
+    plan    TEXT NOT NULL,
+    task    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "task_sessions" VALUES('ses_1','plan-x','a');
 CREATE TABLE "tasks" (
     plan        TEXT NOT NULL,
     revision    INTEGER NOT NULL,
@@ -326,6 +325,22 @@ CREATE TABLE uploads (
     artifact   TEXT REFERENCES artifacts (id)
 ) STRICT;
 INSERT INTO "uploads" VALUES('upl_1','{"project":"prj_1","name":"report.html","type":"text/html","sha256":"0000000000000000000000000000000000000000000000000000000000000000","size":7,"created_by":"person","retention":"plan","kind":"artifact","form":"file","plan":"plan-search","task":"a","session":null,"attempt":null,"provenance":{},"statement":"","stance":null}',1795262400000,'art_1');
+CREATE TABLE usage (
+    id            INTEGER PRIMARY KEY,
+    time          INTEGER NOT NULL,
+    project       TEXT,
+    plan          TEXT,
+    task          TEXT,
+    session       TEXT,
+    agent         TEXT NOT NULL,
+    cost_nano     INTEGER NOT NULL,
+    tokens_input  INTEGER NOT NULL,
+    tokens_output INTEGER NOT NULL,
+    tokens_cached INTEGER NOT NULL,
+    api_calls     INTEGER NOT NULL,
+    time_ms       INTEGER NOT NULL
+) STRICT;
+INSERT INTO "usage" VALUES(1,1795262400000,'prj_1','plan-x','a','ses_1','command',500000000,7,0,0,1,0);
 CREATE INDEX sessions_by_status ON sessions (status);
 CREATE INDEX sessions_by_project ON sessions (project);
 CREATE INDEX sessions_by_name ON sessions (name);
@@ -422,9 +437,24 @@ BEGIN
 END;
 CREATE INDEX schedules_kept ON schedules (created_at) WHERE removed_at IS NULL;
 CREATE INDEX schedule_runs_open ON schedule_runs (due) WHERE state IN ('due', 'waiting', 'starting');
-CREATE INDEX checkpoints_by_plan ON checkpoints (plan, id) WHERE plan IS NOT NULL AND expired_at IS NULL;
-CREATE INDEX checkpoints_by_session ON checkpoints (session, id) WHERE session IS NOT NULL AND expired_at IS NULL;
-CREATE INDEX checkpoints_by_name ON checkpoints (name);
+CREATE INDEX task_sessions_by_task ON task_sessions (plan, task);
+CREATE INDEX usage_by_time ON usage (time);
+CREATE INDEX usage_by_project ON usage (project, time);
+CREATE INDEX usage_by_session ON usage (session) WHERE session IS NOT NULL;
+CREATE INDEX usage_by_task ON usage (plan, task) WHERE plan IS NOT NULL;
+CREATE VIEW at_work AS
+SELECT
+    json_extract(sessions.reason, '$.at') AS time, sessions.project, link.plan,
+    coalesce(link.task, sessions.task) AS task, sessions.id AS session, sessions.agent
+FROM sessions LEFT JOIN task_sessions AS link ON link.session = sessions.id
+WHERE sessions.status = 'running'
+UNION ALL
+SELECT
+    coalesce(attempts.started_at, attempts.claimed_at), plans.project, attempts.plan, attempts.task, NULL, 'command'
+FROM attempts LEFT JOIN plans ON plans.id = attempts.plan
+WHERE attempts.plan IS NOT NULL
+    AND attempts.status IN ('queued', 'starting', 'running', 'waiting_approval', 'stalled');
+CREATE INDEX budget_levels_raised ON budget_levels (scope) WHERE level != 'closed';
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('events',2);
 INSERT INTO "sqlite_sequence" VALUES('audit',1);
