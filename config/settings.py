@@ -107,6 +107,15 @@ class Storage(Strict):
     free_disk_floor_mb: int = Field(500, ge=0, description="MiB; nothing new is started while less than this is free")
 
 
+class Checkpoints(Strict):
+    """States of worktrees that can be gone back to."""
+
+    keep: int = Field(20, ge=1, le=1000, description="checkpoints that are kept of each plan and of each session")
+    ignored: tuple[InsidePattern, ...] = Field(
+        (), description="patterns of ignored files that are in every checkpoint, for example .env"
+    )
+
+
 class Docker(Strict):
     """How the Docker Engine is reached."""
 
@@ -175,6 +184,7 @@ class Settings(Strict):
     approvals: Approvals = Approvals()
     budgets: Budgets = Budgets()
     storage: Storage = Storage()
+    checkpoints: Checkpoints = Checkpoints()
     docker: Docker = Docker()
     notifications: Notifications = Notifications()
     secrets: tuple[Variable, ...] = Field(

@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "digest": ("digest", "Show what happened since you last looked, and what waits for you."),
     "cost": ("cost", "Show what sessions, tasks, plans, agents or days cost."),
     "budget": ("budget", "Show how far budgets are used; let one that is used up go on."),
+    "checkpoint": ("checkpoint", "Keep states of a worktree, and go back to one exactly."),
     "alerts": ("alerts", "List what asks to be noticed; acknowledge or dismiss it."),
     "events": ("records", "Show what happened, or follow it live."),
     "audit": ("records", "List, verify or export the audit log."),

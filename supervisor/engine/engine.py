@@ -9,6 +9,7 @@ from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.broker import Broker
 from supervisor.engine.budgets.breakers import Breakers
 from supervisor.engine.bus import Bus
+from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
@@ -45,7 +46,8 @@ class Engine:
         self.alerting = Alerting(services.ledger, bus)
         self.suggesting = Suggesting(self.store, policies)
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
-        self.plan_runs = PlanRuns(services, self.run, self.control, self.artifacts)
+        self.checkpoints = Checkpoints(services)
+        self.plan_runs = PlanRuns(services, self.run, self.control, self.artifacts, self.checkpoints)
         self.breakers = Breakers(services, bus, self.conductor, self.control, self.plan_runs)
         self.ending = Ending(services, self.planning, self.control)
         self.schedules = Schedules(services, self.planning, self.plan_runs.start, self.plan_runs.cancel)

@@ -22,6 +22,8 @@ class EventType(StrEnum):
     WORKTREE_READY = "worktree_ready"
     RECOVERED = "recovered"
     BRANCH_MERGED = "branch_merged"
+    CHECKPOINT_MADE = "checkpoint_made"
+    CHECKPOINT_RESTORED = "checkpoint_restored"
     QUEUE_PAUSED = "queue_paused"
     QUEUE_RESUMED = "queue_resumed"
     # What an agent or tool does (phase tool, telemetry or policy).

@@ -21,6 +21,7 @@ from supervisor.store import (
     artifacts,
     audit,
     budgets,
+    checkpoints,
     events,
     outbox,
     pauses,
@@ -33,7 +34,17 @@ from supervisor.store import (
     usage,
 )
 from supervisor.store.migrate import APPLICATION_ID, migrations
-from tests.support.stores import NOON, a_draft, a_schedule, a_session, an_approval, an_event, claim, database
+from tests.support.stores import (
+    NOON,
+    a_checkpoint,
+    a_draft,
+    a_schedule,
+    a_session,
+    an_approval,
+    an_event,
+    claim,
+    database,
+)
 
 FOLDER = Path(__file__).parents[1] / "compat" / "schemas"
 
@@ -78,6 +89,7 @@ def write(folder: Path = FOLDER) -> Path:
         usage.add_turn(conn, a_session(), Stats(), Stats(cost_usd=0.5, tokens_input=7), api_calls=1, at=NOON)
         budgets.put(conn, Standing("day", "2026-11-21", "cost_usd", "warning", NOON, 9, 10, 1))
         seen.put(conn, "person", NOON)
+        checkpoints.insert(conn, a_checkpoint())
         text = "\n".join(conn.iterdump())
     target.write_text(re.sub(r"(att|rep|art)_\w{26}", r"\1_1", text) + "\n", encoding="utf-8")
     return target

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from supervisor.engine.artifacts import Artifacts
+from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.control import Control
 from supervisor.engine.intake import RunRequest
 from supervisor.engine.planruns.agents import Agents
@@ -51,9 +52,10 @@ class PlanRuns:
         begin: Callable[[RunRequest, str], Awaitable[Session]],
         control: Control,
         artifacts: Artifacts,
+        checkpoints: Checkpoints,
     ) -> None:
         self._services = services
-        self._artifacts = artifacts
+        self._artifacts, self._checkpoints = artifacts, checkpoints
         self._commands = Commands(services.commands, services.journal)
         self._agents = Agents(services.ledger, begin, control, self._folder)
         self._loops: dict[str, Loop] = {}
@@ -225,7 +227,9 @@ class PlanRuns:
         plan_id = state.plan.id
         if plan_id in self._loops:
             return self._loops[plan_id]
-        doing = Doing(self._services, self._commands, self._agents, self._places(state), self._artifacts)
+        doing = Doing(
+            self._services, self._commands, self._agents, self._places(state), self._artifacts, self._checkpoints
+        )
         loop = self._loops[plan_id] = Loop(self._services, state, doing, self._commands.identity)
         self._services.tasks.follow(loop.name, lambda: self._run(loop))
         return loop
