@@ -82,10 +82,38 @@ class Approvals(Strict):
     )
 
 
+class Limits(Strict):
+    """How much may be used; null means no limit."""
+
+    cost_usd: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False, description="US dollars")
+    tokens: int | None = Field(None, ge=0, le=10**15, description="tokens, read and written together")
+    api_calls: int | None = Field(None, ge=0, le=10**12, description="calls of a model")
+    time_s: float | None = Field(
+        None, gt=0, le=3e8, allow_inf_nan=False, description="seconds of work, of all sessions and commands together"
+    )
+
+
+class Budgets(Strict):
+    """What may be used before a breaker trips. Plans and sessions bring budgets of their own."""
+
+    day: Limits = Field(Limits(), description="what everything together may use in a day")
+    project: Limits = Field(Limits(), description="what each project may use in a day")
+    warn_at: float = Field(0.8, gt=0, le=1, description="part of a limit at which a warning is given, once")
+
+
 class Storage(Strict):
     """Limits of what is kept on disk."""
 
     free_disk_floor_mb: int = Field(500, ge=0, description="MiB; nothing new is started while less than this is free")
+
+
+class Checkpoints(Strict):
+    """States of worktrees that can be gone back to."""
+
+    keep: int = Field(20, ge=1, le=1000, description="checkpoints that are kept of each plan and of each session")
+    ignored: tuple[InsidePattern, ...] = Field(
+        (), description="patterns of ignored files that are in every checkpoint, for example .env"
+    )
 
 
 class Docker(Strict):
@@ -154,7 +182,9 @@ class Settings(Strict):
     default_agent: str = Field("claude", description="the agent of `run --prompt` without --agent")
     queue: Queue = Queue()
     approvals: Approvals = Approvals()
+    budgets: Budgets = Budgets()
     storage: Storage = Storage()
+    checkpoints: Checkpoints = Checkpoints()
     docker: Docker = Docker()
     notifications: Notifications = Notifications()
     secrets: tuple[Variable, ...] = Field(

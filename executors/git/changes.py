@@ -19,8 +19,13 @@ async def diff(worktree: Path, base_commit: str, *, stat: bool) -> str:
 
     Text that is not UTF-8 is shown with replacement characters, binary files by name only.
     """
+    return await difference(worktree, base_commit, await snapshot(worktree), stat=stat)
+
+
+async def difference(worktree: Path, before: str, after: str, *, stat: bool) -> str:
+    """Return what is different between a commit and a commit or tree, as `diff` does."""
     kind = f"--stat={_STAT_WIDTH}" if stat else "--patch"
-    shown = await compare(worktree, base_commit, await snapshot(worktree), kind, "--no-color", "--submodule=short")
+    shown = await compare(worktree, before, after, kind, "--no-color", "--submodule=short")
     return shown.decode(errors="replace")
 
 

@@ -79,12 +79,14 @@ async def ask(
     reads: bool = False,
     keep: Sequence[int] = (),
     deadline_s: float = DEADLINE_S,
+    out: int | None = None,
 ) -> Answer:
     """Run git in ``where`` and return what it said, whatever its exit code.
 
     ``config`` are further ``key=value`` pairs, ``safe`` the worktree that may belong to somebody else
     (``where`` unless told), ``reads`` that no lock may be taken, and ``keep`` descriptors that the
-    process inherits: a lock among them is held until git itself is gone, also when we die first.
+    process inherits: a lock among them is held until git itself is gone, also when we die first. With a descriptor
+    ``out`` what git puts out goes there.
 
     Raises Unavailable without git, NotFound without ``where``, QuarterdeckError after ``deadline_s`` seconds.
     """
@@ -98,7 +100,7 @@ async def ask(
             cwd=where,
             env=environment() | ({"GIT_OPTIONAL_LOCKS": "0"} if reads else {}) | dict(env or {}),
             stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE if out is None else out,
             stderr=asyncio.subprocess.PIPE,
             process_group=0,
             pass_fds=tuple(keep),
@@ -112,7 +114,7 @@ async def ask(
         ) from error
     try:
         async with asyncio.timeout(deadline_s):
-            out, err = await process.communicate(stdin or None)
+            said, err = await process.communicate(stdin or None)
     except TimeoutError:
         raise QuarterdeckError(
             f"git {arguments[0]} in {where} was stopped after {deadline_s:g} s.",
@@ -123,7 +125,7 @@ async def ask(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    return Answer(process.returncode or 0, out, err.decode(errors="replace"))
+    return Answer(process.returncode or 0, said or b"", err.decode(errors="replace"))
 
 
 async def git(

@@ -36,7 +36,7 @@ async def snapshot_index(worktree: Path) -> AsyncIterator[tuple[str, dict[str, s
     """Yield the tree of a worktree, and the environment in which git's index is exactly that tree."""
     own = await git_dir(worktree)
     async with temporary_index() as index:
-        await asyncio.to_thread(_copy_index, own, index)  # knows which files did not change
+        await asyncio.to_thread(copy_index, own, index)  # knows which files did not change
         env = {"GIT_INDEX_FILE": str(index)}
         yield await _tree(worktree, env), env
 
@@ -95,7 +95,7 @@ def _sorted(files: Path, names: Iterable[str]) -> tuple[list[str], list[str]]:
     return stored, gone
 
 
-def _copy_index(own: Path, index: Path) -> None:
+def copy_index(own: Path, index: Path) -> None:
     """Copy it with its time.
 
     A file that was changed in the very moment in which the index was written, and kept its size, would look unchanged

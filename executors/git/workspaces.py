@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 from config.settings import Worktrees
 from executors.git import (
     changes,
+    checkpoints,
     clones,
     exclusion,
     files,
@@ -19,6 +20,7 @@ from executors.git import (
     provisioning,
     removal,
     repository,
+    restoring,
     returns,
     setup,
     sharing,
@@ -30,10 +32,14 @@ from executors.git.lock import RepositoryLocks
 from executors.git.records import Record, Records
 from supervisor.engine.ports import (
     BundleResult,
+    CheckpointRequest,
     FileContent,
+    KeptCheckpoint,
+    MadeCheckpoint,
     MergeResult,
     PushResult,
     Repository,
+    Restored,
     Workspace,
     WorkspaceRequest,
     WorktreeFile,
@@ -132,6 +138,37 @@ class GitWorkspaces:
     async def bundle(self, root: Path, branch: str, base_commit: str, path: Path) -> BundleResult:
         """Write a session's commits to a new file."""
         return await sharing.bundle(root, branch, base_commit, path)
+
+    async def checkpoint(self, request: CheckpointRequest) -> MadeCheckpoint | None:
+        """Keep files, index and HEAD of a worktree; None when nothing is different from ``request.unless_like``."""
+        async with self._locks.within(request.worktree):
+            made = await checkpoints.make(request)
+        return None if made is None else made.kept
+
+    async def restore(
+        self,
+        worktree: Path,
+        ref: str,
+        safety: CheckpointRequest,
+        kept: Callable[[MadeCheckpoint], Awaitable[None]],
+        *,
+        head: bool = False,
+    ) -> Restored:
+        """Make files and index what a checkpoint has, with ``head`` also HEAD and its branch."""
+        async with self._locks.within(worktree):
+            return await restoring.restore(worktree, ref, safety, kept, head=head)
+
+    async def checkpoints(self, root: Path) -> list[KeptCheckpoint]:
+        """Return the checkpoints that a repository has."""
+        return await checkpoints.every(root)
+
+    async def drop_checkpoint(self, root: Path, ref: str) -> None:
+        """Let git collect a checkpoint; one that is gone already is none."""
+        await checkpoints.drop(root, ref)
+
+    async def compare_checkpoint(self, worktree: Path, ref: str, other: str | None, *, stat: bool = False) -> str:
+        """Return what is different since a checkpoint: in a worktree, or in another checkpoint."""
+        return await checkpoints.compare(worktree, ref, other, stat=stat)
 
     async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Say what a worktree holds that exists nowhere else."""

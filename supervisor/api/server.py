@@ -17,7 +17,11 @@ from supervisor.api.handlers import (
     alerts,
     approvals,
     artifacts,
+    budgets,
     changes,
+    checkpoints,
+    cost,
+    digest,
     planruns,
     plans,
     policy,
@@ -42,8 +46,8 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app.state.server = state
     app.state.gate = gate
     routed = (
-        supervisor, sessions, changes, approvals, plans, planruns, artifacts, schedules, policy, records, alerts,
-        projects,
+        supervisor, sessions, changes, checkpoints, approvals, plans, planruns, artifacts, schedules, policy, records,
+        alerts, budgets, cost, digest, projects,
     )  # fmt: skip
     for module in routed:
         app.include_router(module.router)

@@ -60,6 +60,9 @@ OF_PLANS = {
 SEVERITIES = {"low": ("▽", "white"), "medium": ("△", "yellow"), "high": ("▲", "red")}
 """The signs of alerts, as the app has them."""
 
+LEVELS = {"closed": ("●", "green"), "warning": ("△", "yellow"), "tripped": ("▲", "red")}
+"""The signs of budgets, by how far they are used."""
+
 OF_DIFFS = {"+": "green", "-": "red", "@": "cyan"}
 """Colours of a diff's lines, by how they begin."""
 
@@ -93,6 +96,12 @@ def mark_severity(severity: str) -> str:
     """Return an alert's severity with its sign, coloured."""
     sign, colour = SEVERITIES[severity]
     return click.style(f"{sign} {severity}", fg=colour, bold=severity == "high")
+
+
+def mark_level(level: str) -> str:
+    """Return how far a budget is with its sign, coloured."""
+    sign, colour = LEVELS[level]
+    return click.style(f"{sign} {'ok' if level == 'closed' else level}", fg=colour, bold=level == "tripped")
 
 
 def mark(status: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from supervisor.engine import reruns
+from supervisor.engine.budgets.limits import subject_of
+from supervisor.engine.budgets.weighing import weigh
 from supervisor.engine.desk import Desk, close
 from supervisor.engine.figures import fold
 from supervisor.engine.ledger import Transaction
@@ -17,7 +19,7 @@ from supervisor.engine.ports import AgentAdapter
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.events import Event, EventType, NewEvent
 from supervisor.model.statuses import ApprovalStatus, SessionStatus
-from supervisor.store import approvals, attempts, outbox, pauses
+from supervisor.store import approvals, attempts, outbox, pauses, usage
 
 _MOVED_ON = frozenset({EventType.TOOL_RESULT, EventType.TURN_ENDED, EventType.IDLE})
 
@@ -55,6 +57,10 @@ def absorb(
             _limit(transaction, after, new)
         elif new.type == EventType.MESSAGE_DELIVERED and attempt_id is not None:
             outbox.delivered(transaction.conn, attempt_id, str(new.payload.get("text", "")))
+        elif new.type == EventType.TURN_ENDED:
+            calls = int(new.payload.get("turns") or 1)
+            usage.add_turn(transaction.conn, after, before.stats, after.stats, api_calls=calls, at=new.time)
+            weigh(transaction, desk.settings(), subject_of(transaction.conn, session.id, session.project))
         elif new.type == EventType.HEARTBEAT:
             after = replace(after, last_heartbeat_at=new.time)
     if heard_at is not None:

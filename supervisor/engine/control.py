@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from supervisor.engine.budgets.weighing import refuse_held, spent
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.deciding import end_session
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.metadata import write_metadata, write_summary
-from supervisor.engine.outcome import over_budget
 from supervisor.engine.ports import WorktreeState
 from supervisor.engine.scheduling import admit
 from supervisor.engine.secrets import refuse_secrets
 from supervisor.engine.services import Services
+from supervisor.model.budgets import BUDGET
 from supervisor.model.entities import Attempt, Session, Work
 from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.events import EventType
@@ -38,8 +39,8 @@ class Control:
     services: Services
     conductor: Conductor
 
-    async def pause(self, session_id: str, actor: str) -> Session:
-        """Freeze a session's whole tree, or hold it back in the queue."""
+    async def pause(self, session_id: str, actor: str, why: str = "") -> Session:
+        """Freeze a session's whole tree, or hold it back in the queue. ``why`` says which budget is used up."""
 
         def store(transaction: Transaction) -> tuple[Session, Attempt | None]:
             session = transaction.session(session_id)
@@ -48,7 +49,7 @@ class Control:
                 raise Refused(f"{session.name} is being prepared.", hint="Pause it when it runs, or cancel it.")
             if session.status is S.WAITING and attempt is None:
                 raise Refused(f"{session.name} has exited to ask.", hint="Answer it, or cancel it.")
-            moved = transaction.move(session, S.PAUSED, "person", "It was paused.")
+            moved = transaction.move(session, S.PAUSED, BUDGET if why else "person", why or "It was paused.")
             transaction.audit(actor, "session.pause", session.id)
             return moved, attempt
 
@@ -72,6 +73,8 @@ class Control:
                     f"Use `quarterdeck continue {session.name} --prompt …`." if session.status in SESSION_ENDED else ""
                 )
                 raise Refused(f"{session.name} is {session.status}, not paused.", hint=hint)
+            if actor != BUDGET:
+                refuse_held(transaction, session, self.services.config_for(None).settings)
             attempt = _live(transaction, session)
             transaction.audit(actor, "session.resume", session.id)
             if attempt is not None:
@@ -163,10 +166,8 @@ class Control:
                 )
             if session.work.prompt is None and session.work.argv:
                 raise Refused(f"{session.name} runs a command, which takes no prompt.", hint="Use `quarterdeck run`.")
-            if over_budget(session):
-                raise Refused(
-                    f"{session.name} has used up its budget.", hint="Start a new session with its own --budget-usd."
-                )
+            if why := spent(transaction.conn, session):
+                raise Refused(f"{session.name} cannot go on. {why}")
             transaction.audit(actor, "session.continue", session.id)
             again = replace(session, work=Work(prompt=prompt))
             if session.mode == "dispatch":

@@ -7,7 +7,9 @@ import asyncio
 from supervisor.engine.alerting import Alerting
 from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.broker import Broker
+from supervisor.engine.budgets.breakers import Breakers
 from supervisor.engine.bus import Bus
+from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
@@ -44,7 +46,9 @@ class Engine:
         self.alerting = Alerting(services.ledger, bus)
         self.suggesting = Suggesting(self.store, policies)
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
-        self.plan_runs = PlanRuns(services, self.run, self.control, self.artifacts)
+        self.checkpoints = Checkpoints(services)
+        self.plan_runs = PlanRuns(services, self.run, self.control, self.artifacts, self.checkpoints)
+        self.breakers = Breakers(services, bus, self.conductor, self.control, self.plan_runs)
         self.ending = Ending(services, self.planning, self.control)
         self.schedules = Schedules(services, self.planning, self.plan_runs.start, self.plan_runs.cancel)
         self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs, self.schedules)
@@ -58,8 +62,10 @@ class Engine:
         await self.broker.expire()
         self.services.tasks.start("reactions", self._reactions.run())
         adopted = await self.conductor.recover()
-        await self.plan_runs.recover()
+        plans = await self.plan_runs.recover()
         await self.schedules.tidy()
+        await self.breakers.start(taking_up=adopted + plans > 0)
+        self.services.tasks.start("budgets", self.breakers.run())
         self.services.tasks.start("scheduler", self.conductor.scheduler.run())
         self.services.tasks.start("rules", self.policies.warm())
         self.services.tasks.start("approvals", self.broker.run())

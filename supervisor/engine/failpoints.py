@@ -52,6 +52,9 @@ PLAN_FAILPOINTS: Final = (
 )
 """Those that only running plans reach."""
 
+RESTORE_FAILPOINTS: Final = ("restore.kept", "restore.written", "restore.removed")
+"""Those that only a restore of a checkpoint reaches."""
+
 SCHEDULE_FAILPOINTS: Final = (
     "schedule.called",
     "schedule.created",
@@ -67,7 +70,7 @@ class Failpoints:
 
     def __init__(self, armed: str = "", log: str = "") -> None:
         name, _, count = armed.partition("@")
-        if name and name not in (*FAILPOINTS, *PLAN_FAILPOINTS, *SCHEDULE_FAILPOINTS):
+        if name and name not in (*FAILPOINTS, *PLAN_FAILPOINTS, *SCHEDULE_FAILPOINTS, *RESTORE_FAILPOINTS):
             raise ValueError(f"There is no failpoint {name!r}. Known: {', '.join(FAILPOINTS)}.")
         self._armed = name
         self._left = int(count or 1)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from config.profiles import Timeouts
 from supervisor.engine import deciding, reruns
+from supervisor.engine.budgets.weighing import spent
 from supervisor.engine.delivery import Delivery
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.outcome import Outcome, outcome, over_budget
+from supervisor.engine.outcome import Outcome, outcome
 from supervisor.engine.ports import AgentAdapter, AttemptRef, ExitRecord, Signal
 from supervisor.engine.screens import Screens
 from supervisor.engine.services import Services
@@ -82,11 +83,11 @@ class Keeper:
 
     async def _make_good(self, ref: AttemptRef) -> None:
         """Carry out what was asked of an attempt and not done before a crash. What was done is done again."""
-        session, attempt = await self.services.ledger.commit(
-            lambda t: (t.session(ref.session), attempts.get(t.conn, ref.attempt))
+        session, attempt, why = await self.services.ledger.commit(
+            lambda t: (t.session(ref.session), attempts.get(t.conn, ref.attempt), spent(t.conn, t.session(ref.session)))
         )
         executor = self.services.executor(session)
-        if attempt.intent == "cancel" or over_budget(session):
+        if attempt.intent == "cancel" or why:
             await executor.stop(ref, grace_s=0)
         elif session.status is SessionStatus.PAUSED:
             await executor.pause(ref)
@@ -150,7 +151,7 @@ class Keeper:
         if question is not None and question.status in (ApprovalStatus.CANCELLED, ApprovalStatus.SUPERSEDED):
             question = None
         malformed = reruns.malformed(transaction, session, attempt) if question is None else ""
-        end: Outcome = outcome(session, attempt, record, question, malformed)
+        end: Outcome = outcome(session, attempt, record, question, malformed, spent(transaction.conn, session))
         if end.attempt is not AttemptStatus.WAITING_APPROVAL:
             reruns.dismiss(transaction, session)
         ended_at = record.ended_at if record else transaction.now
@@ -215,16 +216,6 @@ class Keeper:
                 more = done.more
                 if any(event.type in _RELEVANT for event in done.events):
                     self.delivery.kick(session_id)
-                if any(event.type == EventType.TURN_ENDED for event in done.events):
-                    await self._stop_over_budget(session_id, ref)
-
-    async def _stop_over_budget(self, session_id: str, ref: AttemptRef) -> None:
-        session = await self.services.ledger.commit(lambda t: t.session(session_id))
-        if over_budget(session):
-            try:
-                await self.services.executor(session).stop(ref, grace_s=0)
-            except QuarterdeckError as error:
-                log.info("%s is over its budget and was not stopped: %s", session.name, error)
 
     async def _note(self, session_id: str, attempt_id: str, news: Signal) -> None:
         """Store a sign of life, or that the child was stopped by somebody else."""

@@ -16,9 +16,15 @@ from supervisor.engine.bus import Bus
 from supervisor.model.entities import Attempt, Reason, Session
 from supervisor.model.events import Event, EventType, NewEvent, Phase, Severity
 from supervisor.model.plans import Plan, Task, TaskStatus
-from supervisor.model.statuses import AttemptStatus, SessionStatus, check_attempt_move, check_session_move
+from supervisor.model.statuses import (
+    ATTEMPT_ENDED,
+    AttemptStatus,
+    SessionStatus,
+    check_attempt_move,
+    check_session_move,
+)
 from supervisor.model.times import now_ms
-from supervisor.store import attempts, audit, events, sessions
+from supervisor.store import attempts, audit, events, sessions, usage
 from supervisor.store.database import Store
 
 T = TypeVar("T")
@@ -118,7 +124,10 @@ class Transaction:
         return moved
 
     def status_changed(self, before: Session, after: Session) -> None:
-        """Record that a session's status changed, and why."""
+        """Record that a session's status changed, and why, and the time that it was at work."""
+        if before.status is SessionStatus.RUNNING:
+            until = _worked_until(before, after)
+            usage.add_time(self.conn, after, until - before.reason.at, until)
         changed = NewEvent(
             EventType.STATUS_CHANGED,
             "autonomy",
@@ -139,6 +148,9 @@ class Transaction:
         check_attempt_move(attempt.status, status)
         moved = replace(attempt, status=status, **changes)
         attempts.update(self.conn, moved)
+        # Nobody knows how long one worked that was lost: what is not known does not count.
+        if moved.plan is not None and moved.status in ATTEMPT_ENDED and moved.status is not AttemptStatus.LOST:
+            usage.add_command(self.conn, moved, moved.ended_at or self.now)
         return moved
 
     def audit(
@@ -152,6 +164,13 @@ class Transaction:
     ) -> None:
         """Append an audit entry; it is committed with what it records, or not at all."""
         audit.append(self.conn, time=self.now, actor=actor, action=action, subject=subject, before=before, after=after)
+
+
+def _worked_until(before: Session, after: Session) -> int:
+    """Return until when a session that is not at work any more was: one that was lost, until its last sign of life."""
+    if after.reason.signal == "recovery":
+        return max(before.reason.at, before.last_output_at or 0, before.last_heartbeat_at or 0)
+    return max(before.reason.at, min(after.reason.at, after.ended_at or after.reason.at))
 
 
 class Ledger:

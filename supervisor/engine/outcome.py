@@ -23,22 +23,19 @@ class Outcome:
     text: str
 
 
-def over_budget(session: Session) -> bool:
-    """Whether a session has cost more than it may."""
-    return session.budget_usd is not None and session.stats.cost_usd > session.budget_usd
-
-
 def outcome(
     session: Session,
     attempt: Attempt,
     record: ExitRecord | None,
     question: Approval | None = None,
     malformed: str = "",
+    spent: str = "",
 ) -> Outcome:
     """Decide from how the process ended, what a person wanted, and what the stream said.
 
     ``record`` is None when the attempt is gone without an exit record. ``question`` is what a tool exited to ask,
-    ``malformed`` a sentence that says why what it wanted to ask is no question.
+    ``malformed`` a sentence that says why what it wanted to ask is no question, ``spent`` one that says which budget
+    is used up.
     """
     failed = SessionStatus.FAILED
     if record is None:
@@ -51,9 +48,8 @@ def outcome(
     if record.cause in ("start_to_close", "no_output"):
         text = _TIMEOUTS[record.cause] + (f" {record.message}" if record.message else "")
         return Outcome(AttemptStatus.FAILED_TIMEOUT, failed, "watchdog", text)
-    if over_budget(session):
-        text = f"It has cost ${session.stats.cost_usd:.4f}, more than its budget of ${session.budget_usd:.4f}."
-        return Outcome(AttemptStatus.FAILED, failed, "limit", text)
+    if spent:
+        return Outcome(AttemptStatus.FAILED, failed, "limit", spent)
     if session.resume_at is not None and (record.exit_code != 0 or session.stats.turn_error):
         text = f"The usage limit of {session.agent} was reached; it goes on when the limit is reset."
         return Outcome(AttemptStatus.FAILED, SessionStatus.PAUSED, "limit", text)

@@ -7,7 +7,7 @@ two things: an adapter never touches a process, an executor never reads a stream
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -313,6 +313,53 @@ class BundleResult:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class CheckpointRequest:
+    """A checkpoint of a worktree, to be kept under ``ref``. ``ignored`` are patterns of ignored files that are in it.
+
+    ``unless_like`` is the ref of another: none is made when nothing is different from that one.
+    """
+
+    worktree: Path
+    ref: str
+    message: str
+    ignored: tuple[str, ...] = ()
+    unless_like: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeCheckpoint:
+    """A checkpoint that is kept. ``head`` and ``branch`` are where HEAD was, ``size`` of its files is in bytes."""
+
+    ref: str
+    commit: str
+    head: str | None
+    branch: str | None
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCheckpoint:
+    """A checkpoint that a repository has."""
+
+    ref: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did. ``safety`` is the checkpoint of what was there before; ``head`` and ``branch`` are where
+    HEAD was then; ``left`` says in sentences what is not as it was."""
+
+    safety: MadeCheckpoint
+    written: int
+    removed: int
+    head: str | None
+    branch: str | None
+    left: tuple[str, ...] = ()
+
+
 class Workspaces(Protocol):
     """Git, as the engine sees it."""
 
@@ -369,6 +416,37 @@ class Workspaces(Protocol):
 
     async def bundle(self, root: Path, branch: str, base_commit: str, path: Path) -> BundleResult:
         """Write the commits since the base to a file that must not exist yet."""
+        ...
+
+    async def checkpoint(self, request: CheckpointRequest) -> MadeCheckpoint | None:
+        """Keep files, index and HEAD of a worktree; None when nothing is different from ``request.unless_like``."""
+        ...
+
+    async def restore(
+        self,
+        worktree: Path,
+        ref: str,
+        safety: CheckpointRequest,
+        kept: Callable[[MadeCheckpoint], Awaitable[None]],
+        *,
+        head: bool = False,
+    ) -> Restored:
+        """Make files and index what a checkpoint has, with ``head`` also HEAD and its branch.
+
+        First the present is kept as ``safety``, and ``kept`` is called with it. Refused when something would be lost.
+        """
+        ...
+
+    async def checkpoints(self, root: Path) -> list[KeptCheckpoint]:
+        """Return the checkpoints that a repository has."""
+        ...
+
+    async def drop_checkpoint(self, root: Path, ref: str) -> None:
+        """Let git collect a checkpoint; one that is gone already is none."""
+        ...
+
+    async def compare_checkpoint(self, worktree: Path, ref: str, other: str | None, *, stat: bool = False) -> str:
+        """Return what is different since a checkpoint: in a worktree, or in another checkpoint."""
         ...
 
     async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:

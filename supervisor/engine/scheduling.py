@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from config.settings import Settings
+from supervisor.engine.budgets.weighing import holds
 from supervisor.engine.deciding import end_session
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
@@ -20,7 +21,8 @@ from supervisor.model.entities import Session, Work
 from supervisor.model.errors import QuarterdeckError, QueueFull
 from supervisor.model.events import EventType
 from supervisor.model.statuses import AttemptStatus, SessionStatus
-from supervisor.store import attempts, pauses, queue
+from supervisor.model.times import local_day
+from supervisor.store import attempts, budgets, pauses, queue
 
 log = logging.getLogger(__name__)
 
@@ -172,8 +174,10 @@ def _next(transaction: Transaction, settings: Settings) -> Session | None:
     if queue.places_taken(transaction.conn) >= settings.queue.concurrent:
         return None
     paused = {pause.agent for pause in pauses.find(transaction.conn)}
+    raised = bool(budgets.raised(transaction.conn, local_day(transaction.now)[0]))
     for session in queue.waiting(transaction.conn):
-        if session.agent not in paused:
+        held = raised and holds(transaction.conn, settings, session, transaction.now) is not None
+        if session.agent not in paused and not held:
             return transaction.move(session, SessionStatus.PREPARING, "queue", "Its turn has come.")
     return None
 

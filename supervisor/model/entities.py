@@ -27,7 +27,7 @@ class Reason:
     """Why something has its status: the signal that set it, in words, and when.
 
     ``signal`` is one of ``person``, ``queue``, ``runner``, ``exit``, ``stream``, ``hook``,
-    ``screen``, ``watchdog``, ``recovery``, ``limit``, ``workspace``, ``policy``.
+    ``screen``, ``watchdog``, ``recovery``, ``limit``, ``budget``, ``workspace``, ``policy``.
     """
 
     signal: str

@@ -22,6 +22,8 @@ class EventType(StrEnum):
     WORKTREE_READY = "worktree_ready"
     RECOVERED = "recovered"
     BRANCH_MERGED = "branch_merged"
+    CHECKPOINT_MADE = "checkpoint_made"
+    CHECKPOINT_RESTORED = "checkpoint_restored"
     QUEUE_PAUSED = "queue_paused"
     QUEUE_RESUMED = "queue_resumed"
     # What an agent or tool does (phase tool, telemetry or policy).
@@ -45,6 +47,10 @@ class EventType(StrEnum):
     APPROVAL_DECIDED = "approval_decided"
     APPROVAL_ENDED = "approval_ended"
     POLICY_CHANGED = "policy_changed"
+    # How far budgets are used (phase telemetry).
+    BUDGET_WARNING = "budget_warning"
+    BUDGET_TRIPPED = "budget_tripped"
+    BUDGET_RESUMED = "budget_resumed"
     # What a person did about an alert (phase telemetry).
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
     ALERT_DISMISSED = "alert_dismissed"

@@ -104,6 +104,10 @@ def _limit(alerts: Alerts, it: _Happened) -> bool:
     return it.raises_as_severe(alerts, f"usage limit: {it.payload.get('text') or it.payload.get('status')}")
 
 
+def _budget(alerts: Alerts, it: _Happened) -> bool:
+    return it.raises_as_severe(alerts, it.payload.get("text"))
+
+
 def _queue(alerts: Alerts, it: _Happened) -> bool:
     whose = f" for {it.payload['agent']}" if it.payload.get("agent") else ""
     return it.raises_as_severe(alerts, f"queue paused{whose}: {it.payload.get('reason')}")
@@ -160,6 +164,8 @@ _READERS: Final[dict[str, Callable[[Alerts, _Happened], bool]]] = {
     EventType.APPROVAL_ENDED: _answered,
     EventType.USAGE_LIMIT: _limit,
     EventType.QUEUE_PAUSED: _queue,
+    EventType.BUDGET_WARNING: _budget,
+    EventType.BUDGET_TRIPPED: _budget,
     EventType.STALLED: _stalled,
     EventType.ERROR: _error,
     EventType.MALFORMED_EVENT: _malformed,

@@ -6,7 +6,7 @@ Only the borders (API, command line, exports) speak RFC 3339.
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def now_ms() -> int:
@@ -20,6 +20,13 @@ def to_rfc3339(ms: int | None) -> str | None:
         return None
     moment = datetime.fromtimestamp(ms / 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def local_day(ms: int) -> tuple[str, int, int]:
+    """Return the day of a moment in this machine's time zone (``2026-01-31``), and when it begins and ends (ms)."""
+    day = datetime.fromtimestamp(ms / 1000).date()
+    begins, ends = (datetime.combine(each, datetime.min.time()) for each in (day, day + timedelta(days=1)))
+    return day.isoformat(), round(begins.timestamp() * 1000), round(ends.timestamp() * 1000)
 
 
 def from_rfc3339(text: str) -> int:

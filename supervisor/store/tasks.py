@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from supervisor.model.errors import NotFound, Refused
 from supervisor.model.plans import Task, TaskStatus
-from supervisor.store import queries
+from supervisor.store import queries, usage
 from supervisor.store.rows import Shape
 
 SQL = queries.load("tasks")
@@ -28,6 +28,8 @@ def move(conn: sqlite3.Connection, before: Task, after: Task) -> None:
     if conn.execute(SQL["update"], {**SHAPE.row(after), "before": before.status}).rowcount == 0:
         now = get(conn, after.plan, after.revision, after.id).status
         raise Refused(f"The task {after.id} is {now} by now.", hint="Look at it again before you change it.")
+    if after.session is not None and after.session != before.session:
+        usage.link(conn, after.session, after.plan, after.id)
 
 
 def get(conn: sqlite3.Connection, plan_id: str, revision: int, task_id: str) -> Task:

@@ -11,6 +11,7 @@ from typing import Any
 from supervisor.engine.digests import digest_of
 from supervisor.model.approvals import Approval
 from supervisor.model.artifacts import Draft
+from supervisor.model.checkpoints import REFS, Checkpoint
 from supervisor.model.entities import Attempt, Project, Reason, Session, Work
 from supervisor.model.events import NewEvent
 from supervisor.model.schedules import Missed, Schedule
@@ -88,6 +89,26 @@ def a_draft(**fields: Any) -> Draft:
         "task": "a",
     }
     return Draft(**{**given, **fields})
+
+
+def a_checkpoint(checkpoint_id: str = "cpt_1", **fields: Any) -> Checkpoint:
+    """A checkpoint of the session `ses_1` that is kept."""
+    given: dict[str, Any] = {
+        "name": f"cp-{checkpoint_id}",
+        "project": PROJECT.id,
+        "worktree": "/repo/app/worktree",
+        "ref": f"{REFS}ses_1/cp-{checkpoint_id}",
+        "git_commit": "c" * 40,
+        "reason": "asked for",
+        "files": 3,
+        "size": 12,
+        "created_at": NOON,
+        "created_by": "person",
+        "session": "ses_1",
+        "decisions": ("app_1",),
+        "outputs": {"a": {"exit_code": 0}},
+    }
+    return Checkpoint(id=checkpoint_id, **{**given, **fields})
 
 
 def an_event(number: int = 0, **fields: Any) -> NewEvent:

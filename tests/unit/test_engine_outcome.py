@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.engine.outcome import outcome, over_budget
+from supervisor.engine.outcome import outcome
 from supervisor.engine.ports import ExitRecord
 from supervisor.model.entities import Attempt, Session, Stats, Work
 from supervisor.model.statuses import AttemptStatus as A
@@ -19,7 +19,7 @@ AGENT = replace(COMMAND, work=Work(prompt="Do it"))
 SESSION = a_session(status=S.RUNNING)
 LIMITED = replace(SESSION, resume_at=NOON)
 TURN_FAILED = replace(SESSION, stats=Stats(turn_error="overloaded", process_turns=1))
-DEAR = replace(SESSION, budget_usd=1.0, stats=Stats(cost_usd=1.5, process_turns=1))
+DEAR = replace(SESSION, stats=Stats(cost_usd=1.5, process_turns=1))
 DONE = replace(SESSION, stats=Stats(process_turns=1))
 CANCEL: Any = {"intent": "cancel"}
 
@@ -63,12 +63,6 @@ def record(code: int = 0, cause: Any = "exit", **fields: Any) -> ExitRecord:
 def test_an_end_means(
     session: Session, attempt: Attempt, ended: ExitRecord | None, expected: tuple[A, S, str, str]
 ) -> None:
-    found = outcome(session, attempt, ended)
+    found = outcome(session, attempt, ended, spent="Its budget of $1.00 is used up." if session is DEAR else "")
     assert (found.attempt, found.session, found.signal) == expected[:3]
     assert expected[3] in found.text
-
-
-def test_a_budget_is_exceeded_only_beyond_it() -> None:
-    assert not over_budget(SESSION)
-    assert not over_budget(replace(DEAR, budget_usd=1.5))
-    assert over_budget(DEAR)

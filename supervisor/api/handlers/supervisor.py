@@ -15,9 +15,10 @@ from supervisor.api.auth import Principal, may
 from supervisor.api.naming import named_sessions
 from supervisor.api.protocol import StopBody
 from supervisor.api.state import ServerState, project_named, state_of
+from supervisor.engine.budgets.weighing import holds_queue
 from supervisor.model.errors import ConfigError, QuarterdeckError
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
-from supervisor.model.times import to_rfc3339
+from supervisor.model.times import now_ms, to_rfc3339
 from supervisor.store import approvals, pauses, projects, queue, sessions
 
 router = APIRouter(tags=["supervisor"])
@@ -110,7 +111,9 @@ async def show_queue(request: Request, project: str | None = None) -> dict[str, 
             {"agent": pause.agent, "until": to_rfc3339(pause.until), "reason": pause.reason}
             for pause in await store.read(pauses.find)
         ],
-        "held_back": state.engine.conductor.scheduler.held_back or None,
+        "held_back": state.engine.conductor.scheduler.held_back
+        or await store.read(holds_queue, wanted, now_ms())
+        or None,
     }
 
 

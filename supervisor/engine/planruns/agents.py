@@ -107,7 +107,6 @@ class Agents:
             base=branch_of(state.plan.id) if shared is None else None,
             worktree=None if shared is None else Path(shared),
             priority=planned.rank,
-            budget_usd=planned.budget.cost_usd if planned.budget else None,
             timeout_s=planned.timeout,
             environment={**environment, **planned.environment},
             id=session,
@@ -133,7 +132,9 @@ class Agents:
             session.status is SessionStatus.ARCHIVED and session.exit_code == 0
         )
         why = "" if ok else f"The session {session.name} is {session.status}: {session.reason.text}"
-        final = session.status is SessionStatus.CANCELLED
+        spent = session.status is SessionStatus.FAILED and session.reason.signal == "limit"
+        final = spent or session.status is SessionStatus.CANCELLED
+        why = session.reason.text if spent else why
         loop.post(lambda turn, _: turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why, final=final))
 
 

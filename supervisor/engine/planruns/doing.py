@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from config.settings import Settings
 from supervisor.engine.artifacts import Artifacts
+from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.failpoints import hit
 from supervisor.engine.planruns.agents import Agents
 from supervisor.engine.planruns.commands import Commands
@@ -52,6 +53,7 @@ class Doing:
     agents: Agents
     places: Places
     artifacts: Artifacts
+    checkpoints: Checkpoints
     unsaved: dict[str, PlannedTask] = field(default_factory=dict)
     """Tasks that worked in the plan's worktree since it was last committed."""
     _surroundings: tuple[Settings, Surroundings] | None = None
@@ -85,15 +87,23 @@ class Doing:
 
             loop.post(failed)
 
-    async def save(self, state: State) -> None:
-        """Commit what tasks changed in the plan's worktree since the last time."""
-        if not self.unsaved or state.plan.worktree is None:
+    async def save(self, state: State, before: Sequence[str] = (), changed: Mapping[str, Task] | None = None) -> None:
+        """Commit what tasks changed in the plan's worktree since the last time, and keep a checkpoint of it.
+
+        There is one as well before the tasks ``before``, unless nothing has changed since the last. ``changed`` are
+        tasks as they will be stored in a moment.
+        """
+        if not (self.unsaved or before) or state.plan.worktree is None:
             return
         saved = dict(self.unsaved)
         order = {task: position for position, task in enumerate(state.program.jobs)}
-        await self.places.save(
-            Path(state.plan.worktree), sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
-        )
+        if saved:
+            await self.places.save(
+                Path(state.plan.worktree), sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
+            )
+        last = max((*saved, *before), key=lambda task: order.get(task, -1))
+        why = f"before {', '.join(before)}" if before else f"after {', '.join(saved)}"
+        await self.checkpoints.make_if_changed(self.checkpoints.of_plan(state.plan, last, changed), why, "supervisor")
         for task in saved:
             self.unsaved.pop(task, None)
 

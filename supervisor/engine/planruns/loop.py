@@ -194,8 +194,10 @@ class Loop:
 
     async def _prepare(self, turn: Turn) -> dict[str, Asked]:
         """Commit to the plan's branch what is to be there before what follows, and collect what people are shown."""
-        if any(_needs_saved(self.state, start) for start in (*turn.starts, *turn.questions)) or _ends(self.state, turn):
-            await self._doing.save(self.state)
+        risky = [start.task for start in turn.starts if _is_risky(self.state, start)]
+        needed = any(_needs_saved(self.state, start) for start in (*turn.starts, *turn.questions))
+        if risky or needed or _ends(self.state, turn):
+            await self._doing.save(self.state, risky, turn.changed)
         return {start.task: await self._doing.asked(self.state, turn, start) for start in turn.questions}
 
     async def _commit(
@@ -241,6 +243,11 @@ def _needs_saved(state: State, start: Start) -> bool:
     task = state.program.jobs[start.task].task
     forks = task.place == "own" and start.number == 0
     return task.kind == "gate" or start.step.what in ("ask", "merge") or forks
+
+
+def _is_risky(state: State, start: Start) -> bool:
+    """Whether a checkpoint is kept before a step: before what a task of kind deploy begins with."""
+    return state.program.jobs[start.task].task.kind == "deploy" and start.number == 0
 
 
 def _ends(state: State, turn: Turn) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from supervisor.engine.artifacts import Artifacts
+from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.control import Control
 from supervisor.engine.intake import RunRequest
 from supervisor.engine.planruns.agents import Agents
@@ -28,12 +29,13 @@ from supervisor.engine.plans.explaining import Explained, explain
 from supervisor.engine.plans.program import with_examples
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.services import Services
+from supervisor.model.budgets import BUDGET
 from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event
 from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus, Task
 from supervisor.model.statuses import SESSION_ENDED
-from supervisor.store import approvals, attempts, plans, sessions, tasks
+from supervisor.store import approvals, attempts, budgets, plans, sessions, tasks
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +52,10 @@ class PlanRuns:
         begin: Callable[[RunRequest, str], Awaitable[Session]],
         control: Control,
         artifacts: Artifacts,
+        checkpoints: Checkpoints,
     ) -> None:
         self._services = services
-        self._artifacts = artifacts
+        self._artifacts, self._checkpoints = artifacts, checkpoints
         self._commands = Commands(services.commands, services.journal)
         self._agents = Agents(services.ledger, begin, control, self._folder)
         self._loops: dict[str, Loop] = {}
@@ -110,19 +113,23 @@ class PlanRuns:
 
         return await self._tell(plan_id, advance), released
 
-    async def pause(self, plan_id: str, actor: str) -> Plan:
-        """Begin nothing more of a plan; what runs goes on to its end."""
+    async def pause(self, plan_id: str, actor: str, why: str = "") -> Plan:
+        """Begin nothing more of a plan; what runs goes on to its end. ``why`` says which budget is used up."""
 
         def pause(turn: Turn, told: Told) -> None:
             if turn.plan.status not in (PlanStatus.RUNNING, PlanStatus.BLOCKED):
                 raise Refused(f"{plan_id} is {turn.plan.status}, not running.", hint=_way(turn.plan))
-            turn.pause(actor)
-            told.audits.append((actor, "plan.pause", {}))
+            turn.pause(actor, why)
+            told.audits.append((actor, "plan.pause", {"why": why} if why else {}))
 
         return await self._tell(plan_id, pause)
 
     async def resume(self, plan_id: str, actor: str) -> Plan:
-        """Let a paused plan go on."""
+        """Let a paused plan go on; Refused while its budget is used up."""
+        found = await self._services.ledger.store.read(budgets.tripped, [f"plan:{plan_id}"], "")
+        if found and actor != BUDGET:
+            hint = f"Revise it with a higher budget, or: quarterdeck budget resume plan:{plan_id}"
+            raise Refused(found[0].sentence(f"the plan {plan_id}"), hint=hint)
 
         def resume(turn: Turn, told: Told) -> None:
             turn.resume(actor)
@@ -157,6 +164,11 @@ class PlanRuns:
             task, actor, "task.complete", lambda turn: turn.complete(task, actor, evidence, evidence=evidence)
         )
         return await self._tell(plan_id, complete)
+
+    def overspent(self, plan_id: str, task: str, why: str) -> None:
+        """Stop a task whose budget is used up."""
+        if (loop := self._loops.get(plan_id)) is not None:
+            loop.post(lambda turn, told: turn.overspent(task, why))
 
     def revised(self, plan_id: str) -> None:
         """Have a running plan go on with its new revision."""
@@ -215,7 +227,9 @@ class PlanRuns:
         plan_id = state.plan.id
         if plan_id in self._loops:
             return self._loops[plan_id]
-        doing = Doing(self._services, self._commands, self._agents, self._places(state), self._artifacts)
+        doing = Doing(
+            self._services, self._commands, self._agents, self._places(state), self._artifacts, self._checkpoints
+        )
         loop = self._loops[plan_id] = Loop(self._services, state, doing, self._commands.identity)
         self._services.tasks.follow(loop.name, lambda: self._run(loop))
         return loop

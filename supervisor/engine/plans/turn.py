@@ -16,6 +16,7 @@ from supervisor.engine.plans.choosing import choose
 from supervisor.engine.plans.digests import digest_of_task
 from supervisor.engine.plans.program import Job, Program, Step, repeat
 from supervisor.engine.plans.repeating import ITEMS, named_parts
+from supervisor.model.budgets import BUDGET
 from supervisor.model.entities import Reason
 from supervisor.model.errors import NotFound, Refused
 from supervisor.model.plans import (
@@ -89,9 +90,15 @@ class Turn:
         """A person starts the plan: the one explicit start that it has. ``place`` is where it works."""
         self._plan(P.RUNNING, "person", f"{by} started it.", started_at=self.now, **place)
 
-    def pause(self, by: str) -> None:
-        """Begin nothing more; what runs goes on to its end."""
-        self._plan(P.PAUSED, "person", f"{by} paused it. What runs goes on to its end.")
+    def pause(self, by: str, why: str = "") -> None:
+        """Begin nothing more; what runs goes on to its end. ``why`` says which budget is used up."""
+        self._plan(P.PAUSED, BUDGET if why else "person", why or f"{by} paused it. What runs goes on to its end.")
+
+    def overspent(self, task: str, why: str) -> None:
+        """The budget of a task is used up: what runs is stopped, and it fails for good."""
+        if self.task(task).status is T.RUNNING:
+            self.stops.append(task)
+            self._move(task, T.FAILED, BUDGET, why, ended_at=self.now)
 
     def resume(self, by: str) -> None:
         """Let a paused plan go on."""

@@ -1,9 +1,10 @@
 -- name: places_taken
--- Autonomous sessions that hold a place: being prepared, running, or frozen with a live attempt.
+-- Autonomous sessions that hold a place: being prepared, running, or frozen with a live attempt. What a budget froze
+-- holds none, so that what costs nothing can go on.
 SELECT count(*) FROM sessions
 WHERE mode = 'autonomous' AND (
     status IN ('preparing', 'running')
-    OR status = 'paused' AND EXISTS (
+    OR status = 'paused' AND json_extract(reason, '$.signal') != 'budget' AND EXISTS (
         SELECT 1 FROM attempts WHERE attempts.session = sessions.id
         AND attempts.status IN ('queued', 'starting', 'running', 'stalled')
     )

@@ -1,0 +1,1 @@
+"""Budgets: weighed in the transaction that stores what was used; what follows is done from what is stored."""
