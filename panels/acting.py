@@ -166,26 +166,12 @@ class Acting(DOMNode):
             )
 
     def action_merge(self) -> None:
-        """Merge the branch, after a question that shows what comes in."""
+        """Merge the branch, after a question that shows what comes in, and what is to be committed first."""
+        from panels.merging import merge
+
         if (session := self._first("merge")) is not None:
-            self._shell.perform(lambda: self._diff_stat(session), lambda stat: self._merge(session, stat))
-
-    async def _diff_stat(self, session: SessionView) -> str:
-        from supervisor.api.client import at
-
-        answer = await self._shell.client.get(at("session", session.id, "diff"), stat=True)
-        projects = (await self._shell.client.get("/projects"))["projects"]
-        into = next(project["default_branch"] for project in projects if project["id"] == session.project)
-        return f"{session.branch}\ninto {into}\n\n{str(answer['diff']).rstrip() or 'It changed nothing.'}"
-
-    def _merge(self, session: SessionView, stat: str) -> None:
-        from panels.dialogs import Confirm
-
-        body = f"{stat}\n\nA conflict changes nothing and says where."
-        self._push(
-            Confirm(f"Merge {session.name}?", body, yes="Merge"),
-            lambda yes: self._each([session], "merge", said="merged") if yes else None,
-        )
+            merge(self.app, self._shell, session)
+            self.acted()
 
     def action_push(self) -> None:
         """Push the branch to its remote."""

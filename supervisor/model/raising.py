@@ -65,8 +65,10 @@ def take(alerts: Alerts, event: Json, at: int | None = None) -> bool:
 
 
 def _failed(alerts: Alerts, it: _Happened) -> bool:
+    # One that fails again was going on before, and one that does not fail goes on or is archived.
+    settled = alerts.settled("failed", it.event["session"], it.at)
     if it.payload.get("to") != "failed":
-        return False
+        return settled
     text = f"failed: {it.payload.get('reason') or 'no reason was given'}"
     return it.raises(alerts, "failed", text, "high", phase=it.event["phase"])
 

@@ -132,6 +132,28 @@ async def test_a_restart_keeps_alerts_and_what_was_done_about_them(home: Home) -
         ]
 
 
+@pytest.mark.parametrize("verb", ["archive", "continue"])
+async def test_what_failed_is_no_alert_once_it_goes_on_or_is_archived(home: Home, verb: str) -> None:
+    async with home.supervised() as before:
+        fails = [{"say": "no"}, {"fail": "API Error: 529 overloaded"}]
+        session, other = await before.script(*fails, name="one"), await before.script(*fails, name="other")
+        for each in (session, other):
+            await before.ended(each)
+        assert {each["session"] for each in await listed(before)} == {session.id, other.id}
+        body = {"text": '[{"say": "better"}]'} if verb == "continue" else None
+        await before.client.post(f"/sessions/{session.id}/{verb}", body)
+        await until_listed(before, other.id)
+        assert ("settled", session.id) in {(each["ended"], each["session"]) for each in await listed(before, all=True)}
+    async with home.supervised() as after:
+        assert [each["session"] for each in await listed(after)] == [other.id]
+
+
+async def until_listed(supervised: Supervised, session: str) -> None:
+    """Return when the only alert is about this session."""
+    while [each["session"] for each in await listed(supervised)] != [session]:
+        pass
+
+
 async def test_an_alert_ends_with_the_answer(supervised: Supervised) -> None:
     ask = '{"type": "approval_needed", "question": "Deploy?", "options": [{"value": "y", "label": "Yes"}]}'
     session = await supervised.run("sh", "-c", f"echo '{ask}'; exit 90")

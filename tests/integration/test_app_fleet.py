@@ -173,6 +173,25 @@ async def test_commit_and_merge_bring_the_work_home(fleet: Fleet) -> None:
         await shows(pilot, "completed, merged into main: ")
 
 
+async def test_a_merge_says_first_what_is_not_committed_and_offers_to_commit_it(fleet: Fleet) -> None:
+    await fleet.start("worker", "echo new > new.txt")
+    await fleet.reaches("worker", "completed")
+    async with opened(fleet.paths, (80, 24)) as pilot:
+        await select(pilot, "worker")
+        await pilot.press("M")
+        await shows(pilot, "1 file is changed or new and not committed", "C  Commit, then merge")
+        await pilot.press("escape")
+        await becomes(pilot, lambda: len(pilot.app.screen_stack) == 1, "closed")
+        await pilot.press("M")
+        await shows(pilot, "C  Commit, then merge")
+        await pilot.press("C")
+        await shows(pilot, "Commit everything in worker")
+        await pilot.press(*"made", "enter")
+        await shows(pilot, "Merge worker?", "new.txt", "y  Merge")
+        await pilot.press("y")
+        await becomes(pilot, lambda: (fleet.root / "new.txt").exists(), "the file in the repository")
+
+
 async def test_search_narrows_and_escape_shows_all_again(fleet: Fleet) -> None:
     await fleet.start("apple")
     await fleet.start("pear")

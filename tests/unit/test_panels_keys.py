@@ -21,4 +21,4 @@ def test_everything_is_explained_and_has_its_place() -> None:
 
 def test_bindings_are_made_from_the_table() -> None:
     (made,) = bindings("approve")
-    assert (made.key, made.action, made.description, made.tooltip) == ("a", "approve", "Approve", "allow it, once")
+    assert (made.key, made.action, made.description, made.tooltip) == ("a", "approve", "Approve", KEYS["approve"].help)

@@ -34,6 +34,13 @@ async def diff(request: Request, ref: str, stat: bool = False) -> dict[str, Any]
     return {"session": session.id, "base_commit": session.base_commit, "diff": text}
 
 
+@router.get("/{ref}/uncommitted", dependencies=READ)
+async def uncommitted(request: Request, ref: str) -> dict[str, Any]:
+    """How many files of a session's worktree are changed, or new, and not committed: a merge would refuse them."""
+    session = await session_of(request, ref)
+    return {"session": session.id, "files": await _uncommitted(request, session)}
+
+
 @router.get("/{ref}/files", dependencies=READ)
 async def files(request: Request, ref: str) -> dict[str, Any]:
     """The files of a session's worktree that git does not ignore, and what became of each since the base commit."""
