@@ -25,6 +25,10 @@ SUPERVISOR_S = 5.0
 
 RETRY_S = 0.5
 OTHER_VERSION = "The supervisor that runs is of another version than the app."
+GONE = (
+    "It does not answer. The app keeps trying, and starts it again if it crashed. Sessions go on meanwhile. "
+    "`quarterdeck status` in a shell says more."
+)
 RESTART = "Restart it: `quarterdeck stop`, then open the app again. Sessions go on meanwhile."
 
 log = logging.getLogger(__name__)
@@ -51,6 +55,7 @@ class Feed:
         self._client, self._view, self._changed, self._revive = client, view, changed, revive
         self._frame: asyncio.TimerHandle | None = None
         self._reread = asyncio.Event()
+        self._opening = True
         self._listeners: list[Callable[[Json], None]] = []
 
     def listen(self, listener: Callable[[Json], None]) -> Callable[[], None]:
@@ -67,8 +72,7 @@ class Feed:
                 try:
                     await self._follow()
                 except SupervisorUnreachable as error:
-                    self._lost(error)
-                    await self._come_back()
+                    await self._come_back(error)
                 except NotFound as error:
                     self._lost(SupervisorUnreachable(OTHER_VERSION, hint=RESTART))
                     log.info("the supervisor does not know what the app asks: %s", error)
@@ -76,15 +80,24 @@ class Feed:
                     self._lost(error)
                 await asyncio.sleep(RETRY_S)
 
-    async def _come_back(self) -> None:
+    async def _come_back(self, error: SupervisorUnreachable) -> None:
+        """Say that the supervisor is gone, and do what can be done about it; nothing is said while the app opens."""
+        if self._view.connection.state == "live":
+            self._view.connected("away", GONE)
+            self._draw()
         try:
             await self._revive()
-        except QuarterdeckError as error:
-            self._lost(error)
+        except QuarterdeckError as problem:
+            self._lost(problem)
+        else:
+            if self._view.connection.state == "away" or not self._opening:
+                self._lost(error if self._view.connection.since is None else SupervisorUnreachable(GONE))
+        self._opening = False
 
     def _lost(self, error: QuarterdeckError) -> None:
-        self._view.connected("away", str(error))
-        self._draw()
+        if (self._view.connection.state, self._view.connection.problem) != ("away", str(error)):
+            self._view.connected("away", str(error))
+            self._draw()
 
     async def _follow(self) -> None:
         self._view.load(await self._snapshot())

@@ -14,6 +14,7 @@ from panels.focus import LOOK_S, keys_are_lost
 from panels.keys import bindings
 from panels.panel import Panel
 from panels.screens.fleet import FleetPanel
+from panels.widgets.awayline import AwayLine
 from panels.widgets.keyline import Keyline
 from panels.widgets.strip import AlertStrip
 from panels.widgets.topline import Topline
@@ -42,6 +43,7 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Put in the top line, the most severe alert, the first panel and the keys."""
         yield Topline(list(PANELS), id="topline")
+        yield AwayLine()
         yield AlertStrip()
         with ContentSwitcher(initial="fleet", id="panels"):
             yield FleetPanel(id="fleet")

@@ -29,10 +29,14 @@ _QUEUE_EVENTS = frozenset({"queue_paused", "queue_resumed", "usage_limit"})
 
 @dataclass(slots=True)
 class Connection:
-    """Whether what is shown is live. ``problem`` says why not, in a person's words."""
+    """Whether what is shown is live. ``problem`` says why not, in a person's words.
+
+    ``since`` is when it went away, in ms; None when it is there, or never was.
+    """
 
     state: Literal["connecting", "live", "away"] = "connecting"
     problem: str = ""
+    since: int | None = None
 
 
 @dataclass(slots=True)
@@ -101,7 +105,9 @@ class ViewModel:
 
     def connected(self, state: Literal["connecting", "live", "away"], problem: str = "") -> None:
         """Note how the connection stands."""
-        self.connection = Connection(state, problem)
+        before = self.connection
+        since = None if state != "away" else now_ms() if before.state == "live" else before.since
+        self.connection = Connection(state, problem, since)
         self._changed.add("connection")
 
     def take_sessions(self, found: Iterable[Json]) -> None:

@@ -7,7 +7,6 @@ at its type, and a request nothing.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,7 +15,6 @@ import msgspec
 from supervisor.engine.bus import Bus
 from supervisor.engine.ledger import Ledger, Transaction
 from supervisor.model.alerts import HORIZON_MS, ID_PREFIX, Alert, Alerts
-from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, NotFound
 from supervisor.model.events import Event, EventType
 from supervisor.model.raising import LOUD, TYPES, meaning, take
@@ -50,18 +48,16 @@ class Alerting:
         self._bus.listen(self._hear)
 
     async def _settle(self) -> None:
-        """End what is said of sessions that have not failed any more.
+        """End what is said of sessions that have not failed any more, or were archived.
 
         The event that ended it is not among those that are read at a start: a change of status is one of very many.
         """
-        failed = {alert.session for alert in self.alerts.all() if alert.kind == "failed" and alert.session is not None}
-
-        def standing(conn: sqlite3.Connection) -> list[Session]:
-            return sessions.with_ids(conn, failed)
-
-        for session in await self._ledger.store.read(standing) if failed else ():
-            if session.status is not SessionStatus.FAILED:
-                self.alerts.settled("failed", session.id, session.reason.at)
+        about = {alert.session for alert in self.alerts.all() if alert.session is not None}
+        for session in await self._ledger.store.read(sessions.with_ids, about) if about else ():
+            if session.status is SessionStatus.ARCHIVED:
+                self.alerts.settled(session.id, None, session.reason.at)
+            elif session.status is not SessionStatus.FAILED:
+                self.alerts.settled(session.id, "failed", session.reason.at)
 
     def find(self, ref: str) -> Alert:
         """Return the alert that an id or its unique beginning means, with or without its prefix; also one that is over.

@@ -2,8 +2,8 @@
 
 They are a fold of the stored events (`raising`): the supervisor and every app make the same ones of the same events.
 An alert goes after a time that its phase says, else its severity. Severity high never goes by itself: it is there
-until it is dismissed, or until the question it is about was answered, or the session that failed goes on or is put
-away. What has not happened for `HORIZON_MS` is
+until it is dismissed, or until the question it is about was answered, or the session that failed goes on. Archiving a
+session ends all alerts about it. What has not happened for `HORIZON_MS` is
 history, whatever it was. All times are milliseconds of the clock that is injected; it need not tell the time of day.
 """
 
@@ -273,9 +273,10 @@ class Alerts:
             self._end(alert, "answered", self.clock() if at is None else at)
         return bool(found)
 
-    def settled(self, kind: str, session: str | None, at: int | None = None) -> bool:
-        """Take away what a kind of alert says of a session, as it is not so any more; whether there was any."""
-        found = [alert for alert in self._alive.values() if (alert.kind, alert.session) == (kind, session)]
+    def settled(self, session: str | None, kind: str | None = None, at: int | None = None) -> bool:
+        """Take away alerts about a session, all or of one kind, as nobody need see them any more; whether any."""
+        about = [alert for alert in self._alive.values() if session is not None and alert.session == session]
+        found = [alert for alert in about if kind in (None, alert.kind)]
         for alert in found:
             self._end(alert, "settled", self.clock() if at is None else at)
         return bool(found)

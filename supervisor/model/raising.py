@@ -65,8 +65,9 @@ def take(alerts: Alerts, event: Json, at: int | None = None) -> bool:
 
 
 def _failed(alerts: Alerts, it: _Happened) -> bool:
-    # One that fails again was going on before, and one that does not fail goes on or is archived.
-    settled = alerts.settled("failed", it.event["session"], it.at)
+    # One that fails again was going on before. What is archived is put away, with all that was to be seen of it.
+    kind = None if it.payload.get("to") == "archived" else "failed"
+    settled = alerts.settled(it.event["session"], kind, it.at)
     if it.payload.get("to") != "failed":
         return settled
     text = f"failed: {it.payload.get('reason') or 'no reason was given'}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -139,19 +139,28 @@ async def test_what_failed_is_no_alert_once_it_goes_on_or_is_archived(home: Home
         session, other = await before.script(*fails, name="one"), await before.script(*fails, name="other")
         for each in (session, other):
             await before.ended(each)
-        assert {each["session"] for each in await listed(before)} == {session.id, other.id}
+        assert await failures(before) == {session.id, other.id}
         body = {"text": '[{"say": "better"}]'} if verb == "continue" else None
         await before.client.post(f"/sessions/{session.id}/{verb}", body)
-        await until_listed(before, other.id)
+        await becomes_true(lambda: failures(before), {other.id})
         assert ("settled", session.id) in {(each["ended"], each["session"]) for each in await listed(before, all=True)}
+        is_about = {each["session"] for each in await listed(before)}
+        assert is_about == ({other.id} if verb == "archive" else {session.id, other.id})
     async with home.supervised() as after:
-        assert [each["session"] for each in await listed(after)] == [other.id]
+        assert await failures(after) == {other.id}
+        assert {each["session"] for each in await listed(after)} == is_about
 
 
-async def until_listed(supervised: Supervised, session: str) -> None:
-    """Return when the only alert is about this session."""
-    while [each["session"] for each in await listed(supervised)] != [session]:
-        pass
+async def failures(supervised: Supervised) -> set[str]:
+    """The sessions that an alert says have failed."""
+    return {each["session"] for each in await listed(supervised) if each["kind"] == "failed"}
+
+
+async def becomes_true(read: Callable[[], Awaitable[set[str]]], wanted: set[str]) -> None:
+    """Return when what is read is what is wanted."""
+    deadline = now_ms() + 15_000
+    while (found := await read()) != wanted:
+        assert now_ms() < deadline, found
 
 
 async def test_an_alert_ends_with_the_answer(supervised: Supervised) -> None:

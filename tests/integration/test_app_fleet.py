@@ -248,9 +248,10 @@ async def test_a_supervisor_that_goes_away_and_comes_back(tmp_path: Path) -> Non
         pilot_of = app.run_test(size=(100, 30))
         pilot = await pilot_of.__aenter__()
         await shows(pilot, "● live")
-    await shows(pilot, "no supervisor")
+    await shows(pilot, "no supervisor", "◌ No supervisor since", "It does not answer. The app keeps trying")
     async with Daemon(paths):
-        await shows(pilot, "● live")
+        await shows(pilot, "● live", "The supervisor is back after")
+        assert "No supervisor since" not in text_of(pilot.app)
         await pilot_of.__aexit__(None, None, None)
 
 

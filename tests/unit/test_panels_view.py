@@ -225,9 +225,9 @@ def test_a_supervisor_that_starts_again_gives_no_sign_of_life() -> None:
     """Ages go on: what was stored before counts, not that sessions were found again or that their runners beat."""
     view = model(session())
     heard = view.sessions["ses_fix"].seen_at
-    view.apply({**event("recovered"), "time": "2026-01-31T13:00:00.000Z"})
+    view.apply({**event("recovered"), "time": "2026-11-21T13:00:00.000Z"})
     assert view.sessions["ses_fix"].seen_at == heard
-    view.take_sessions([session(last_heartbeat_at="2026-01-31T13:00:00.000Z")])
+    view.take_sessions([session(last_heartbeat_at="2026-11-21T13:00:00.000Z")])
     assert view.sessions["ses_fix"].seen_at == heard
-    view.apply({**event("output", text="on"), "time": "2026-01-31T13:00:00.000Z"})
-    assert view.sessions["ses_fix"].seen_at == from_rfc3339("2026-01-31T13:00:00.000Z")
+    view.apply({**event("output", text="on"), "time": "2026-11-21T13:00:00.000Z"})
+    assert view.sessions["ses_fix"].seen_at == from_rfc3339("2026-11-21T13:00:00.000Z")
