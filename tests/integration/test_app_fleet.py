@@ -250,7 +250,10 @@ async def test_a_supervisor_that_goes_away_and_comes_back(tmp_path: Path) -> Non
         await shows(pilot, "● live")
     await shows(pilot, "no supervisor", "◌ No supervisor since", "It does not answer. The app keeps trying")
     async with Daemon(paths):
-        await shows(pilot, "● live", "The supervisor is back after")
+        await shows(pilot, "● live")
+        gone, back = (each.text for each in app.messages)
+        assert "keeps trying" in gone
+        assert "The supervisor is back after" in back
         assert "No supervisor since" not in text_of(pilot.app)
         await pilot_of.__aexit__(None, None, None)
 
