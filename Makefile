@@ -5,7 +5,7 @@ ARGS ?=
 # Processes that share the tests; 0 runs them in one.
 WORKERS ?= 0
 
-.PHONY: help setup demo picture test check lint bench chaos lock clean
+.PHONY: help setup demo picture test check lint bench chaos chaos-plans lock clean
 
 help:
 	@echo "make demo    see the whole idea, with scripted agents and no key"
@@ -14,6 +14,7 @@ help:
 	@echo "make check   format, lint, types, import layers, then the tests"
 	@echo "make bench   measure against raw git, tmux, docker and SQLite"
 	@echo "make chaos   kill the supervisor at random points and count what is lost"
+	@echo "make chaos-plans   the same while a plan of 200 tasks runs: it ends as if nothing had been"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
 
 setup: .venv/ready
@@ -48,6 +49,9 @@ bench: setup
 
 chaos: setup
 	$(RUN)/python -m tests.chaos $(ARGS)
+
+chaos-plans: setup
+	$(RUN)/python -m tests.chaos.plans $(ARGS)
 
 lock: setup
 	$(RUN)/python -m pip install --quiet uv

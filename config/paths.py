@@ -78,6 +78,11 @@ class Paths:
         return self.state / "backups"
 
     @property
+    def artifacts(self) -> Path:
+        """What is in artifacts, in files named by its hash."""
+        return self.state / "artifacts"
+
+    @property
     def token_file(self) -> Path:
         """The token of the person who owns this installation, mode 0600."""
         return self.state / "token"
@@ -99,7 +104,7 @@ class Paths:
 
     def create(self) -> None:
         """Make the folders, private to this user. Refused when one belongs to somebody else."""
-        for folder in (self.state, self.sessions, self.worktrees, self.backups):
+        for folder in (self.state, self.sessions, self.worktrees, self.backups, self.artifacts):
             make_private(folder.resolve())  # on another disk by a link: the user's choice
         if self.run.parent.name == _shared_name():
             make_private(self.run.parent)

@@ -22,7 +22,7 @@ class OwnedRuns:
     Cheaper than sessions: nothing is written for one that puts nothing out, and the exits of a moment
     share one sync of ``<folder>/exits.jsonl``. The price: when the host is killed, its commands end
     with it for the caller (``gone``), so they are to be idempotent or guarded. Output goes to
-    ``<folder>/<attempt>.log``. Requests are pipelined on one connection.
+    ``<folder>/<attempt>.log``. Requests are pipelined on one connection. ``identity`` names the host, by pid and start.
     """
 
     def __init__(self, run: Path, executor: LocalExecutor) -> None:
@@ -32,6 +32,7 @@ class OwnedRuns:
         self._exits: asyncio.Queue[ExitRecord | None] = asyncio.Queue()
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
+        self.identity = ""
 
     async def __aenter__(self) -> Self:
         """Connect to the host, which is started when there is none."""
@@ -40,6 +41,7 @@ class OwnedRuns:
         reader, self._writer = await asyncio.open_unix_connection(str(self._run / "host.sock"), limit=link.LONGEST_LINE)
         self._reading = asyncio.create_task(self._read(reader), name="owned runs")
         await self._ask({"op": "watch", "attempt": "*"})
+        self.identity = (await self._ask({"op": "list"})).get("host", "")
         return self
 
     async def __aexit__(self, *_: object) -> None:

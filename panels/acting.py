@@ -166,12 +166,50 @@ class Acting(DOMNode):
             )
 
     def action_merge(self) -> None:
-        """Merge the branch, after a question that shows what comes in, and what is to be committed first."""
-        from panels.merging import merge
-
+        """Merge the branch, after a question that shows what comes in."""
         if (session := self._first("merge")) is not None:
-            merge(self.app, self._shell, session)
-            self.acted()
+            self._shell.perform(lambda: self._diff_stat(session), lambda found: self._merge(session, *found))
+
+    async def _diff_stat(self, session: SessionView) -> tuple[str, int]:
+        """Return what comes in, and how many files of it are in no commit yet."""
+        from supervisor.api.client import at
+
+        answer = await self._shell.client.get(at("session", session.id, "diff"), stat=True)
+        projects = (await self._shell.client.get("/projects"))["projects"]
+        into = next(project["default_branch"] for project in projects if project["id"] == session.project)
+        stat = f"{session.branch}\ninto {into}\n\n{str(answer['diff']).rstrip() or 'It changed nothing.'}"
+        return stat, int(answer.get("uncommitted", 0))
+
+    def _merge(self, session: SessionView, stat: str, uncommitted: int) -> None:
+        from panels.dialogs import AskLine, Confirm
+
+        body = f"{stat}\n\nA conflict changes nothing and says where."
+        if uncommitted:
+            files = "1 file is" if uncommitted == 1 else f"{uncommitted} files are"
+            first = f"{files} in no commit yet. A merge takes commits: say what was changed, and both is done."
+            self._push(
+                AskLine(
+                    f"Commit, then merge {session.name}?",
+                    f"{first}\n\n{body}",
+                    hint="What was changed, and why",
+                    does="Commit and merge",
+                ),
+                lambda message: self._shell.perform(
+                    lambda: self._commit_and_merge(session, message),
+                    lambda _: self._shell.say(f"{session.name}: committed and merged."),
+                ),
+            )
+            return
+        self._push(
+            Confirm(f"Merge {session.name}?", body, yes="Merge"),
+            lambda yes: self._each([session], "merge", said="merged") if yes else None,
+        )
+
+    async def _commit_and_merge(self, session: SessionView, message: str) -> Json:
+        from supervisor.api.client import at
+
+        await self._shell.client.post(at("session", session.id, "commit"), {"message": message})
+        return await self._shell.client.post(at("session", session.id, "merge"), {})
 
     def action_push(self) -> None:
         """Push the branch to its remote."""

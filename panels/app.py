@@ -27,7 +27,6 @@ from textual.worker import Worker, WorkerState
 
 from panels import themes
 from panels.keys import bindings
-from panels.outage import Outage
 from panels.screens.main import PANELS, MainScreen
 from panels.view import messages
 from panels.view.model import Topic, ViewModel
@@ -108,7 +107,6 @@ class QuarterdeckApp(App[None]):
         self._listeners: list[Callable[[Json], None]] = []
         self.messages: deque[messages.Said] = deque(maxlen=messages.KEPT)
         self._preview: Preview | None = None
-        self._outage = Outage(self.view, lambda message, severity: self.say(message, severity=severity))
         for each in (themes.DARK, themes.LIGHT):
             self.register_theme(each)
         self.theme = theme if theme in self.available_themes else themes.DARK.name
@@ -160,8 +158,6 @@ class QuarterdeckApp(App[None]):
     def _changed(self, topics: frozenset[Topic]) -> None:
         if self._measuring is not None and self.view.connection.state == "live":
             self._measuring.connected()
-        if "connection" in topics:
-            self._outage.heard()
         self.changes.publish(topics)
 
     # What panels ask for (`panels.shell.Shell`).

@@ -25,10 +25,6 @@ SUPERVISOR_S = 5.0
 
 RETRY_S = 0.5
 OTHER_VERSION = "The supervisor that runs is of another version than the app."
-GONE = (
-    "It does not answer. The app keeps trying, and starts it again if it crashed. Sessions go on meanwhile. "
-    "`quarterdeck status` in a shell says more."
-)
 RESTART = "Restart it: `quarterdeck stop`, then open the app again. Sessions go on meanwhile."
 
 log = logging.getLogger(__name__)
@@ -55,7 +51,6 @@ class Feed:
         self._client, self._view, self._changed, self._revive = client, view, changed, revive
         self._frame: asyncio.TimerHandle | None = None
         self._reread = asyncio.Event()
-        self._opening = True
         self._listeners: list[Callable[[Json], None]] = []
 
     def listen(self, listener: Callable[[Json], None]) -> Callable[[], None]:
@@ -72,7 +67,8 @@ class Feed:
                 try:
                     await self._follow()
                 except SupervisorUnreachable as error:
-                    await self._come_back(error)
+                    self._lost(error)
+                    await self._come_back()
                 except NotFound as error:
                     self._lost(SupervisorUnreachable(OTHER_VERSION, hint=RESTART))
                     log.info("the supervisor does not know what the app asks: %s", error)
@@ -80,27 +76,20 @@ class Feed:
                     self._lost(error)
                 await asyncio.sleep(RETRY_S)
 
-    async def _come_back(self, error: SupervisorUnreachable) -> None:
-        """Say that the supervisor is gone, and do what can be done about it; nothing is said while the app opens."""
-        if self._view.connection.state == "live":
-            self._view.connected("away", GONE)
-            self._draw()
+    async def _come_back(self) -> None:
         try:
             await self._revive()
-        except QuarterdeckError as problem:
-            self._lost(problem)
-        else:
-            if self._view.connection.state == "away" or not self._opening:
-                self._lost(error if self._view.connection.since is None else SupervisorUnreachable(GONE))
-        self._opening = False
+        except QuarterdeckError as error:
+            self._lost(error)
 
     def _lost(self, error: QuarterdeckError) -> None:
-        if (self._view.connection.state, self._view.connection.problem) != ("away", str(error)):
-            self._view.connected("away", str(error))
-            self._draw()
+        self._view.connected("away", str(error))
+        self._draw()
 
     async def _follow(self) -> None:
         self._view.load(await self._snapshot())
+        if self._view.stale:
+            self._reread.set()
         self._draw()
         async for event in self._client.follow(self._view.seq):
             self._view.apply(event)
@@ -147,13 +136,16 @@ class Feed:
         """Read again what is stale, now."""
         stale = self._view.stale
         sessions, approvals, supervisor = sorted(stale.sessions), stale.approvals, stale.supervisor
+        plans = stale.plans
         stale.sessions.clear()
-        stale.approvals = stale.supervisor = False
+        stale.approvals = stale.supervisor = stale.plans = False
         for start in range(0, len(sessions), IDS):
             found: Any = await self._client.get("/sessions", id=sessions[start : start + IDS])
             self._view.take_sessions(found["sessions"])
         if approvals:
             self._view.take_approvals((await self._client.get("/approvals"))["approvals"])
+        if plans:
+            self._view.take_plans((await self._client.get("/plans"))["plans"])
         if supervisor:
             await self._read_supervisor()
         self._soon()

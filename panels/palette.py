@@ -32,6 +32,21 @@ GLYPHS: Final[dict[str, tuple[str, str]]] = {
 }
 """A glyph and a style for each status: readable without the colour. ■ is what ended without an outcome of its own."""
 
+PLAN_GLYPHS: Final[dict[str, tuple[str, str]]] = {
+    "waiting_approval": ("◐", "waiting"),
+    "blocked": ("▣", "waiting"),
+    "failed": ("✕", "failed"),
+    "running": ("●", "running"),
+    "paused": ("‖", "paused"),
+    "ready": ("○", "running"),
+    "pending": ("◌", "dim"),
+    "draft": ("·", "dim"),
+    "completed": ("✓", "ok"),
+    "skipped": ("–", "dim"),
+    "abandoned": ("■", "dim"),
+}
+"""The same for plans and their tasks, of which a pending one has not begun; what matters most comes first."""
+
 RISKS: Final[dict[str, str]] = {"low": "ok", "medium": "waiting", "high": "failed", "critical": "failed"}
 
 SEVERITIES: Final[dict[str, str]] = {

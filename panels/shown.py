@@ -16,6 +16,16 @@ def span(seconds: float) -> str:
     return "0s"
 
 
+def exact_span(seconds: int) -> str:
+    """Return a length of time in all of its units: 90s is 1m30s."""
+    found = ""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            found += f"{seconds // size}{unit}"
+            seconds %= size
+    return found or "0s"
+
+
 def age(since: int | None, now: int) -> str:
     """Return how long something is ago; times in milliseconds since the epoch. ``-`` when it never was."""
     return "-" if since is None else span((now - since) / 1000)
@@ -24,6 +34,11 @@ def age(since: int | None, now: int) -> str:
 def clock(ms: int) -> str:
     """Return a time of day, local."""
     return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%H:%M:%S")
+
+
+def date_and_clock(ms: int) -> str:
+    """Return a day of the year and a time of day, local."""
+    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%m-%d %H:%M")
 
 
 def money(usd: float) -> str:

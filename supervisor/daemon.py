@@ -31,6 +31,7 @@ from executors.docker.executor import DockerExecutor
 from executors.doctor import examine
 from executors.git.workspaces import GitWorkspaces
 from executors.local import LocalExecutor
+from executors.owned import OwnedRuns, journal
 from executors.runner.identity import boot_id
 from executors.tmux.executor import TmuxExecutor
 from supervisor.api.auth import Gate, owner_token
@@ -127,6 +128,8 @@ class Daemon:
             probe=self._probe,
             config_for=config.current,
             policy=self._policy or policies,
+            commands=lambda: OwnedRuns(paths.run, local),
+            journal=journal,
             secrets=SecretVault(paths.run, os.environ),
             tasks=Tasks(),
             boot_id=boot_id(),

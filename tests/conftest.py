@@ -6,12 +6,15 @@ A test that needs a tool is skipped, with the reason, where the tool is missing.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.postgres import find_server
 
 settings.register_profile(
     "shared machine",
@@ -40,6 +43,10 @@ def _agent(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(os.environ.get(variable, program)) is not None
 
 
+def _postgres() -> bool:
+    return find_server() is not None and importlib.util.find_spec("psycopg") is not None
+
+
 TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "tmux": (lambda: shutil.which("tmux") is not None, "tmux is not installed (apt install tmux)"),
     "docker": (
@@ -53,6 +60,10 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "claude_acp": (
         _agent("claude-acp"),
         "claude-agent-acp is not installed: put it on PATH or set QUARTERDECK_TEST_CLAUDE_ACP",
+    ),
+    "postgres": (
+        _postgres,
+        "PostgreSQL or its driver is missing (apt install postgresql; pip install 'psycopg[binary]')",
     ),
     "opencode": (_agent("opencode"), "opencode is not installed: put it on PATH or set QUARTERDECK_TEST_OPENCODE"),
 }

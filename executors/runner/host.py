@@ -12,7 +12,7 @@ import sys
 from executors.runner import operations, tree
 from executors.runner.child import Child
 from executors.runner.control import Connection, Server, refusal
-from executors.runner.identity import below, running
+from executors.runner.identity import below, running, started_at
 from executors.runner.launch import Launch, Message
 from executors.runner.loop import READ, Loop
 from executors.runner.owned import Owned
@@ -33,6 +33,7 @@ class Host:
         self._starting: dict[str, list[Connection]] = {}
         self._runners: set[int] = set()
         self._started_since_look = False
+        self._identity = ""
 
     def listen(self) -> None:
         """Be found. Raises OSError."""
@@ -41,6 +42,7 @@ class Host:
     def serve(self) -> None:
         """Serve until it is told to quit, or has been of no use for a while: the next start makes a new one."""
         tree.become_subreaper()
+        self._identity = f"{os.getpid()}:{started_at(os.getpid())}"
         self._loop.on_signal(signal.SIGCHLD, self._reap)
         gc.collect()
         gc.freeze()
@@ -63,7 +65,7 @@ class Host:
             self._started_since_look = True
             return self._owned.start(launch) if request["own"] else self._start(connection, launch)
         if operation == "list":
-            return {"ok": True, "own": self._owned.attempts()}
+            return {"ok": True, "own": self._owned.attempts(), "host": self._identity}
         if operation == "quit":
             if self._owned.attempts():
                 return refusal("refused", "It is the parent of commands that still run.")

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from panels import shown
 from panels.dialogs import Choose, Confirm
 from panels.keys import bindings
 from panels.panel import Panel
@@ -375,7 +376,7 @@ class HistoryPanel(Panel):
             return await self.shell.client.get("/audit/verify")
 
         def said(answer: Json) -> None:
-            self._verdict = verdict_words(answer)
+            self._verdict = verdict_words(answer, shown.clock(now_ms()))
             self.shell.say(self._verdict[0], severity="information" if answer["valid"] else "error")
             self._draw()
 

@@ -14,7 +14,7 @@ from panels.focus import LOOK_S, keys_are_lost
 from panels.keys import bindings
 from panels.panel import Panel
 from panels.screens.fleet import FleetPanel
-from panels.widgets.awayline import AwayLine
+from panels.widgets.away import AwayLine
 from panels.widgets.keyline import Keyline
 from panels.widgets.strip import AlertStrip
 from panels.widgets.topline import Topline
@@ -23,7 +23,7 @@ PANELS: Final[dict[str, tuple[str, str]]] = {
     "fleet": ("panels.screens.fleet", "FleetPanel"),
     "approvals": ("panels.screens.approvals", "ApprovalsPanel"),
     "monitor": ("panels.screens.monitor", "MonitorPanel"),
-    "plans": ("panels.screens.coming", "PlansPanel"),
+    "plans": ("panels.screens.plans", "PlansPanel"),
     "history": ("panels.screens.history", "HistoryPanel"),
     "insights": ("panels.screens.coming", "InsightsPanel"),
     "settings": ("panels.screens.settings", "SettingsPanel"),

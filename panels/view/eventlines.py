@@ -51,7 +51,7 @@ def alert_line(alert: Alert, sessions: Mapping[str, SessionView], width: int, no
     style = alert_style(alert, lit=lit)
     name_width = min(18, max(8, width // 6)) if alert.session is not None else 0
     left = alert.left(now)
-    end: Span = ("seen  " if alert.is_acknowledged else "stays ", "dim")
+    end: Span = ("seen  " if alert.is_acknowledged else " " * COUNTDOWN, "dim")
     if left is not None:
         end = (bar(left, COUNTDOWN), "dim" if alert.is_acknowledged else countdown_style(left))
     count = f" ×{shown.count(alert.count)}" if alert.count > 1 else ""

@@ -56,6 +56,21 @@ _WORDS: Final = {
     "approval.cancelled": ("■", "dim", "voided a question in"),
     "permission.allow": ("✓", "ok", "allowed by a rule, in"),
     "permission.deny": ("✕", "failed", "refused by a rule, in"),
+    "plan.create": ("+", "ok", "wrote down"),
+    "plan.revise": ("◆", "accent", "revised"),
+    "plan.delete": ("-", "dim", "deleted"),
+    "plan.start": ("●", "running", "started"),
+    "plan.advance": ("→", "accent", "let the next step run of"),
+    "plan.pause": ("‖", "paused", "paused"),
+    "plan.resume": ("●", "running", "resumed"),
+    "plan.cancel": ("■", "dim", "gave up"),
+    "plan.merge": ("◆", "ok", "merged"),
+    "plan.archive": ("○", "dim", "put away"),
+    "task.run": ("→", "accent", "let a task run of"),
+    "task.retry": ("→", "accent", "had a task done once more of"),
+    "task.complete": ("✓", "ok", "completed a task of"),
+    "alert.acknowledge": ("○", "dim", "has seen"),
+    "alert.dismiss": ("○", "dim", "dismissed"),
     "policy.apply": ("◆", "waiting", "changed the rules to"),
 }
 """A glyph with its style, and what the actor did, in words that the subject ends."""
@@ -242,9 +257,9 @@ def policy_change(current: Json | None, target: str, replaced: int) -> str:
     return f"{head}\n\n{body}"
 
 
-def verdict_words(verdict: Json) -> tuple[str, str]:
-    """Return whether the chain of hashes holds, in words, with a style."""
+def verdict_words(verdict: Json, at: str) -> tuple[str, str]:
+    """Return whether the chain of hashes held at a time of day, in words, with a style."""
     if verdict["valid"]:
-        return f"✓ The chain holds: {shown.count(verdict['entries'])} entries.", "ok"
+        return f"✓ The chain held at {at}, up to entry {shown.count(verdict['entries'])}. i checks again.", "ok"
     where = f" from entry {verdict['first_bad']} on" if verdict["first_bad"] else ""
     return f"✕ The chain does not hold{where}: {one_line(verdict['detail'])}.", "failed-bold"

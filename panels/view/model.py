@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from panels.view.alerts import alert_view, monotonic_ms
 from panels.view.monitor import Monitor
+from panels.view.plans import absorb as absorb_plan
 from panels.view.sessions import Json, SessionView, absorb, session_view
 from supervisor.model.alerts import Alerts
 from supervisor.model.raising import take
 from supervisor.model.times import from_rfc3339, now_ms
 
-Topic = Literal["connection", "fleet", "approvals", "events", "supervisor", "alerts"]
+Topic = Literal["connection", "fleet", "approvals", "events", "supervisor", "alerts", "plans"]
 
 RECENT = 1_000
 """Events that are kept for screens that open later."""
@@ -29,14 +30,10 @@ _QUEUE_EVENTS = frozenset({"queue_paused", "queue_resumed", "usage_limit"})
 
 @dataclass(slots=True)
 class Connection:
-    """Whether what is shown is live. ``problem`` says why not, in a person's words.
-
-    ``since`` is when it went away, in ms; None when it is there, or never was.
-    """
+    """Whether what is shown is live. ``problem`` says why not, in a person's words."""
 
     state: Literal["connecting", "live", "away"] = "connecting"
     problem: str = ""
-    since: int | None = None
 
 
 @dataclass(slots=True)
@@ -46,10 +43,11 @@ class Stale:
     sessions: set[str] = field(default_factory=set)
     approvals: bool = False
     supervisor: bool = False
+    plans: bool = False
 
     def __bool__(self) -> bool:
         """Whether anything is."""
-        return bool(self.sessions) or self.approvals or self.supervisor
+        return bool(self.sessions) or self.approvals or self.supervisor or self.plans
 
 
 @dataclass(slots=True)
@@ -78,6 +76,8 @@ class ViewModel:
         self.agents: list[Json] = []
         self.queue: Json = {}
         self.recent: deque[Json] = deque(maxlen=RECENT)
+        self.plans: dict[str, Json] | None = None
+        """The plans as lists have them; None as long as nobody has looked at them."""
         self.alerts = Alerts(monotonic_ms)
         self.monitor = Monitor()
         self.seq = 0
@@ -99,15 +99,14 @@ class ViewModel:
         # Nobody is told of what was there when the app was opened; of what it missed since they are.
         self._take_alerts(snapshot.alerts, is_news=bool(self.seq))
         self.seq = snapshot.seq
-        self.stale = Stale()
+        # Events of plans were missed meanwhile, too; nobody asks for plans that nobody has looked at.
+        self.stale = Stale(plans=self.plans is not None)
         self.connected("live")
         self._changed.add("events")
 
     def connected(self, state: Literal["connecting", "live", "away"], problem: str = "") -> None:
         """Note how the connection stands."""
-        before = self.connection
-        since = None if state != "away" else now_ms() if before.state == "live" else before.since
-        self.connection = Connection(state, problem, since)
+        self.connection = Connection(state, problem)
         self._changed.add("connection")
 
     def take_sessions(self, found: Iterable[Json]) -> None:
@@ -126,6 +125,11 @@ class ViewModel:
         """Take all approvals that are pending."""
         self.approvals = {each["id"]: each for each in found}
         self._changed.add("approvals")
+
+    def take_plans(self, found: Iterable[Json]) -> None:
+        """Take all plans that are not archived."""
+        self.plans = {each["id"]: each for each in found}
+        self._changed.add("plans")
 
     def take_supervisor(self, status: Json, agents: list[Json], queue: Json) -> None:
         """Take how the supervisor, its agents and its queue are."""
@@ -157,6 +161,9 @@ class ViewModel:
             self.stale.approvals = True
         elif kind in _QUEUE_EVENTS:
             self.stale.supervisor = True
+        if event["phase"] == "plan" and event["plan"] is not None and self.plans is not None:
+            self.stale.plans |= absorb_plan(self.plans, event)
+            self._changed.add("plans")
         if identifier is None:
             return
         session = self.sessions.get(identifier)

@@ -70,6 +70,9 @@ class LineView(ScrollView, can_focus=True):
         *bindings("down", "up", "page_down", "page_up", "top", "first", "bottom", "open")
     ]
 
+    MARKS_LINE: ClassVar[bool] = True
+    """Whether the whole line of the cursor is marked; who draws several things in a line marks one of them itself."""
+
     cursor: reactive[int] = reactive(0, repaint=False)
 
     @dataclass
@@ -199,7 +202,7 @@ class LineView(ScrollView, can_focus=True):
             self._as_drawn.pop(index, None)
             return Strip.blank(width, base)
         strip = self.strip(index, width)
-        if index == self.cursor:
+        if index == self.cursor and self.MARKS_LINE:
             name = "lines--cursor" if self.has_focus else "lines--cursor-away"
             base += self.get_component_rich_style(name, partial=True)
         elif self.is_marked(index):

@@ -58,7 +58,7 @@ class AlertStrip(Widget):
         if alert is None:
             return Strip.blank(width, self.rich_style)
         waiting = sum(1 for each in view.alerts.all() if not each.is_acknowledged) - 1
-        more = f" +{waiting} in 3" if waiting else ""
+        more = f" +{waiting} more, see 3" if waiting else ""
         now = view.alerts.clock()
         lit = self.app.animation_level == "none" or now // PULSE_MS % 2 == 0
         spans = [*alert_line(alert, view.sessions, width - len(more), now, lit=lit), (more, "dim")]

@@ -79,14 +79,14 @@ class Gate:
         raise Forbidden("No valid token came with the request.", hint="Send `Authorization: Bearer TOKEN`.")
 
 
-def may(right: Right) -> Callable[[Request], Awaitable[Principal]]:
-    """Return a dependency that lets through those who have a right."""
+def may(*rights: Right) -> Callable[[Request], Awaitable[Principal]]:
+    """Return a dependency that lets through those who have one of these rights."""
 
     async def check(request: Request) -> Principal:
         gate: Gate = request.app.state.gate
         principal = await gate.principal(request.headers.get("authorization", ""))
-        if not principal.can(right):
-            raise Forbidden(f"A token of the role {principal.role} may not {right}.")
+        if not any(map(principal.can, rights)):
+            raise Forbidden(f"A token of the role {principal.role} may not {rights[0]}.")
         return principal
 
     return check

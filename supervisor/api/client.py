@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,6 +44,27 @@ def at(noun: str, ref: str, what: str = "") -> str:
         raise NotFound(f"There is no {noun} {ref!r}.", hint="Give an id, its unique beginning, or a name.")
     path = f"/{noun}s/{quote(ref, safe='', errors='surrogateescape')}"
     return f"{path}/{what}" if what else path
+
+
+def of_task(task: str) -> str:
+    """Return what stands behind a plan's path for one of its tasks; that of a subplan has an id with slashes."""
+    return "/".join(("tasks", *(at("task", part).removeprefix("/tasks/") for part in task.split("/"))))
+
+
+def rests(plan: Json) -> bool:
+    """Whether nothing of a plan goes on without a person: it has ended, is held or blocked, or all there is waits."""
+    statuses = Counter(task["status"] for task in plan["tasks"])
+    # A task with a subplan runs for as long as its parts: it moves when they do.
+    moving = ("ready", "running", "waiting_approval", "blocked")
+    held = {task["within"] for task in plan["tasks"] if task["status"] in moving}
+    if any(task["status"] == "running" and task["id"] not in held for task in plan["tasks"]):
+        return False
+    if plan["status"] != "running":
+        return True
+    ready = [task for task in plan["tasks"] if task["status"] == "ready"]
+    if plan["advance"] == "manual":
+        return not any(task["not_before"] for task in ready)
+    return not ready and bool(statuses["waiting_approval"])
 
 
 async def _leave_it() -> None:
@@ -149,6 +171,24 @@ class Client:
         """Return the answer to a DELETE."""
         return await self._call("DELETE", path)
 
+    async def put(self, path: str, data: bytes, /, **query: Any) -> Json:
+        """Return the answer to a PUT of bytes."""
+        return await self._call("PUT", path, content=data, params=query, timeout=TIMEOUT_S)
+
+    async def content(self, path: str, begin: int = 0) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of an answer from one on; SupervisorUnreachable when it breaks off."""
+        headers = {"Range": f"bytes={begin}-"} if begin else {}
+        self._take_token()
+        try:
+            async with self._http.stream("GET", path, headers=headers, timeout=TIMEOUT_S) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _error(response)
+                async for data in response.aiter_bytes():
+                    yield data
+        except httpx.TransportError as error:
+            raise _unreachable() from error
+
     async def text(self, path: str) -> str:
         """Return a plain-text answer."""
         return (await self._request("GET", path)).text
@@ -210,6 +250,27 @@ class Client:
             return False
         made = (await self.get_patiently(at("session", session["id"], "attempts")))["attempts"]
         return bool(made) and made[-1]["status"] == "waiting_approval"
+
+    async def wait_until_plan_rests(self, plan: str) -> Json:
+        """Return a plan once nothing of it goes on without a person, across restarts of the supervisor."""
+        while True:
+            last = await self.last_seq()
+            found: Json = (await self.get_patiently(at("plan", plan)))["plan"]
+            if rests(found):
+                return found
+            standing = Counter(task["status"] for task in found["tasks"])
+            try:
+                async for event in self.follow(last, plan=found["id"]):
+                    told = event["payload"]
+                    if event["type"] == "task_status_changed":
+                        standing[told["from"]] -= 1
+                        standing[told["to"]] += 1
+                    elif event["type"] not in ("plan_status_changed", "plan_revised", "plan_deleted"):
+                        continue
+                    if event["type"] != "task_status_changed" or not standing["running"]:
+                        break
+            except SupervisorUnreachable:
+                await self.pause()
 
     async def last_seq(self) -> int:
         """Return the number of the newest event, 0 before the first."""

@@ -158,6 +158,8 @@ def approval_json(approval: Approval, session_name: str | None, project_name: st
         "subject": approval.subject,
         "project": approval.project,
         "project_name": project_name,
+        "plan": approval.plan,
+        "task": approval.task,
         "session": approval.session,
         "session_name": session_name,
         "attempt": approval.attempt,

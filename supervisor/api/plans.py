@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from supervisor.api.protocol import AbsolutePath, Body, PlainText, reason_json
+from supervisor.api.protocol import AbsolutePath, Body, Environment, PlainText, reason_json
 from supervisor.engine.planning import Shown
-from supervisor.engine.plans.outline import said_before
+from supervisor.engine.plans.flattening import holders
+from supervisor.engine.plans.graph import layers
+from supervisor.engine.plans.outline import said_before, whole_graph
+from supervisor.model.entities import Attempt
 from supervisor.model.plans import Plan, Revision, Task, TaskStatus
 from supervisor.model.times import to_rfc3339
 
@@ -30,8 +35,37 @@ class ReviseBody(Body):
     rationale: PlainText = Field(min_length=1, max_length=10_000)
 
 
+class StartBody(Body):
+    """Start a plan; its commands and agents get the environment of who starts it."""
+
+    environment: Environment = Field(default_factory=dict)
+
+
+class AdvanceBody(Body):
+    """Let the next ready task run, or all that are ready."""
+
+    level: bool = False
+
+
+class CompleteBody(Body):
+    """Say that a task is done; ``evidence`` is what shows it."""
+
+    evidence: PlainText = Field(min_length=1, max_length=10_000)
+
+
+class GateBody(Body):
+    """Decide what a gate asks."""
+
+    rationale: str | None = Field(default=None, max_length=10_000)
+
+
+def listed_json(plan: Plan, project_name: str | None, tasks: Mapping[TaskStatus, int]) -> dict[str, Any]:
+    """Return a plan as clients get it in lists; ``tasks`` says how many have each status."""
+    return {**plan_json(plan, project_name), "task_counts": dict(tasks)}
+
+
 def plan_json(plan: Plan, project_name: str | None = None) -> dict[str, Any]:
-    """Return a plan as clients get it in lists."""
+    """Return a plan without its tasks."""
     return {
         "id": plan.id,
         "title": plan.title,
@@ -54,32 +88,61 @@ def plan_json(plan: Plan, project_name: str | None = None) -> dict[str, Any]:
 
 
 def shown_json(shown: Shown, project_name: str) -> dict[str, Any]:
-    """Return a plan with its tasks and revisions; ``next_task`` is the first that has not begun."""
-    after = said_before(shown.planned.tasks)
+    """Return a plan with its tasks and revisions; ``next_task`` is the first that has not begun.
+
+    ``layer`` of a task is how many tasks stand on the longest way to it.
+    """
+    documents = list(shown.documents().values())
+    after = said_before(documents)
+    within = holders(shown.tasks)
     waiting = (task.id for task in shown.tasks if task.status in (TaskStatus.PENDING, TaskStatus.READY))
+    layer = {task: number for number, tasks in enumerate(layers(whole_graph(documents, within))) for task in tasks}
     return {
-        **plan_json(shown.plan, project_name),
+        **listed_json(shown.plan, project_name, Counter(task.status for task in shown.tasks)),
         "next_task": next(waiting, None),
-        "tasks": [task_json(task, after[task.id]) for task in shown.tasks],
+        "tasks": [
+            {**task_json(task, after[task.id], within[task.id]), "layer": layer[task.id]} for task in shown.tasks
+        ],
         "revisions": revisions_json(shown.revisions),
     }
 
 
-def task_json(task: Task, after: list[str]) -> dict[str, Any]:
-    """Return how a task stands; ``after`` says what comes before it: what it needs, and the ways to it."""
+def task_json(task: Task, after: list[str], within: str | None) -> dict[str, Any]:
+    """Return how a task stands; ``after`` says what comes before it: what it needs, and the ways to it; ``within`` the
+    task that it is a part of, or null."""
     return {
         "id": task.id,
         "title": task.title,
         "kind": task.kind,
         "needs": list(task.needs),
         "after": after,
+        "within": within,
         "status": task.status,
         "status_reason": reason_json(task.reason),
         "attempts": task.attempts,
         "session": task.session,
         "result": task.result,
+        "step": task.step,
+        "not_before": to_rfc3339(task.not_before),
         "started_at": to_rfc3339(task.started_at),
         "ended_at": to_rfc3339(task.ended_at),
+    }
+
+
+def step_json(attempt: Attempt, log: Path, lines: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return how a command of a task went; ``output`` is what it put out last, ``log`` the file with all of it."""
+    return {
+        "attempt": attempt.id,
+        "number": attempt.number,
+        "step": attempt.step,
+        "argv": list(attempt.work.argv),
+        "status": attempt.status,
+        "exit_code": attempt.exit_code,
+        "reason": attempt.reason,
+        "started_at": to_rfc3339(attempt.started_at),
+        "ended_at": to_rfc3339(attempt.ended_at),
+        "log": str(log),
+        "output": [{"stream": stream, "text": text} for stream, text in lines],
     }
 
 

@@ -45,6 +45,10 @@ def _variables(environment: dict[str, str]) -> dict[str, str]:
     return environment
 
 
+Environment = Annotated[dict[str, str], AfterValidator(_variables)]
+"""Variables by name."""
+
+
 def _storable(document: dict[str, Any]) -> dict[str, Any]:
     if not _is_shallow(document, DEPTH_LIMIT):
         raise ValueError(f"it nests deeper than {DEPTH_LIMIT} levels")
@@ -92,7 +96,7 @@ class RunBody(Body):
     priority: int = Field(0, ge=-1000, le=1000)
     budget_usd: float | None = Field(None, gt=0, le=1e9, allow_inf_nan=False)
     timeout_s: float | None = Field(None, gt=0, le=1e9, allow_inf_nan=False)
-    environment: Annotated[dict[str, str], AfterValidator(_variables)] = {}
+    environment: Environment = {}
 
 
 class PathBody(Body):

@@ -13,7 +13,20 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from supervisor.api.auth import Gate
-from supervisor.api.handlers import alerts, approvals, changes, plans, policy, projects, records, sessions, supervisor
+from supervisor.api.handlers import (
+    alerts,
+    approvals,
+    artifacts,
+    changes,
+    planruns,
+    plans,
+    policy,
+    projects,
+    records,
+    schedules,
+    sessions,
+    supervisor,
+)
 from supervisor.api.state import ServerState
 from supervisor.model.errors import InvalidInput, NotFound, QuarterdeckError
 
@@ -28,7 +41,11 @@ def build(state: ServerState, gate: Gate) -> FastAPI:
     app = FastAPI(title="Quarterdeck", version=state.version, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.server = state
     app.state.gate = gate
-    for module in (supervisor, sessions, changes, approvals, plans, policy, records, alerts, projects):
+    routed = (
+        supervisor, sessions, changes, approvals, plans, planruns, artifacts, schedules, policy, records, alerts,
+        projects,
+    )  # fmt: skip
+    for module in routed:
         app.include_router(module.router)
     app.include_router(sessions.own)
     app.add_exception_handler(QuarterdeckError, _refuse)

@@ -8,10 +8,7 @@ import os
 import sys
 
 from config.paths import Paths
-from supervisor.model.errors import QuarterdeckError, SupervisorUnreachable
-
-STOPPED = "Somebody stopped it; sessions go on."
-START = "To start it: quit with q and open the app again, or run `quarterdeck serve` in another terminal."
+from supervisor.model.errors import QuarterdeckError
 
 
 def open_app() -> int:
@@ -38,8 +35,6 @@ def open_app() -> int:
         # One that somebody stopped while the app is open stays stopped.
         if crashed(paths) or (opening and not is_alive(paths)):
             await asyncio.to_thread(start_in_background, paths)
-        elif not is_alive(paths):
-            raise SupervisorUnreachable(STOPPED, hint=START)
         opening = False
 
     # What is loaded once stays: looking through it again and again costs keys tens of milliseconds.

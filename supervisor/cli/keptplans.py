@@ -11,12 +11,12 @@ from supervisor.api.client import Client, at
 from supervisor.cli.connection import refuse_in_session, with_client
 from supervisor.cli.output import OF_DIFFS, age, facts, json_option, mark_plan, print_json, table
 from supervisor.cli.planfiles import contents, counted
+from supervisor.cli.planwords import REF, progress_of
 from supervisor.engine.plans.reading import read
 from supervisor.model.plain import clean, one_line
 from supervisor.model.plans import PlanStatus
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
-REF = click.argument("ref", metavar="ID")
 
 
 @click.command("create")
@@ -88,16 +88,18 @@ async def show(client: Client, ref: str, as_json: bool) -> None:
             "project": plan["project_name"],
             "owner": plan["owner"],
             "advance": plan["advance"],
+            "progress": progress_of(plan),
             "branch": plan["branch"],
+            "worktree": plan["worktree"],
         }
     )
     click.echo()
     rows = [
         [task["id"], one_line(task["title"]), task["kind"], mark_plan(task["status"]),
-         ", ".join(task["after"]) or "-"]
+         ", ".join(task["after"]) or "-", _why(task)]
         for task in plan["tasks"]
     ]  # fmt: skip
-    table(["task", "title", "kind", "status", "after"], rows)
+    table(["task", "title", "kind", "status", "after", "why"], rows)
     if len(plan["revisions"]) > 1:
         click.echo()
         table(["revision", "age", "by", "why"], [_revision(each) for each in plan["revisions"]])
@@ -167,6 +169,12 @@ async def delete(client: Client, ref: str, yes: bool, as_json: bool) -> int:
     else:
         click.echo(f"{found['plan']['id']} was deleted.")
     return 0
+
+
+def _why(task: dict[str, Any]) -> str:
+    """Return why a task stands as it does, where that is not plain."""
+    plain = task["status"] in ("pending", "completed")
+    return "" if plain else one_line(task["status_reason"]["text"])
 
 
 def _document(file: Path) -> dict[str, str]:

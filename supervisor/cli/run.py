@@ -60,7 +60,7 @@ async def run_command(
         "cwd": str(Path.cwd()),
         "argv": list(command),
         "prompt": read_prompt(prompt, prompt_file),
-        "environment": _environment(),
+        "environment": own_environment(),
     }
     _check_text(body)
     session = (await client.post("/sessions", body))["session"]
@@ -84,7 +84,7 @@ async def run_command(
     return WAITS_FOR_APPROVAL if session["status"] == "waiting" else 1
 
 
-def _environment() -> dict[str, str]:
+def own_environment() -> dict[str, str]:
     """Return the caller's environment. A variable that is not UTF-8 cannot be passed on, and that is said."""
     environment = passed_on(os.environ)
     for name in sorted(os.environ.keys() - environment.keys() - NOT_PASSED):

@@ -7,6 +7,7 @@ at its type, and a request nothing.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,7 +18,7 @@ from supervisor.engine.ledger import Ledger, Transaction
 from supervisor.model.alerts import HORIZON_MS, ID_PREFIX, Alert, Alerts
 from supervisor.model.errors import InvalidInput, NotFound
 from supervisor.model.events import Event, EventType
-from supervisor.model.raising import LOUD, TYPES, meaning, take
+from supervisor.model.raising import FAILED, LOUD, TYPES, meaning, take
 from supervisor.model.statuses import SessionStatus
 from supervisor.model.times import now_ms
 from supervisor.store import events, sessions
@@ -44,20 +45,14 @@ class Alerting:
                 events.newest_of_types, TYPES, loud=LOUD, since=now_ms() - HORIZON_MS, limit=OF_EACH_TYPE
             )
         )
-        await self._settle()
+        for session in await self._ledger.store.read(self._looked_after):
+            self.alerts.recovered(FAILED, session)
         self._bus.listen(self._hear)
 
-    async def _settle(self) -> None:
-        """End what is said of sessions that have not failed any more, or were archived.
-
-        The event that ended it is not among those that are read at a start: a change of status is one of very many.
-        """
-        about = {alert.session for alert in self.alerts.all() if alert.session is not None}
-        for session in await self._ledger.store.read(sessions.with_ids, about) if about else ():
-            if session.status is SessionStatus.ARCHIVED:
-                self.alerts.settled(session.id, None, session.reason.at)
-            elif session.status is not SessionStatus.FAILED:
-                self.alerts.settled(session.id, "failed", session.reason.at)
+    def _looked_after(self, conn: sqlite3.Connection) -> list[str]:
+        """Return the sessions that failed and do not count as failed any more: quiet events are not read again."""
+        failed = {alert.session for alert in self.alerts.all() if alert.kind == FAILED and alert.session}
+        return [each for each in failed if sessions.get(conn, each).status is not SessionStatus.FAILED]
 
     def find(self, ref: str) -> Alert:
         """Return the alert that an id or its unique beginning means, with or without its prefix; also one that is over.

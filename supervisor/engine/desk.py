@@ -23,6 +23,7 @@ from supervisor.model.approvals import Approval, Channel, Option, SubjectType
 from supervisor.model.entities import Activity, Attempt, Project, Reason, Session
 from supervisor.model.events import EventType, NewEvent, Severity
 from supervisor.model.ids import new_id
+from supervisor.model.plans import Plan
 from supervisor.model.statuses import ApprovalStatus, SessionStatus
 from supervisor.store import approvals, outbox, projects
 
@@ -109,8 +110,12 @@ class Desk:
         subject_type: SubjectType = "tool_call",
         requested_by: str | None = None,
         at: int | None = None,
+        plan: Plan | None = None,
+        task: str | None = None,
     ) -> Approval:
         """Store a question that waits for a person; its time runs from ``at`` (ms), or from now.
+
+        A question about a plan has ``plan``, and ``task`` when it is about one of its tasks.
 
         ``asked`` may bring ``question``, ``options``, ``default``, ``risk``, ``preview``, ``expires_s``, ``subject``.
         """
@@ -131,8 +136,9 @@ class Desk:
             risk=asked.get("risk") or judgement.risk,
             preview=preview_of(asked),
             judgement=msgspec.to_builtins(judgement),
-            project=session.project if session else None,
-            task=session.task if session else None,
+            project=session.project if session else plan.project if plan else None,
+            plan=plan.id if plan else None,
+            task=session.task if session else task,
             session=session.id if session else None,
             attempt=attempt.id if attempt else None,
             request_key=key,

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 
 from supervisor.engine.alerting import Alerting
+from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.broker import Broker
 from supervisor.engine.bus import Bus
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
 from supervisor.engine.planning import Planning
+from supervisor.engine.planruns.ending import Ending
+from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.engine.policies import Policies
 from supervisor.engine.reactions import Reactions
 from supervisor.engine.reports import Reports
+from supervisor.engine.schedules import Schedules
 from supervisor.engine.scheduling import disk_problem
 from supervisor.engine.services import Services
 from supervisor.engine.suggesting import Suggesting
+from supervisor.engine.uploads import Uploads
 from supervisor.model.entities import Session
 from supervisor.model.statuses import SessionStatus
 
@@ -31,13 +36,18 @@ class Engine:
         self.conductor = Conductor(services, hook_command)
         self.intake = Intake(services)
         self.planning = Planning(services.ledger, self.intake)
+        self.artifacts = Artifacts(services)
+        self.uploads = Uploads(services.ledger, self.intake, self.artifacts)
         self.control = Control(services, self.conductor)
         self.reports = Reports(services, self.conductor)
         self.policies = policies
         self.alerting = Alerting(services.ledger, bus)
         self.suggesting = Suggesting(self.store, policies)
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
-        self._reactions = Reactions(services, bus, self.conductor, self.broker)
+        self.plan_runs = PlanRuns(services, self.run, self.control, self.artifacts)
+        self.ending = Ending(services, self.planning, self.control)
+        self.schedules = Schedules(services, self.planning, self.plan_runs.start, self.plan_runs.cancel)
+        self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs, self.schedules)
 
     async def start(self) -> int:
         """Make good what a crash left, then serve the queue; returns how many attempts were adopted."""
@@ -48,10 +58,14 @@ class Engine:
         await self.broker.expire()
         self.services.tasks.start("reactions", self._reactions.run())
         adopted = await self.conductor.recover()
+        await self.plan_runs.recover()
+        await self.schedules.tidy()
         self.services.tasks.start("scheduler", self.conductor.scheduler.run())
         self.services.tasks.start("rules", self.policies.warm())
         self.services.tasks.start("approvals", self.broker.run())
         self.services.tasks.start("watchdog", self.conductor.watchdog.run())
+        self.services.tasks.start("artifacts", self.artifacts.run())
+        self.services.tasks.start("schedules", self.schedules.run())
         return adopted
 
     async def run(self, request: RunRequest, actor: str) -> Session:
@@ -86,3 +100,4 @@ class Engine:
     async def close(self) -> None:
         """Stop deciding. What runs goes on; the next start adopts it."""
         await self.services.tasks.close()
+        await self.plan_runs.close()

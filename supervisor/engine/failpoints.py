@@ -36,9 +36,30 @@ FAILPOINTS: Final = (
     "approval.before_consume",
     "approval.after_consume",
     "approval.expired",
+    "artifact.placed",
+    "artifact.kept",
     "recovery.begin",
     "recovery.adopted",
 )
+
+PLAN_FAILPOINTS: Final = (
+    "plan.before_commit",
+    "plan.after_commit",
+    "plan.before_start",
+    "plan.after_start",
+    "plan.before_merge",
+    "plan.after_merge",
+)
+"""Those that only running plans reach."""
+
+SCHEDULE_FAILPOINTS: Final = (
+    "schedule.called",
+    "schedule.created",
+    "schedule.made",
+    "schedule.before_start",
+    "schedule.started",
+)
+"""Those that only scheduled plans reach."""
 
 
 class Failpoints:
@@ -46,7 +67,7 @@ class Failpoints:
 
     def __init__(self, armed: str = "", log: str = "") -> None:
         name, _, count = armed.partition("@")
-        if name and name not in FAILPOINTS:
+        if name and name not in (*FAILPOINTS, *PLAN_FAILPOINTS, *SCHEDULE_FAILPOINTS):
             raise ValueError(f"There is no failpoint {name!r}. Known: {', '.join(FAILPOINTS)}.")
         self._armed = name
         self._left = int(count or 1)

@@ -36,7 +36,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class RunRequest:
     """What a person asks for. ``cwd`` is where they stand; ``environment`` is theirs.
 
-    ``timeout_s`` bounds an attempt in seconds. What is None is decided by the profile.
+    ``timeout_s`` bounds an attempt in seconds; ``id`` is what
+    the session is to be called inside, where that was decided before. What is None is decided by the profile.
     """
 
     cwd: Path
@@ -54,6 +55,7 @@ class RunRequest:
     budget_usd: float | None = None
     timeout_s: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +179,14 @@ class Intake:
         mode: Mode,
         image: str | None,
     ) -> Session:
-        identifier = new_id("ses")
+        identifier = request.id or new_id("ses")
         now = now_ms()
         name = request.name or request.task or f"{profile.name}-{identifier[-6:]}"
         for what, text in (("name", name), ("task", request.task or name)):
             if not _NAME.fullmatch(text):
                 raise InvalidInput(
                     f"{text!r} cannot be a {what}.",
-                    hint="Use up to 64 letters, digits, dots, dashes and underscores; begin with a letter or digit.",
+                    hint="Up to 64 of a-z, A-Z, 0-9, dot, dash and underscore; it begins with a letter or digit.",
                 )
         return Session(
             id=identifier,

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from supervisor.engine.bus import Bus
 from supervisor.model.entities import Attempt, Reason, Session
 from supervisor.model.events import Event, EventType, NewEvent, Phase, Severity
-from supervisor.model.plans import Plan
+from supervisor.model.plans import Plan, Task, TaskStatus
 from supervisor.model.statuses import AttemptStatus, SessionStatus, check_attempt_move, check_session_move
 from supervisor.model.times import now_ms
 from supervisor.store import attempts, audit, events, sessions
@@ -71,6 +71,25 @@ class Transaction:
         """Store one event of a plan."""
         new = NewEvent(event_type, "plan", self.now, severity, payload=payload)
         self.events.extend(events.append(self.conn, [new], project=plan.project, plan=plan.id))
+
+    def task_event(self, plan: Plan, before: Task, after: Task) -> None:
+        """Record that the status of a plan's task changed, and why."""
+        changed = NewEvent(
+            EventType.TASK_STATUS_CHANGED,
+            "plan",
+            self.now,
+            "error" if after.status is TaskStatus.FAILED else "info",
+            payload={
+                "from": before.status,
+                "to": after.status,
+                "signal": after.reason.signal,
+                "reason": after.reason.text,
+                "attempt": after.attempts,
+                "title": after.title,
+                "session": after.session,
+            },
+        )
+        self.events.extend(events.append(self.conn, [changed], project=plan.project, plan=plan.id, task=after.id))
 
     def session(self, session_id: str) -> Session:
         """Return a session as it is in this transaction."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import hashlib
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,8 +16,11 @@ from typing import Final
 
 from supervisor.engine.intake import Intake
 from supervisor.engine.ledger import Ledger, Transaction
+from supervisor.engine.plans.digests import digest_of_task
 from supervisor.engine.plans.exporting import as_json, as_yaml
+from supervisor.engine.plans.flattening import flat, placed
 from supervisor.engine.plans.reading import read
+from supervisor.engine.plans.repeating import known_items
 from supervisor.model.entities import Reason
 from supervisor.model.errors import InvalidInput, Refused
 from supervisor.model.events import EventType
@@ -26,9 +28,9 @@ from supervisor.model.plan.plan import Plan as Planned
 from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Plan, PlanStatus, Revision, Task, TaskStatus
 from supervisor.store import plans, tasks
-from supervisor.store.rows import to_json
 
 STARTED: Final = frozenset({PlanStatus.RUNNING, PlanStatus.PAUSED, PlanStatus.BLOCKED})
+UNDECIDED: Final = frozenset({TaskStatus.READY, TaskStatus.SKIPPED})
 UNDER_WAY: Final = frozenset({TaskStatus.RUNNING, TaskStatus.WAITING_APPROVAL})
 
 
@@ -40,6 +42,10 @@ class Shown:
     planned: Planned
     tasks: list[Task]
     revisions: list[Revision]
+
+    def documents(self) -> dict[str, PlannedTask]:
+        """Return what each task is, by id: also those of subplans, and the parts of what is repeated."""
+        return {task.id: task for task in flat(self.planned, known_items(self.tasks))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +186,25 @@ def difference(before: Planned, after: Planned, old: int, new: int) -> str:
     return "\n".join(lines)
 
 
-def digest_of_task(task: PlannedTask) -> str:
-    """Return a digest of what a document says that a task is (SHA-256, hexadecimal)."""
-    document = task.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"status"})
-    return hashlib.sha256(to_json(document).encode()).hexdigest()
-
-
 def _add(transaction: Transaction, revision: Revision, planned: Planned, known: Mapping[str, Task]) -> None:
     """Store a revision and its tasks. Those that it leaves as they were go on as they were."""
     plans.add_revision(transaction.conn, revision)
-    found = []
-    for position, each in enumerate(planned.tasks):
+    found: list[Task] = []
+    kept: set[str] = set()
+    items = known_items(known.values())
+    stale: set[str] = set()
+    for position, (each, within) in enumerate(placed(planned, items)):
+        if within in stale:  # what it is repeated for is to be found anew
+            stale.add(each.id)
+            continue
+        kept.add(each.id)
         digest, old = digest_of_task(each), known.get(each.id)
+        if each.id in items and (old is None or old.digest != digest):
+            stale.add(each.id)
         if old is not None and old.digest == digest:
-            found.append(replace(old, revision=revision.number, position=position, needs=each.needs))
+            same = replace(old, revision=revision.number, position=position, needs=each.needs)
+            # Whether it is ready, or will never run, follows from tasks that may have changed: it is decided anew.
+            found.append(replace(same, status=TaskStatus.PENDING) if old.status in UNDECIDED else same)
             continue
         if old is not None and old.status in UNDER_WAY:
             raise Refused(f"The task {each.id} is {old.status}.", hint="Wait for its end, or stop it, then revise.")
@@ -212,7 +223,6 @@ def _add(transaction: Transaction, revision: Revision, planned: Planned, known: 
                 needs=each.needs,
             )
         )
-    kept = {each.id for each in planned.tasks}
     for task_id, old in known.items():
         if old.status in UNDER_WAY and task_id not in kept:
             raise Refused(f"The task {task_id} is {old.status}.", hint="Wait for its end, or stop it, then revise.")

@@ -15,6 +15,8 @@ from supervisor.engine.broker import Broker
 from supervisor.engine.bus import Bus
 from supervisor.engine.conducting import Conductor
 from supervisor.engine.ledger import Transaction
+from supervisor.engine.planruns.runs import PlanRuns
+from supervisor.engine.schedules import Schedules
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import QuarterdeckError
@@ -25,6 +27,9 @@ from supervisor.store import attempts, sessions
 log = logging.getLogger(__name__)
 
 TRY_AGAIN_S = 1.0
+_OF_PLANS = frozenset(
+    {EventType.PLAN_STATUS_CHANGED, EventType.PLAN_REVISED, EventType.PLAN_DELETED, EventType.PLAN_ARCHIVED}
+)
 _APPROVALS = frozenset({EventType.APPROVAL_REGISTERED, EventType.APPROVAL_DECIDED, EventType.APPROVAL_ENDED})
 
 
@@ -36,6 +41,8 @@ class Reactions:
     bus: Bus
     conductor: Conductor
     broker: Broker
+    plan_runs: PlanRuns
+    schedules: Schedules
 
     async def run(self) -> None:
         """React until cancelled or until the bus closes."""
@@ -59,13 +66,21 @@ class Reactions:
             self.broker.react(event)
             if event.session is not None:
                 self.conductor.delivery.kick(event.session)
+            elif event.type != EventType.APPROVAL_REGISTERED:
+                await self.plan_runs.decided(event)
+                self.schedules.kick()
+        elif event.type in _OF_PLANS:
+            self.schedules.kick()
         elif event.type == EventType.STATUS_CHANGED and event.session is not None:
             await self._moved(event, event.session)
+            await self.plan_runs.session_moved(event.session)
 
     async def catch_up(self) -> None:
         """React to what is stored, after a flood in which events were missed."""
         self.broker.ring_all()
         self.conductor.scheduler.kick()
+        await self.plan_runs.catch_up()
+        self.schedules.kick()
         live = await self.services.ledger.commit(
             lambda t: [(t.session(attempt.session), attempt) for attempt in attempts.live(t.conn) if attempt.session]
         )

@@ -51,6 +51,13 @@ class SecretVault:
         known = {name: kept.get(name) or self._own.get(name, "") for name in names}
         return {name: value for name, value in known.items() if value}
 
+    def every(self, names: Iterable[str]) -> list[tuple[str, str]]:
+        """Return every value that is known of these secrets, with its name: the supervisor's, and each session's."""
+        wanted = tuple(names)
+        sessions = [path.name.removesuffix(".secrets") for path in self._run.glob("*.secrets")] if wanted else []
+        values = {(name, self._own[name]) for name in wanted if self._own.get(name)}
+        return sorted(values.union(*(self.of(session, wanted).items() for session in sessions)))
+
     def redact(self, session: str, names: Iterable[str], value: Any) -> Any:
         """Return a JSON value, or a text, with a session's secrets taken out."""
         values = sorted(self.of(session, names).values(), key=len, reverse=True)

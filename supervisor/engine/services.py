@@ -11,6 +11,7 @@ from config.paths import Paths
 from config.profiles import AgentProfile
 from supervisor.engine.desk import Desk
 from supervisor.engine.ledger import Ledger
+from supervisor.engine.planruns.ports import Connect, Journal
 from supervisor.engine.ports import AgentAdapter, AttemptRef, Executor, PolicyPort, Workspaces
 from supervisor.engine.secrets import SecretVault
 from supervisor.engine.tasks import Tasks
@@ -23,7 +24,8 @@ class Services:
 
     ``read_screen`` returns what a terminal's title and last screenful mean to a profile: the state and the name
     of the pattern that says so. ``probe`` checks, with the environment of a session, that an agent's program does not
-    run what it was denied; it raises Refused when it does.
+    run what it was denied; it raises Refused when it does. ``commands`` connects to the host of short commands,
+    ``journal`` reads the ends that are recorded of them.
     """
 
     ledger: Ledger
@@ -35,6 +37,8 @@ class Services:
     probe: Callable[[AgentProfile, Mapping[str, str]], Awaitable[None]]
     config_for: Callable[[Path | None], Loaded]
     policy: PolicyPort
+    commands: Connect
+    journal: Journal
     secrets: SecretVault
     tasks: Tasks
     boot_id: str

@@ -2,8 +2,7 @@
 
 They are a fold of the stored events (`raising`): the supervisor and every app make the same ones of the same events.
 An alert goes after a time that its phase says, else its severity. Severity high never goes by itself: it is there
-until it is dismissed, or until the question it is about was answered, or the session that failed goes on. Archiving a
-session ends all alerts about it. What has not happened for `HORIZON_MS` is
+until it is dismissed, or until the question it is about was answered. What has not happened for `HORIZON_MS` is
 history, whatever it was. All times are milliseconds of the clock that is injected; it need not tell the time of day.
 """
 
@@ -19,8 +18,7 @@ from typing import Final, Literal
 from supervisor.model.plain import one_line
 
 AlertSeverity = Literal["low", "medium", "high"]
-Ended = Literal["expired", "dismissed", "answered", "settled"]
-"""How an alert ends; settled: what it is about was put right or put away."""
+Ended = Literal["expired", "dismissed", "answered"]
 
 RANKS: Final[dict[AlertSeverity, int]] = {"low": 0, "medium": 1, "high": 2}
 
@@ -273,12 +271,11 @@ class Alerts:
             self._end(alert, "answered", self.clock() if at is None else at)
         return bool(found)
 
-    def settled(self, session: str | None, kind: str | None = None, at: int | None = None) -> bool:
-        """Take away alerts about a session, all or of one kind, as nobody need see them any more; whether any."""
-        about = [alert for alert in self._alive.values() if session is not None and alert.session == session]
-        found = [alert for alert in about if kind in (None, alert.kind)]
+    def recovered(self, kind: str, session: str | None, at: int | None = None) -> bool:
+        """Take away the alerts of a kind about a session that is not so any more; whether there was one."""
+        found = [alert for alert in self._alive.values() if (alert.kind, alert.session) == (kind, session)]
         for alert in found:
-            self._end(alert, "settled", self.clock() if at is None else at)
+            self._end(alert, "answered", self.clock() if at is None else at)
         return bool(found)
 
     def _end(self, alert: Alert, why: Ended, at: int | None) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ulid import ULID
 
-Prefix = Literal["prj", "ses", "att", "msg", "rep", "app"]
+Prefix = Literal["prj", "ses", "att", "msg", "rep", "app", "art", "upl", "sch"]
 
 
 def new_id(prefix: Prefix) -> str:

@@ -11,6 +11,9 @@ from supervisor.model.events import EventType
 
 Json = dict[str, Any]
 
+FAILED: Final = "failed"
+"""The kind of the alert about a session that failed."""
+
 _OF_EVENT: Final[dict[object, AlertSeverity]] = {
     "low": "low", "medium": "medium", "high": "high", "warning": "medium", "error": "high", "critical": "high",
 }  # fmt: skip
@@ -65,13 +68,22 @@ def take(alerts: Alerts, event: Json, at: int | None = None) -> bool:
 
 
 def _failed(alerts: Alerts, it: _Happened) -> bool:
-    # One that fails again was going on before. What is archived is put away, with all that was to be seen of it.
-    kind = None if it.payload.get("to") == "archived" else "failed"
-    settled = alerts.settled(it.event["session"], kind, it.at)
+    """A session that was continued or put away has been looked after."""
+    if it.payload.get("from") == "failed":
+        return alerts.recovered(FAILED, it.event["session"], it.at)
     if it.payload.get("to") != "failed":
-        return settled
+        return False
     text = f"failed: {it.payload.get('reason') or 'no reason was given'}"
-    return it.raises(alerts, "failed", text, "high", phase=it.event["phase"])
+    return it.raises(alerts, FAILED, text, "high", phase=it.event["phase"])
+
+
+def _plan_moved(alerts: Alerts, it: _Happened) -> bool:
+    to, name = it.payload.get("to"), it.payload.get("name") or "a plan"
+    if to not in ("failed", "blocked"):
+        return False
+    severity: AlertSeverity = "high" if to == "failed" else "medium"
+    word = "failed" if to == "failed" else "is blocked"
+    return it.raises(alerts, f"plan_{to}", f"plan {name} {word}: {it.payload.get('reason')}", severity, phase=None)
 
 
 def _asked(alerts: Alerts, it: _Happened) -> bool:
@@ -142,6 +154,7 @@ def meaning(alert: Alert, by: str) -> Json:
 
 _READERS: Final[dict[str, Callable[[Alerts, _Happened], bool]]] = {
     EventType.STATUS_CHANGED: _failed,
+    EventType.PLAN_STATUS_CHANGED: _plan_moved,
     EventType.APPROVAL_REGISTERED: _asked,
     EventType.APPROVAL_DECIDED: _answered,
     EventType.APPROVAL_ENDED: _answered,
@@ -158,5 +171,5 @@ _READERS: Final[dict[str, Callable[[Alerts, _Happened], bool]]] = {
 TYPES: Final = tuple(map(str, _READERS))
 """The types of events that can mean something."""
 
-LOUD: Final = frozenset({str(EventType.STATUS_CHANGED), str(EventType.ERROR)})
+LOUD: Final = frozenset(map(str, (EventType.STATUS_CHANGED, EventType.PLAN_STATUS_CHANGED, EventType.ERROR)))
 """Of these types only events with severity warning or worse mean something; most of them have less."""

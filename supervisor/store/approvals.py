@@ -58,6 +58,20 @@ def open_of_session(conn: sqlite3.Connection, session: str) -> list[Approval]:
     return [SHAPE.entity(row) for row in conn.execute(SQL["open_of_session"], {"session": session})]
 
 
+def open_of_task(conn: sqlite3.Connection, plan: str, task: str) -> list[Approval]:
+    """Return what about a plan's task waits for a decision or for being used, oldest first."""
+    return [approval for approval in open_ones(conn) if (approval.plan, approval.task) == (plan, task)]
+
+
+def of_plans(conn: sqlite3.Connection) -> list[Approval]:
+    """Return the questions about tasks of plans that wait for being used, oldest first."""
+    return [
+        approval
+        for approval in open_ones(conn)
+        if approval.task is not None and approval.plan is not None and approval.status is ApprovalStatus.APPROVED
+    ]
+
+
 def latest_of_attempt(conn: sqlite3.Connection, attempt: str) -> Approval | None:
     """Return the newest question by which an attempt exits to ask, whatever became of it."""
     row = conn.execute(SQL["latest_of_attempt"], {"attempt": attempt}).fetchone()
@@ -80,6 +94,11 @@ def find(
     """Return approvals of every status, newest first."""
     values = {"project": project, "session": session, "limit": limit}
     return [SHAPE.entity(row) for row in conn.execute(SQL["all"], values)]
+
+
+def of_plan(conn: sqlite3.Connection, plan: str) -> list[Approval]:
+    """Return every question that was asked about a plan or one of its tasks, oldest first."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["of_plan"], {"plan": plan})]
 
 
 def due(conn: sqlite3.Connection, now: int) -> list[Approval]:

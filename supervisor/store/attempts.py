@@ -53,28 +53,44 @@ def claim(
 
 
 def claim_step(
-    conn: sqlite3.Connection, *, plan: str, task: str, step: int, argv: tuple[str, ...], boot_id: str, now: int
+    conn: sqlite3.Connection,
+    *,
+    plan: str,
+    task: str,
+    step: int,
+    argv: tuple[str, ...],
+    boot_id: str,
+    handle: str,
+    now: int,
 ) -> Attempt:
-    """Add the next attempt of a plan's task, for one of its steps; Refused when one of the task has not ended."""
+    """Add the next attempt of a plan's task, for one of its steps, to be started by the host ``handle``.
+
+    Refused when one of the task has not ended.
+    """
     values = {
         "id": new_id("att"),
         "plan": plan,
         "task": task,
         "step": step,
         "boot_id": boot_id,
+        "handle": handle,
         "claimed_at": now,
         "work": to_json(Work(argv=argv)),
     }
     try:
-        conn.execute(SQL["claim_step"], values)
+        return SHAPE.entity(conn.execute(SQL["claim_step"], values).fetchone())
     except sqlite3.IntegrityError as error:
         raise Refused(f"The task {task} has an attempt that has not ended.", hint="Wait for its end.") from error
-    return get(conn, str(values["id"]))
 
 
 def live_of_plan(conn: sqlite3.Connection, plan: str) -> list[Attempt]:
     """Return the attempts of a plan's tasks that have not ended, oldest first."""
     return [SHAPE.entity(row) for row in conn.execute(SQL["live_of_plan"], {"plan": plan})]
+
+
+def of_task(conn: sqlite3.Connection, plan: str, task: str) -> list[Attempt]:
+    """Return the attempts of a plan's task, in order."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["of_task"], {"plan": plan, "task": task})]
 
 
 def update(conn: sqlite3.Connection, attempt: Attempt) -> None:

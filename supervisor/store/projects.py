@@ -59,12 +59,12 @@ def names(conn: sqlite3.Connection) -> dict[str, str]:
 
 
 def remove(conn: sqlite3.Connection, project_id: str) -> None:
-    """Forget a project; Refused while sessions or plans belong to it, for they are its history."""
+    """Forget a project; Refused while sessions, plans or artifacts belong to it: its history."""
     try:
         removed = conn.execute(SQL["remove"], {"id": project_id}).rowcount
     except sqlite3.IntegrityError as error:
         raise Refused(
-            "Sessions or plans belong to this project; it stays, with their history.",
+            "Sessions, plans or artifacts belong to this project; it stays, with their history.",
             hint="`quarterdeck sessions --archived` and `quarterdeck plan list` show them; it does no harm.",
         ) from error
     if removed == 0:

@@ -57,6 +57,11 @@ def resolve(conn: sqlite3.Connection, text: str) -> Session:
     return only("session", text, found)
 
 
+def of_plan(conn: sqlite3.Connection, plan: str) -> list[Session]:
+    """Return the sessions in which the last attempts of a plan's tasks ran, oldest first."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["of_plan"], {"plan": plan})]
+
+
 def find(
     conn: sqlite3.Connection, *, statuses: Collection[SessionStatus] | None = None, project: str | None = None
 ) -> list[Session]:

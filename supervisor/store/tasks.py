@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from supervisor.model.errors import NotFound, Refused
-from supervisor.model.plans import Task, TaskStatus, check_task_move
+from supervisor.model.plans import Task, TaskStatus
 from supervisor.store import queries
 from supervisor.store.rows import Shape
 
@@ -23,12 +23,8 @@ def insert(conn: sqlite3.Connection, tasks: Iterable[Task]) -> None:
 
 
 def move(conn: sqlite3.Connection, before: Task, after: Task) -> None:
-    """Store a task as it is now, in the place of how it was read.
-
-    IllegalMove when it may not have this status; Refused when its status was changed meanwhile.
-    """
-    if before.status is not after.status:
-        check_task_move(before.status, after.status)
+    """Store a task as it is now, in the place of how it was read: after any number of moves, each checked where it was
+    decided. Refused when its status was changed meanwhile."""
     if conn.execute(SQL["update"], {**SHAPE.row(after), "before": before.status}).rowcount == 0:
         now = get(conn, after.plan, after.revision, after.id).status
         raise Refused(f"The task {after.id} is {now} by now.", hint="Look at it again before you change it.")
@@ -49,7 +45,20 @@ def of_revision(conn: sqlite3.Connection, plan_id: str, revision: int) -> list[T
     return [SHAPE.entity(row) for row in conn.execute(SQL["of_revision"], {"plan": plan_id, "revision": revision})]
 
 
+def given_up(conn: sqlite3.Connection) -> list[Task]:
+    """Return the tasks that were given up and whose sessions have not ended."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["given_up"])]
+
+
 def count(conn: sqlite3.Connection, plan_id: str, revision: int) -> dict[TaskStatus, int]:
     """Return how many tasks of a revision have each status that occurs."""
     rows = conn.execute(SQL["count"], {"plan": plan_id, "revision": revision})
     return {TaskStatus(row["status"]): row["number"] for row in rows}
+
+
+def counts(conn: sqlite3.Connection) -> dict[str, dict[TaskStatus, int]]:
+    """Return for each plan how many tasks of its revision in force have each status that occurs."""
+    found: dict[str, dict[TaskStatus, int]] = {}
+    for row in conn.execute(SQL["counts"]):
+        found.setdefault(row["plan"], {})[TaskStatus(row["status"])] = row["number"]
+    return found

@@ -7,7 +7,20 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.benchmarks import app, commands, decisions, helping, idle, ingest, pool, queueing, reports, starts, stream
+from tests.benchmarks import (
+    app,
+    commands,
+    decisions,
+    helping,
+    idle,
+    ingest,
+    plans,
+    pool,
+    queueing,
+    reports,
+    starts,
+    stream,
+)
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.report import write
 
@@ -20,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[float], Awaitable[list[Figure]]]] = {
     "reports": reports.measure,
     "decisions": decisions.measure,
     "commands": commands.measure,
+    "plans": plans.measure,
     "idle": idle.measure,
     "help": helping.measure,
     "app": app.measure,

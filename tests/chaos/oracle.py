@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
@@ -28,12 +29,15 @@ class Verdict:
     slowest_adoption_ms: int
 
 
-def judge(paths: Paths, jobs: Sequence[Job], starts: Sequence[int]) -> Verdict:
-    """Judge a round from its database, which nobody has open, and from the ledgers."""
+def judge(paths: Paths, jobs: Sequence[Job], starts: Sequence[int], kept: Sequence[str]) -> Verdict:
+    """Judge a round from its database, which nobody has open, and from the ledgers.
+
+    ``kept`` are the artifacts of which the supervisor said that they are kept.
+    """
     conn = sqlite3.connect(f"file:{paths.database}?mode=ro", uri=True)
     conn.row_factory = sqlite3.Row
     try:
-        violations = [*_database(conn, paths)]
+        violations = [*_database(conn, paths), *_artifacts(conn, paths, kept)]
         rows = {row["name"]: dict(row) for row in conn.execute("SELECT * FROM sessions")}
         for job in jobs:
             violations += _session(conn, job, rows.get(job.name))
@@ -57,6 +61,21 @@ def _database(conn: sqlite3.Connection, paths: Paths) -> list[str]:
     gaps = conn.execute("SELECT max(seq) - count(*) FROM events").fetchone()[0]
     if gaps:
         found.append(f"{gaps} event numbers are missing")
+    return found
+
+
+def _artifacts(conn: sqlite3.Connection, paths: Paths, kept: Sequence[str]) -> list[str]:
+    """Each is there once, with its content whole, and so is each that was promised."""
+    found = []
+    rows = {row["id"]: row for row in conn.execute("SELECT * FROM artifacts")}
+    found += [f"the artifact {each} was promised and is not there" for each in kept if each not in rows]
+    for row in rows.values():
+        path = paths.artifacts / row["sha256"][:2] / row["sha256"]
+        data = path.read_bytes() if path.exists() else b""
+        if hashlib.sha256(data).hexdigest() != row["sha256"]:
+            found.append(f"the content of {row['name']} is not whole")
+        if row["version"] != 1:
+            found.append(f"{row['name']} was put once and is there {row['version']} times")
     return found
 
 

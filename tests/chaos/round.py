@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -13,11 +14,13 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from config.paths import Paths
 from supervisor.api.client import ENDED, Client
+from supervisor.cli.putting import put
 from supervisor.model.errors import QuarterdeckError, Refused, SupervisorUnreachable
 from tests.chaos.oracle import Verdict, judge
 from tests.chaos.victim import Victim
@@ -28,6 +31,8 @@ KILL_PAUSE_S = 0.3
 DECIDERS = 2
 FAILPOINT_S = 3.0
 """How long a round waits for its failpoint before it kills at random."""
+
+KEEP_PAUSE_S = 0.1
 
 ONCE = frozenset({"approval.expired", "approval.before_consume", "approval.after_consume"})
 """Failpoints that a round reaches once, and late: one question expires, one process stands and waits."""
@@ -69,14 +74,15 @@ async def play(plan: Plan, failpoint_log: Path) -> Result:
     victim = Victim(paths, plan.docker_host, failpoint_log)
     chance = random.Random(plan.seed)  # noqa: S311 - chaos that can be repeated, not cryptography
     count = 1 if plan.failpoint in ONCE else chance.randint(1, 3)
+    kept: list[str] = []
     victim.armed = "" if plan.failpoint.startswith("recovery.") else f"{plan.failpoint}@{count}"
     try:
-        await _play(plan, victim, repository, chance)
+        await _play(plan, victim, repository, chance, kept)
         await victim.stop()
-        verdict = await asyncio.to_thread(judge, paths, plan.jobs, victim.starts)
+        verdict = await asyncio.to_thread(judge, paths, plan.jobs, victim.starts, kept)
     finally:
         victim.kill()
-        _clean_up(paths)
+        clean_up(paths)
     if not verdict.violations:
         shutil.rmtree(folder, ignore_errors=True)
     return Result(
@@ -89,11 +95,12 @@ async def play(plan: Plan, failpoint_log: Path) -> Result:
     )
 
 
-async def _play(plan: Plan, victim: Victim, repository: Path, chance: random.Random) -> None:
+async def _play(plan: Plan, victim: Victim, repository: Path, chance: random.Random, kept: list[str]) -> None:
     deadline = time.monotonic() + DEADLINE_S
     starting = asyncio.create_task(_start_all(plan, victim.paths, repository))
     telling = asyncio.create_task(_tell_all(plan, victim.paths))
     killing = asyncio.create_task(_kill(plan, victim, chance))
+    keeping = asyncio.create_task(_keep_all(victim.paths, repository, kept))
     deciding = [asyncio.create_task(_decide_all(victim.paths)) for _ in range(DECIDERS)]
     try:
         while time.monotonic() < deadline:
@@ -105,9 +112,9 @@ async def _play(plan: Plan, victim: Victim, repository: Path, chance: random.Ran
                 return
             await asyncio.sleep(0.05)
     finally:
-        for task in (starting, telling, killing, *deciding):
+        for task in (starting, telling, killing, keeping, *deciding):
             task.cancel()
-        await asyncio.gather(starting, telling, killing, *deciding, return_exceptions=True)
+        await asyncio.gather(starting, telling, killing, keeping, *deciding, return_exceptions=True)
 
 
 async def _start_all(plan: Plan, paths: Paths, repository: Path) -> None:
@@ -154,6 +161,17 @@ async def _tell(name: str, paths: Paths) -> None:
     with suppress(QuarterdeckError):
         async with Client(paths.socket, paths.token_file) as client:
             await client.post(f"/sessions/{name}/send", {"text": MESSAGE})
+
+
+async def _keep_all(paths: Paths, repository: Path, kept: list[str]) -> None:
+    """Put one artifact after the other, and note the ids of those of which the supervisor said that they are kept."""
+    for number in itertools.count():
+        content = BytesIO(f"content {number}\n".encode() * 1000)
+        with suppress(QuarterdeckError):
+            async with Client(paths.socket, paths.token_file) as client:
+                artifact = await put(client, content, {"name": f"kept-{number}", "cwd": str(repository)})
+                kept.append(artifact["id"])
+        await asyncio.sleep(KEEP_PAUSE_S)
 
 
 async def _decide_all(paths: Paths) -> None:
@@ -206,7 +224,7 @@ def _repository(root: Path) -> Path:
     return root
 
 
-def _clean_up(paths: Paths) -> None:
+def clean_up(paths: Paths) -> None:
     """End what a failed round may have left: its tmux server, its runners."""
     subprocess.run(["tmux", "-S", paths.run / "tmux.sock", "kill-server"], capture_output=True, check=False)
     for started in paths.run.glob("*.started"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -130,37 +130,6 @@ async def test_a_restart_keeps_alerts_and_what_was_done_about_them(home: Home) -
             ("seen", 1),
             ("plan", 1),
         ]
-
-
-@pytest.mark.parametrize("verb", ["archive", "continue"])
-async def test_what_failed_is_no_alert_once_it_goes_on_or_is_archived(home: Home, verb: str) -> None:
-    async with home.supervised() as before:
-        fails = [{"say": "no"}, {"fail": "API Error: 529 overloaded"}]
-        session, other = await before.script(*fails, name="one"), await before.script(*fails, name="other")
-        for each in (session, other):
-            await before.ended(each)
-        assert await failures(before) == {session.id, other.id}
-        body = {"text": '[{"say": "better"}]'} if verb == "continue" else None
-        await before.client.post(f"/sessions/{session.id}/{verb}", body)
-        await becomes_true(lambda: failures(before), {other.id})
-        assert ("settled", session.id) in {(each["ended"], each["session"]) for each in await listed(before, all=True)}
-        is_about = {each["session"] for each in await listed(before)}
-        assert is_about == ({other.id} if verb == "archive" else {session.id, other.id})
-    async with home.supervised() as after:
-        assert await failures(after) == {other.id}
-        assert {each["session"] for each in await listed(after)} == is_about
-
-
-async def failures(supervised: Supervised) -> set[str]:
-    """The sessions that an alert says have failed."""
-    return {each["session"] for each in await listed(supervised) if each["kind"] == "failed"}
-
-
-async def becomes_true(read: Callable[[], Awaitable[set[str]]], wanted: set[str]) -> None:
-    """Return when what is read is what is wanted."""
-    deadline = now_ms() + 15_000
-    while (found := await read()) != wanted:
-        assert now_ms() < deadline, found
 
 
 async def test_an_alert_ends_with_the_answer(supervised: Supervised) -> None:

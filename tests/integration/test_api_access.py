@@ -85,6 +85,26 @@ OTHER_ROUTES = [
     ("GET", "/plans/any/diff"),
     ("POST", "/plans/any/revisions"),
     ("DELETE", "/plans/any"),
+    ("POST", "/plans/any/start"),
+    ("POST", "/plans/any/advance"),
+    ("POST", "/plans/any/pause"),
+    ("POST", "/plans/any/resume"),
+    ("POST", "/plans/any/cancel"),
+    ("GET", "/plans/any/rehearsal"),
+    ("POST", "/plans/any/merge"),
+    ("POST", "/plans/any/archive"),
+    ("GET", "/plans/any/tasks/any"),
+    ("POST", "/plans/any/tasks/any/run"),
+    ("POST", "/plans/any/tasks/any/retry"),
+    ("POST", "/plans/any/tasks/any/complete"),
+    ("POST", "/plans/any/gates/any/approve"),
+    ("POST", "/plans/any/gates/any/reject"),
+    ("GET", "/schedules"),
+    ("POST", "/schedules"),
+    ("GET", "/schedules/any"),
+    ("DELETE", "/schedules/any"),
+    ("POST", "/schedules/any/pause"),
+    ("POST", "/schedules/any/resume"),
     ("GET", "/policy"),
     ("POST", "/policy/test"),
     ("GET", "/policy/versions"),
@@ -99,6 +119,12 @@ REPORTS = {
     ("POST", "/hooks/{agent}"),
     ("POST", "/permissions/{agent}"),
     ("POST", "/questions"),
+    ("POST", "/artifacts"),
+    ("GET", "/artifacts"),
+    ("GET", "/artifacts/{ref}"),
+    ("GET", "/artifacts/{ref}/content"),
+    ("GET", "/uploads/{upload}"),
+    ("PUT", "/uploads/{upload}"),
 }
 
 
@@ -139,6 +165,12 @@ async def run_session(client: Client, folder: Path, *argv: str, **options: Any) 
     return session
 
 
+def _pattern(path: str) -> str:
+    for noun in ("task", "gate"):
+        path = path.replace(f"/{noun}s/any", f"/{noun}s/{{{noun}}}")
+    return path.replace("/any", "/{ref}")
+
+
 def test_every_route_is_listed_here_and_in_the_reference(daemon: Daemon, paths: Paths) -> None:
     from supervisor.api.auth import Gate
     from supervisor.api.server import build
@@ -146,7 +178,7 @@ def test_every_route_is_listed_here_and_in_the_reference(daemon: Daemon, paths: 
     schema = build(daemon.state, Gate("x", daemon.engine.store)).openapi()
     found = {(method.upper(), path) for path, methods in schema["paths"].items() for method in methods}
     expected = {(method, f"/sessions/{{ref}}/{what}".rstrip("/")) for method, what in SESSION_ROUTES} | REPORTS
-    expected |= {(method, path.replace("/any", "/{ref}")) for method, path in OTHER_ROUTES}
+    expected |= {(method, _pattern(path)) for method, path in OTHER_ROUTES}
     assert found == expected
     reference = (Path(__file__).parents[2] / "docs/api.md").read_text()
     assert [f"`{method} {path}`" for method, path in sorted(found) if f"`{method} {path}`" not in reference] == []
@@ -197,6 +229,8 @@ async def test_a_sessions_token_can_report_for_itself_and_nothing_else(
 async def test_a_viewer_reads_and_an_operator_acts(daemon: Daemon, paths: Paths) -> None:
     async with raw(paths, await token_of(daemon, "viewer")) as http:
         assert (await http.get("/status")).status_code == 200
+        assert (await http.get("/artifacts")).status_code == 200
+        assert (await http.post("/artifacts", json={})).status_code == 403
         assert (await http.post("/stop", json={})).status_code == 403
         assert (await http.post("/emit", json={"type": "progress"})).status_code == 403
     async with raw(paths, await token_of(daemon, "operator")) as http:
@@ -299,6 +333,14 @@ async def test_too_much_is_refused_before_it_is_read(client: Client, paths: Path
         ("GET", "/audit?after=x", b""),
         ("GET", "/sessions?status=nice", b""),
         ("PUT", "/sessions", b""),
+        ("POST", "/artifacts", b'{"name":"a\\u0000","sha256":"' + b"0" * 64 + b'","size":1,"cwd":"/"}'),
+        ("POST", "/artifacts", b'{"name":"../a","sha256":"' + b"0" * 64 + b'","size":1,"cwd":"/"}'),
+        ("POST", "/artifacts", b'{"name":"a","sha256":"' + b"0" * 64 + b'","size":1e400,"cwd":"/"}'),
+        ("PUT", "/uploads/upl_1?offset=-1", b""),
+        ("PUT", "/uploads/..%2fx?offset=0", b"x"),
+        ("GET", "/artifacts/" + "0" * 64, b""),
+        ("GET", "/artifacts?version=0", b""),
+        ("GET", "/artifacts/x/content", b""),
     ],
 )  # fmt: skip
 async def test_what_cannot_be_understood_is_said_in_one_sentence(
@@ -336,7 +378,8 @@ DOCUMENTS = st.recursive(
 KEYS = ["cwd", "argv", "prompt", "agent", "mode", "executor", "name", "branch", "base", "image", "priority",
         "timeout_s", "environment", "type", "payload", "path", "text", "message", "into", "all", "tool_name",
         "hook_event_name", "session_id", "tool_input", "key", "question", "options", "default", "preview", "request",
-        "decisions", "command", "document", "rule", "version", "remote", "where", "rationale"]  # fmt: skip
+        "decisions", "command", "document", "rule", "version", "remote", "where", "rationale", "sha256",
+        "size", "kind", "plan", "task", "retention", "statement", "stance", "provenance"]  # fmt: skip
 
 
 async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client, paths: Paths, tmp_path: Path) -> None:
@@ -344,7 +387,7 @@ async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client
     agent = await token_of(daemon, "agent", session["id"])
     routes = ["/emit", "/hooks/claude", "/hooks/codex", "/sessions", "/projects", "/questions", "/permissions/claude",
               "/approvals/decide", "/approvals/x/approve", "/policy/test", "/policy/apply", "/policy/rollback",
-              "/plans", "/plans/x/revisions", *(
+              "/plans", "/plans/x/revisions", "/artifacts", *(
         at("session", session["id"], what) for what in ("send", "continue", "commit", "merge", "push", "resume")
     )]  # fmt: skip
     loop = asyncio.get_running_loop()

@@ -70,7 +70,7 @@ async def test_i_checks_the_chain(supervised: Supervised) -> None:
     async with opened(supervised.paths) as pilot:
         await history(pilot)
         await pilot.press("i")
-        await shows(pilot, "The chain holds: 2 entries.")
+        await shows(pilot, "up to entry 2.")
 
         with closing(sqlite3.connect(supervised.paths.database)) as database, database:
             for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():

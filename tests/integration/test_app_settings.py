@@ -116,8 +116,6 @@ async def test_insights_count_costs_of_real_sessions(supervised: Supervised) -> 
     async with opened(supervised.paths, (80, 24)) as pilot:
         await pilot.press("6")
         await shows(pilot, "Insights are not here yet", "By agent", "scripted", "By project")
-        await pilot.press("4")
-        await shows(pilot, "Plans are kept, and do not run yet", "start a session")
 
 
 async def test_where_there_is_no_terminal_to_leave_it_says_so(supervised: Supervised) -> None:

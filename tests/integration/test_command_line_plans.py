@@ -51,6 +51,9 @@ def test_a_plan_is_kept_and_nothing_of_it_runs(quarterdeck: CommandLine) -> None
         ("c", ["ok"], "pending", 0),
     ]
     assert made["next_task"] == "a"
+    assert [task["layer"] for task in made["tasks"]] == [0, 0, 1, 2]
+    (listed,) = quarterdeck("plan", "list", "--json").json["plans"]
+    assert listed["task_counts"] == made["task_counts"] == {"pending": 4}
     assert made.keys() >= {"title", "branch", "started_at", "ended_at", "owner", "priority", "project", "created_at"}
     assert quarterdeck("plan", "show", "plan-h", "--json").json["plan"] == made
     assert [each["id"] for each in quarterdeck("plan", "list", "--json").json["plans"]] == ["plan-hello"]
@@ -172,3 +175,29 @@ class TestDeleting:
 def test_a_project_with_plans_is_not_forgotten(quarterdeck: CommandLine) -> None:
     quarterdeck("plan", "create", "hello.yaml")
     assert "plan" in refused(quarterdeck, 4, "project", "remove", "shop").err
+
+
+def test_a_dry_run_says_what_would_be_done(quarterdeck: CommandLine) -> None:
+    quarterdeck("plan", "create", "hello.yaml")
+    found = quarterdeck("plan", "start", "plan-hello", "--dry-run", "--json").json
+    assert [task["task"] for task in found["tasks"]] == ["a", "b", "ok", "c"]
+    printed = quarterdeck("plan", "start", "plan-hello", "--dry-run")
+    assert "ok  Approve  in the plan's worktree, after a, b" in printed.out
+    assert "  1. must hold: test -f a.txt\n  2. a person decides." in printed.out
+    assert "Nothing was started." in printed.out
+    assert quarterdeck("plan", "show", "plan-hello", "--json").json["plan"]["status"] == "pending"
+    Path("never.yaml").write_text("id: plan-never\ntasks: [{id: a, command: rm -rf /}]\n")
+    quarterdeck("plan", "create", "never.yaml")
+    assert (
+        "A start would be refused: a: policy" in refused(quarterdeck, 1, "plan", "start", "plan-never", "--dry-run").out
+    )
+
+
+def test_a_task_of_a_subplan_is_named_with_its_plan(quarterdeck: CommandLine) -> None:
+    Path("deep.yaml").write_text("id: plan-deep\ntasks: [{id: b, subplan: {tasks: [{id: x, command: 'true'}]}}]\n")
+    quarterdeck("plan", "create", "deep.yaml")
+    task = quarterdeck("task", "show", "plan-deep/b/x", "--json").json["task"]
+    assert (task["id"], task["within"], task["document"]["command"]) == ("b/x", "b", "true")
+    quarterdeck("plan", "start", "plan-deep")
+    assert "plan-deep/b  ✓ completed" in quarterdeck("task", "complete", "plan-deep/b", "--evidence", "seen").out
+    refused(quarterdeck, 3, "task", "show", "plan-deep/b/nothing")

@@ -93,7 +93,7 @@ def test_all_of_it_works_and_nothing_is_left_behind(
     printed = capsys.readouterr().out
     assert code == 0, printed
     assert dict(os.environ) == before
-    assert "✓ All 11 checks hold" in printed
+    assert "✓ All 12 checks hold" in printed
     assert re.search(r"write-guide +✓ completed +tmux", printed)
     assert re.search(r"took over [34] sessions of \d+: 0 lost, 0 started", printed)
     assert max(map(len, printed.splitlines())) <= 80
@@ -195,7 +195,7 @@ def test_a_terminal_sees_the_sessions_live_and_then_the_summary(tmp_path: Path) 
         )
         wait_until(lambda: "code=0" in terminal.screen()[1], 50, "the summary")
         screen = terminal.screen()[1]
-        assert "✓ All 11 checks hold" in screen
+        assert "✓ All 12 checks hold" in screen
         assert "runs in" not in screen, "the live picture gives way to the summary"
     finally:
         terminal.run("kill-server")

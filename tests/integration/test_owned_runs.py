@@ -252,7 +252,7 @@ async def test_nonsense_is_refused_and_the_host_goes_on(place: Home, request_: o
     async with await LocalExecutor().host(place.run) as host:
         answer = await host.request(request_)  # type: ignore[arg-type]
         assert (answer["ok"], answer["code"]) == (False, code)
-        assert await host.request({"op": "list"}) == {"ok": True, "own": []}
+        assert (await host.request({"op": "list"}))["own"] == []
 
 
 async def test_a_host_quits_when_it_is_nobodys_parent(plan: Plan, place: Home) -> None:

@@ -169,5 +169,5 @@ async def test_the_strip_above_another_panel() -> None:
     async with _pictured("failing").run_test(size=(80, 24)) as pilot:
         await _strip(pilot)
         assert text_of(pilot.app).splitlines()[1] == (
-            " ▲ high   asks: rm -rf a; b | sh                 fix-login    2s stays  +6 in 3"
+            " ▲ high   asks: rm -rf a; b | sh           fix-login   2s        +6 more, see 3"
         )

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from panels.panel import Panel
-from panels.screens.coming import InsightsPanel, PlansPanel
+from panels.screens.coming import InsightsPanel
 from panels.screens.history import HistoryPanel
 from panels.screens.settings import SettingsPanel
 from tests.support.app import Json, StillApp, becomes, shows, snapshot
@@ -266,12 +266,3 @@ def test_insights(snap_compare: Compare, size: tuple[int, int], sessions: list[J
         await shows(pilot, "Insights are not here yet", "By agent" if sessions else "nothing to count")
 
     assert snap_compare(StillApp(snapshot(sessions), ANSWERS), terminal_size=size, run_before=run)
-
-
-@sizes
-def test_plans(snap_compare: Compare, size: tuple[int, int]) -> None:
-    async def run(pilot: Pilot[Any]) -> None:
-        await panel(pilot, "4", PlansPanel)
-        await shows(pilot, "Plans are kept, and do not run yet")
-
-    assert snap_compare(StillApp(snapshot(), ANSWERS), terminal_size=size, run_before=run)

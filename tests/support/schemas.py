@@ -11,11 +11,25 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from supervisor.model.artifacts import Upload
 from supervisor.model.entities import Stats
+from supervisor.model.schedules import Run, RunState
 from supervisor.model.statuses import SessionStatus
-from supervisor.store import approvals, audit, events, outbox, pauses, sessions, spools, tokens
+from supervisor.store import (
+    approvals,
+    artifacts,
+    audit,
+    events,
+    outbox,
+    pauses,
+    schedules,
+    sessions,
+    spools,
+    tokens,
+    uploads,
+)
 from supervisor.store.migrate import APPLICATION_ID, migrations
-from tests.support.stores import NOON, a_session, an_approval, an_event, claim, database
+from tests.support.stores import NOON, a_draft, a_schedule, a_session, an_approval, an_event, claim, database
 
 FOLDER = Path(__file__).parents[1] / "compat" / "schemas"
 
@@ -50,10 +64,14 @@ def write(folder: Path = FOLDER) -> Path:
         outbox.add_reply(conn, "ses_1", attempt.id, "req_1", b"no")
         approvals.insert(conn, an_approval())
         conn.execute("INSERT INTO policy_versions VALUES (1, ?, 'person', 'first', 'version: 1')", (NOON,))
+        schedules.insert(conn, a_schedule())
+        schedules.add_run(conn, Run("sch_1", NOON, "nightly-1", RunState.WAITING, "It waits.", NOON, "app_1"))
         pauses.set_pause(conn, "claude", NOON, "limit", NOON)
         tokens.add(conn, "token", role="operator", now=NOON)
+        kept = artifacts.insert(conn, a_draft(), NOON)
+        uploads.insert(conn, Upload(id="upl_1", draft=a_draft(), created_at=NOON, artifact=kept.id))
         text = "\n".join(conn.iterdump())
-    target.write_text(re.sub(r"(att|rep)_\w{26}", r"\1_1", text) + "\n", encoding="utf-8")
+    target.write_text(re.sub(r"(att|rep|art)_\w{26}", r"\1_1", text) + "\n", encoding="utf-8")
     return target
 
 

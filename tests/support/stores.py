@@ -10,8 +10,10 @@ from typing import Any
 
 from supervisor.engine.digests import digest_of
 from supervisor.model.approvals import Approval
+from supervisor.model.artifacts import Draft
 from supervisor.model.entities import Attempt, Project, Reason, Session, Work
 from supervisor.model.events import NewEvent
+from supervisor.model.schedules import Missed, Schedule
 from supervisor.model.statuses import SessionStatus
 from supervisor.store import attempts, projects, sessions
 from supervisor.store.database import Store
@@ -54,6 +56,38 @@ def an_approval(approval_id: str = "app_1", **fields: Any) -> Approval:
         "request_key": approval_id,
     }
     return Approval(id=approval_id, **{**given, **fields})
+
+
+def a_schedule(schedule_id: str = "sch_1", **fields: Any) -> Schedule:
+    """A schedule that runs the plan ``nightly`` at half past two in Berlin."""
+    given: dict[str, Any] = {
+        "plan": "nightly",
+        "project": PROJECT.id,
+        "cron": "30 2 * * *",
+        "timezone": "Europe/Berlin",
+        "missed": Missed.SKIP,
+        "approval": "each",
+        "created_by": "person",
+        "created_at": NOON,
+        "since": NOON,
+    }
+    return Schedule(id=schedule_id, **{**given, **fields})
+
+
+def a_draft(**fields: Any) -> Draft:
+    """What is said of an artifact of a task."""
+    given: dict[str, Any] = {
+        "project": PROJECT.id,
+        "name": "report.html",
+        "type": "text/html",
+        "sha256": "0" * 64,
+        "size": 7,
+        "created_by": "person",
+        "retention": "plan",
+        "plan": "plan-search",
+        "task": "a",
+    }
+    return Draft(**{**given, **fields})
 
 
 def an_event(number: int = 0, **fields: Any) -> NewEvent:

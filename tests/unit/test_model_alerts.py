@@ -346,6 +346,24 @@ def test_an_id_is_short_and_follows_from_what_it_is_and_what_raised_it(clock: Cl
     assert len({Alert("x", session, "text", "low", None, 0, 0, 1).id for session in (None, "a", "b")}) == 3
 
 
+def test_a_failure_that_was_looked_after_is_no_alert_any_more(alerts: Alerts) -> None:
+    take(alerts, event("status_changed", "error", "autonomy", to="failed", reason="exit 3"))
+    assert [alert.text for alert in alerts.visible()] == ["failed: exit 3"]
+    take(alerts, {**event("status_changed", "info", "autonomy"), "payload": {"from": "failed", "to": "archived"}})
+    assert alerts.visible() == []
+    assert [alert.ended for alert in alerts.past()] == ["answered"]
+
+
+def test_a_plan_that_failed_or_is_blocked_is_an_alert(alerts: Alerts) -> None:
+    take(alerts, event("plan_status_changed", "error", "plan", to="failed", reason="Failed: a.", name="Search"))
+    take(alerts, event("plan_status_changed", "warning", "plan", to="blocked", reason="Blocked: b.", name="Sort"))
+    take(alerts, event("plan_status_changed", "info", "plan", to="completed", reason="Done.", name="Fine"))
+    assert [(alert.severity, alert.text) for alert in alerts.visible()] == [
+        ("high", "plan Search failed: Failed: a."),
+        ("medium", "plan Sort is blocked: Blocked: b."),
+    ]
+
+
 def test_an_event_counts_once(alerts: Alerts) -> None:
     raised = trial("high")
     assert take(alerts, raised)

@@ -96,6 +96,6 @@ def test_going_back_says_what_is_lost() -> None:
 
 def test_a_verdict_in_words() -> None:
     verdict = {"valid": True, "entries": 3, "first_bad": None, "detail": ""}
-    assert verdict_words(verdict) == ("✓ The chain holds: 3 entries.", "ok")
-    text, style = verdict_words({**verdict, "valid": False, "first_bad": 2, "detail": "it was cut"})
+    assert verdict_words(verdict, "12:00") == ("✓ The chain held at 12:00, up to entry 3. i checks again.", "ok")
+    text, style = verdict_words({**verdict, "valid": False, "first_bad": 2, "detail": "it was cut"}, "12:00")
     assert (text, style) == ("✕ The chain does not hold from entry 2 on: it was cut.", "failed-bold")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any
 
 from supervisor.engine.plans.program import Program, program
@@ -27,23 +29,40 @@ def test_commands_come_first_then_what_proves_them() -> None:
         ("command", "test -f out", True),
         ("expression", "outputs.count > 3", True),
         ("command", "evidence report.md", True),
+        ("keep", "keep report.md", False),
     ]
     assert job.steps[0].argv == ("sh", "-c", "make")
-    assert not job.is_asked
 
 
 def test_a_criterion_in_prose_is_a_persons() -> None:
     job = made({"id": "a", "command": "make", "success_criteria": ["The report reads well to a newcomer"]}).jobs["a"]
-    assert job.judged == ("The report reads well to a newcomer",)
-    assert job.is_asked
-    assert [step.text for step in job.steps] == ["make"]
+    assert [(step.what, step.judged) for step in job.steps] == [
+        ("command", ()),
+        ("ask", ("The report reads well to a newcomer",)),
+    ]
+
+
+def test_a_precondition_in_prose_is_asked_about_before_anything_runs() -> None:
+    job = made({"id": "a", "command": "make", "preconditions": ["The customer has agreed to it"]}).jobs["a"]
+    assert [(step.what, step.before, step.judged) for step in job.steps] == [
+        ("ask", True, ("The customer has agreed to it",)),
+        ("command", False, ()),
+    ]
+
+
+def test_what_was_done_in_a_worktree_of_its_own_is_merged_last() -> None:
+    work = {"id": "a", "agent": "claude", "prompt": "Do it", "success_criteria": ["test -f a"], "approval": False}
+    assert [step.what for step in made(work).jobs["a"].steps] == ["session", "command", "merge"]
 
 
 def test_a_gate_has_its_checks_and_its_approval() -> None:
     gate = {"id": "g", "kind": "gate", "checks": ["test -f a"], "approval": True, "evidence_required": ["log"]}
     job = made(gate).jobs["g"]
-    assert [step.argv for step in job.steps] == [("sh", "-c", "test -f a"), ("test", "-e", "log")]
-    assert job.is_asked
+    assert [(step.what, step.argv) for step in job.steps] == [
+        ("command", ("sh", "-c", "test -f a")),
+        ("command", ("test", "-e", "log")),
+        ("ask", ()),
+    ]
 
 
 def test_preconditions_come_before_anything() -> None:
@@ -90,9 +109,22 @@ def test_what_cannot_be_run_says_why() -> None:
     assert found.problems == (
         "a: 'search(query) -> top10; fetch(top10) -> docs' is prose, no command; give it an `agent`",
     )
-    assert "not run yet" in made({"id": "h", "http": "https://example.org"}).problems[0]
     assert not made({"id": "a", "command": "true"}).problems
 
 
 def test_git_is_run_without_a_shell() -> None:
     assert made({"id": "t", "git": "tag 'v 1'"}).jobs["t"].steps[0].argv == ("git", "tag", "v 1")
+
+
+def test_requests_are_commands_that_read_them() -> None:
+    http = {"url": "https://a.example/", "headers": {"Authorization": "Bearer ${TOKEN}"}}
+    (step,) = made({"id": "h", "http": http, "outputs": {"page": "page.html"}, "timeout": 5}).jobs["h"].steps
+    assert (step.text, step.argv[0], step.argv[-2:]) == (
+        "GET https://a.example/", sys.executable, ("http", "GET https://a.example/")
+    )  # fmt: skip
+    assert json.loads(step.given) == {**http, "output": "page.html", "timeout": 5}
+    db = {"url": "postgresql://me:secret@db.example:5433/shop", "sql": "SELECT 1"}
+    (step,) = made({"id": "d", "db": db}).jobs["d"].steps
+    assert step.text == "1 statement for postgresql://db.example:5433/shop"
+    assert "secret" not in " ".join(step.argv)
+    assert "-S" not in step.argv, "the driver is an installed package"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.program import Program, program
 from supervisor.engine.plans.reading import read
 from supervisor.engine.plans.turn import Start, Turn
@@ -39,7 +40,7 @@ class Running:
         self.asked: list[str] = []
 
     def turn(self) -> Turn:
-        return Turn(self.program, self.plan, self.tasks, self.now)
+        return Turn(self.program, self.plan, Board(self.tasks.values()), self.now)
 
     def take(self, turn: Turn) -> Turn:
         turn.finish()
@@ -49,7 +50,7 @@ class Running:
             if after.status is not T.RUNNING:
                 self.under_way.pop(task, None)
         self.under_way |= {start.task: start for start in turn.starts}
-        self.asked += turn.questions
+        self.asked += [question.task for question in turn.questions]
         return turn
 
     def go(self) -> Running:
@@ -219,6 +220,8 @@ def test_an_agents_task_is_a_session_then_its_proofs() -> None:
     assert (plan.under_way["w"].step.what, plan.under_way["w"].step.text) == ("session", "Write it")
     plan.end("w")
     assert plan.statuses == {"w": "running"}, "an agent's word is not evidence"
+    plan.end("w")
+    assert plan.under_way["w"].step.what == "merge"
     plan.end("w")
     assert plan.statuses == {"w": "completed"}
 

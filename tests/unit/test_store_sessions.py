@@ -142,7 +142,7 @@ def test_a_project_can_change_its_branch(conn: sqlite3.Connection) -> None:
 
 def test_a_project_with_sessions_stays(conn: sqlite3.Connection) -> None:
     sessions.insert(conn, a_session())
-    with pytest.raises(Refused, match="Sessions or plans belong to this project"):
+    with pytest.raises(Refused, match="Sessions, plans or artifacts belong to this project"):
         projects.remove(conn, "prj_1")
 
 

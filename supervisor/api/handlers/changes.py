@@ -27,18 +27,19 @@ PATH_LIMIT = 4096
 
 @router.get("/{ref}/diff", dependencies=READ)
 async def diff(request: Request, ref: str, stat: bool = False) -> dict[str, Any]:
-    """Everything since the base commit: commits, uncommitted and untracked files."""
+    """Everything since the base commit: commits, uncommitted and untracked files.
+
+    With ``stat`` the files only, and how many of them are in no commit.
+    """
     session = await session_of(request, ref)
     workspaces = state_of(request).engine.services.workspaces
-    text = await workspaces.diff(worktree_of(session), session.base_commit or "HEAD", stat=stat)
-    return {"session": session.id, "base_commit": session.base_commit, "diff": text}
-
-
-@router.get("/{ref}/uncommitted", dependencies=READ)
-async def uncommitted(request: Request, ref: str) -> dict[str, Any]:
-    """How many files of a session's worktree are changed, or new, and not committed: a merge would refuse them."""
-    session = await session_of(request, ref)
-    return {"session": session.id, "files": await _uncommitted(request, session)}
+    worktree, base = worktree_of(session), session.base_commit or "HEAD"
+    found = {"session": session.id, "base_commit": session.base_commit}
+    if not stat:
+        return {**found, "diff": await workspaces.diff(worktree, base)}
+    held = await workspaces.state(worktree, session.branch or "", base)
+    text = await workspaces.diff(worktree, base, stat=True)
+    return {**found, "diff": text, "uncommitted": held.modified + held.untracked}
 
 
 @router.get("/{ref}/files", dependencies=READ)

@@ -1,4 +1,4 @@
-"""Plans: created, looked at, revised and taken away. None of this runs anything."""
+"""Plans: created, looked at, revised and taken away. None of this starts anything."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from supervisor.api.auth import Principal, may
-from supervisor.api.plans import PlanBody, ReviseBody, plan_json, revision_json, shown_json
+from supervisor.api.plans import PlanBody, ReviseBody, listed_json, plan_json, revision_json, shown_json
 from supervisor.api.state import project_named, state_of
 from supervisor.engine.planning import planned_of
 from supervisor.engine.plans.drawing import drawing
 from supervisor.engine.plans.exporting import as_json, as_yaml
 from supervisor.model.plans import Plan, PlanStatus
-from supervisor.store import plans, projects
+from supervisor.store import plans, projects, tasks
 
 router = APIRouter(prefix="/plans", tags=["plans"])
 
@@ -35,7 +35,8 @@ async def list_plans(
     wanted = await project_named(request, project)
     found = await store.read(lambda conn: plans.find(conn, statuses=status, project=wanted, archived=archived))
     names = {each.id: each.name for each in await store.read(projects.find)}
-    return {"plans": [plan_json(plan, names.get(plan.project)) for plan in found]}
+    counts = await store.read(tasks.counts)
+    return {"plans": [listed_json(plan, names.get(plan.project), counts.get(plan.id, {})) for plan in found]}
 
 
 @router.post("")
@@ -45,19 +46,19 @@ async def create(request: Request, body: PlanBody, principal: Operator) -> dict[
     plan = await planning.create(
         body.document.encode(errors="surrogatepass"), body.where, Path(body.cwd), principal.actor
     )
-    return await _whole(request, plan.id)
+    return await whole(request, plan.id)
 
 
 @router.get("/{ref}", dependencies=READ)
 async def show(request: Request, ref: str) -> dict[str, Any]:
     """A plan with the state of each task, and its revisions."""
-    return await _whole(request, (await _plan(request, ref)).id)
+    return await whole(request, (await plan_named(request, ref)).id)
 
 
 @router.get("/{ref}/document", dependencies=READ)
 async def document(request: Request, ref: str, revision: int | None = None, form: str = "yaml") -> dict[str, Any]:
     """The document of a revision, the one in force unless another is named: yaml or json."""
-    plan = await _plan(request, ref)
+    plan = await plan_named(request, ref)
     found = await state_of(request).engine.store.read(plans.revision, plan.id, revision or plan.revision)
     planned = await asyncio.to_thread(planned_of, found)
     text = await asyncio.to_thread(as_json if form == "json" else as_yaml, planned)
@@ -67,7 +68,7 @@ async def document(request: Request, ref: str, revision: int | None = None, form
 @router.get("/{ref}/graph", dependencies=READ)
 async def graph(request: Request, ref: str) -> dict[str, Any]:
     """The plan as a Mermaid flowchart, with the state of each task."""
-    shown = await state_of(request).engine.planning.show((await _plan(request, ref)).id)
+    shown = await state_of(request).engine.planning.show((await plan_named(request, ref)).id)
     states = {task.id: task.status.value for task in shown.tasks}
     return {"plan": shown.plan.id, "mermaid": await asyncio.to_thread(drawing, shown.planned, states)}
 
@@ -75,33 +76,36 @@ async def graph(request: Request, ref: str) -> dict[str, Any]:
 @router.get("/{ref}/diff", dependencies=READ)
 async def diff(request: Request, ref: str, before: int, after: int) -> dict[str, Any]:
     """What is different between two revisions, as a unified diff."""
-    plan = await _plan(request, ref)
+    plan = await plan_named(request, ref)
     return {"plan": plan.id, "diff": await state_of(request).engine.planning.diff(plan.id, before, after)}
 
 
 @router.post("/{ref}/revisions")
 async def revise(request: Request, ref: str, body: ReviseBody, principal: Operator) -> dict[str, Any]:
     """Let another document take the place of the one in force. Tasks that it leaves as they were keep their state."""
-    plan = await _plan(request, ref)
+    plan = await plan_named(request, ref)
     planning = state_of(request).engine.planning
     await planning.revise(
         plan.id, body.document.encode(errors="surrogatepass"), body.where, body.rationale, principal.actor
     )
-    return await _whole(request, plan.id)
+    state_of(request).engine.plan_runs.revised(plan.id)
+    return await whole(request, plan.id)
 
 
 @router.delete("/{ref}")
 async def delete(request: Request, ref: str, principal: Operator) -> dict[str, Any]:
     """Take a plan away that is not under way; what is recorded of it stays."""
-    plan = await _plan(request, ref)
+    plan = await plan_named(request, ref)
     return {"plan": plan_json(await state_of(request).engine.planning.delete(plan.id, principal.actor))}
 
 
-async def _plan(request: Request, ref: str) -> Plan:
+async def plan_named(request: Request, ref: str) -> Plan:
+    """Return the plan that an id, its unique beginning, or a title means; NotFound when none."""
     return await state_of(request).engine.store.read(plans.resolve, ref)
 
 
-async def _whole(request: Request, plan_id: str) -> dict[str, Any]:
+async def whole(request: Request, plan_id: str) -> dict[str, Any]:
+    """Return a plan with everything that is told of it."""
     engine = state_of(request).engine
     shown = await engine.planning.show(plan_id)
     project = await engine.store.read(projects.get, shown.plan.project)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from supervisor.api.client import Client
+from supervisor.cli.demonstration.planned import inspect
 from supervisor.cli.demonstration.scripts import ASKS, CANCELLED, FAILED, JOBS, MERGED, REFUSED, Job
 from supervisor.cli.demonstration.show import Show
 from supervisor.cli.demonstration.stage import Stage
@@ -54,7 +55,7 @@ class Report:
 
 
 class Story:
-    """Five sessions, a dead supervisor, two questions, and what came of it."""
+    """Five sessions, a dead supervisor, two questions, what came of it, and a plan with a gate."""
 
     def __init__(self, stage: Stage, client: Client, witness: Witness, show: Show, report: Report) -> None:
         self._stage = stage
@@ -73,6 +74,7 @@ class Story:
             await self._decide()
             await self._cancel()
             await self._harvest()
+            await self._plan()
             await self._look_back()
         except QuarterdeckError as error:
             self._report.check("Played to its end", False, str(error))
@@ -97,7 +99,7 @@ class Story:
             "cwd": str(self._stage.repository),
             "agent": "scripted",
             "name": job.name,
-            "environment": {name: os.environ[name] for name in _PASSED if name in os.environ},
+            "environment": _environment(),
         }
         if job.terminal:
             try:
@@ -208,6 +210,10 @@ class Story:
         text = f"on {changed} branches; {session['name']} merged into {merged['into']} as {merged['commit'][:8]}"
         report.check("Results as diffs", merged["merged"] and changed == len(JOBS), text)
 
+    async def _plan(self) -> None:
+        ok, text = await inspect(self._client, self._stage.repository, _environment(), self._show)
+        self._report.check("A plan with a gate", ok, text)
+
     async def _look_back(self) -> None:
         newest = (await self._client.get("/events", limit=1))["events"][-1]["seq"]
         await self._until(lambda: self._witness.events[-1]["seq"] >= newest, "the stream has caught up")
@@ -228,6 +234,10 @@ class Story:
 
     async def _until(self, check: Callable[[], object], what: str) -> None:
         await self._witness.until(check, PATIENCE_S, what)
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _PASSED if name in os.environ}
 
 
 def _identity(attempts: list[Json]) -> list[tuple[str, int]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from itertools import takewhile
 
 _WILD = frozenset("*?[")
@@ -51,7 +52,7 @@ def choose(ready: Iterable[Demand], running: Iterable[Demand], capacity: Mapping
             left[name] = left.get(name, 1) - amount
     chosen: list[Demand] = []
     kept: set[str] = set()
-    for each in sorted(ready, key=lambda demand: (-demand.priority, demand.position)):
+    for each in _worth_a_look(ready, left):
         takes = each.takes()
         short = [name for name, amount in takes.items() if name in kept or left.get(name, 1) < amount]
         kept.update(short)
@@ -63,6 +64,25 @@ def choose(ready: Iterable[Demand], running: Iterable[Demand], capacity: Mapping
             left[name] = left.get(name, 1) - amount
         chosen.append(each)
     return chosen
+
+
+def _worth_a_look(ready: Iterable[Demand], left: Mapping[str, float]) -> list[Demand]:
+    """Return what may start at all, the most urgent first: of those that take nothing but a place of their pool, no
+    more than it has places."""
+    plain: dict[str, list[Demand]] = {}
+    found: list[Demand] = []
+    for each in ready:
+        if each.resources or each.touches:
+            found.append(each)
+        else:
+            plain.setdefault(each.pool, []).append(each)
+    for pool, waiting in plain.items():
+        found += nsmallest(max(0, int(left.get(pool, 1))), waiting, key=_urgency)
+    return sorted(found, key=_urgency)
+
+
+def _urgency(demand: Demand) -> tuple[int, int]:
+    return -demand.priority, demand.position
 
 
 def disturb(one: Demand, other: Demand) -> bool:

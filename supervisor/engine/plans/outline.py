@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from supervisor.engine.plans.graph import layers
@@ -26,6 +26,22 @@ def task_graph(tasks: Sequence[Task]) -> dict[str, list[str]]:
     for task in tasks:
         for following in task.next:
             graph[following.to].append(task.id)
+    return graph
+
+
+def whole_graph(tasks: Sequence[Task], within: Mapping[str, str | None]) -> dict[str, list[str]]:
+    """Return the graph of all tasks, each behind the one that it is a part of: the first parts come after what comes
+    before the whole, and the whole ends after its parts."""
+    graph = task_graph(tasks)
+    entry: dict[str, list[str]] = {}
+    for task in tasks:
+        holder = within.get(task.id)
+        entry[task.id] = list(graph[task.id] or (entry[holder] if holder is not None else ()))
+    for task in tasks:
+        holder = within.get(task.id)
+        if holder is not None:
+            graph[task.id] = entry[task.id]
+            graph[holder].append(task.id)
     return graph
 
 

@@ -1,58 +1,66 @@
 """What is done for a plan: each task as steps, with when it runs and what it takes. Pure.
 
-Commands come first, then the checks that prove them. What only a person can judge, a criterion in prose, is not a step:
-it is asked about when the steps have succeeded. An agent's word is never among them.
+What must hold before comes first, then the work, then the checks that prove it. What only a person can judge, a
+criterion in prose, is asked about when those have succeeded; then what was done in a worktree of its own is merged
+into the plan's branch. An agent's word is never among them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from supervisor.engine.plans.choosing import Demand
+from supervisor.engine.plans.flattening import confused, placed, placed_parts
 from supervisor.engine.plans.progress import Node, Progress, Route
 from supervisor.engine.plans.prose import criterion, nature
+from supervisor.engine.plans.repeating import NOTHING, PLACE, Items, Parts, is_repeated, named_parts
+from supervisor.engine.plans.requests import request_of
 from supervisor.model.plan.plan import Plan
-from supervisor.model.plan.runners import Runner
 from supervisor.model.plan.task import Task
 
 COMMANDS: Final = "commands"
 """The pool that everything but agents takes a place in; agents wait in the queue of sessions."""
 
 AGENTS: Final = "agents"
+SUBPLANS: Final = "subplans"
+"""Tasks that wait for their parts take no place from these."""
+
 MANY: Final = 1_000_000
 
-NOT_YET: Final[frozenset[Runner]] = frozenset({"http", "db", "subplan"})
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
+"""A word that a shell takes as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command, one condition, or an agent's session.
+    """One command, one condition, an agent's session, finding out what a task is repeated for, the end of its parts (of
+    its subplan, or one for each item), keeping what it made, a question to a person (about ``judged``), or the merge of
+    a task's own worktree.
 
+    ``given`` is what a command reads on its stdin: the request of a task that uses http or db, as a line of JSON.
     ``proves`` is false for the work itself, true for what checks it; ``before`` is true for what must hold before.
     """
 
-    what: Literal["command", "expression", "session"]
+    what: Literal["command", "expression", "session", "repeat", "parts", "keep", "ask", "merge"]
     text: str
     argv: tuple[str, ...] = ()
+    given: str = ""
+    judged: tuple[str, ...] = ()
     proves: bool = False
     before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A task as it is done: ``steps`` follow each other, then a person decides what is ``judged``."""
+    """A task as it is done: its steps follow each other. ``repeated`` is what the parts of one that is are made of."""
 
     task: Task
     demand: Demand
     steps: tuple[Step, ...] = ()
-    judged: tuple[str, ...] = ()
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether a person has the last word."""
-        return bool(self.judged) or self.task.approval
+    repeated: Task | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,52 +73,134 @@ class Program:
     problems: tuple[str, ...]
 
 
-def program(plan: Plan, cores: int) -> Program:
-    """Return what is done for a plan on a machine with so many cores."""
-    routes: dict[str, list[Route]] = {task.id: [] for task in plan.tasks}
-    for task in plan.tasks:
+def program(plan: Plan, cores: int, items: Items = NOTHING) -> Program:
+    """Return what is done for a plan on a machine with so many cores, and with these parts of what is repeated."""
+    found = placed(plan, items)
+    tasks = [each.task for each in found]
+    routes: dict[str, list[Route]] = {task.id: [] for task in tasks}
+    for task in tasks:
         for following in task.next:
             routes[following.to].append(Route(task.id, following.on))
-    jobs = {task.id: _job(task, position) for position, task in enumerate(plan.tasks)}
-    nodes = {task.id: Node(task.needs, tuple(routes[task.id])) for task in plan.tasks}
-    problems = tuple(problem for job in jobs.values() if (problem := _problem(job.task)))
-    capacity = {**plan.pools, COMMANDS: plan.parallel or 2 * cores, AGENTS: MANY}
-    return Program(jobs, Progress(nodes), capacity, problems)
+    jobs = {task.id: _job(task, position) for position, task in enumerate(tasks)}
+    nodes = {each.id: Node(each.needs, tuple(routes[each.id]), within) for each, within in found}
+    problems = [problem for job in jobs.values() if (problem := _problem(job.repeated or job.task))]
+    problems += [
+        f"{other}: its branch would be called like that of {one}; rename one of them" for one, other in confused(tasks)
+    ]
+    capacity = {**plan.pools, COMMANDS: plan.parallel or 2 * cores, AGENTS: MANY, SUBPLANS: MANY}
+    return Program(jobs, Progress(nodes), capacity, tuple(problems))
+
+
+def repeat(made: Program, task: str, parts: Parts) -> Program:
+    """Return a program in which a task that is repeated has these parts."""
+    repeated = made.jobs[task].repeated
+    if repeated is None:
+        raise ValueError(f"{task} is not repeated")
+    new = placed_parts(repeated, parts)
+    routes: dict[str, list[Route]] = {each.task.id: [] for each in new}
+    for each in new:
+        for following in each.task.next:
+            routes[following.to].append(Route(each.task.id, following.on))
+    jobs = {each.task.id: _job(each.task, len(made.jobs) + number) for number, each in enumerate(new)}
+    nodes = {each.task.id: Node(each.task.needs, tuple(routes[each.task.id]), each.within) for each in new}
+    return replace(made, jobs={**made.jobs, **jobs}, progress=made.progress.extended(nodes))
+
+
+def with_examples(made: Program) -> Program:
+    """Return a program in which whatever is repeated, and not known for what, has one part as an example."""
+    while unknown := [n for n, job in made.jobs.items() if job.repeated is not None and not made.progress.parts(n)]:
+        for name in unknown:
+            made = repeat(made, name, named_parts(name, [PLACE]))
+    return made
 
 
 def _job(task: Task, position: int) -> Job:
-    demand = Demand(
-        task=task.id,
-        pool=AGENTS if task.runner == "agent" else COMMANDS,
-        position=position,
-        priority=task.rank,
-        reads=task.reads,
-        writes=task.writes,
-        resources=task.resources,
-    )
-    proofs = (*task.success_criteria, *task.checks)
-    shown = tuple(_shown(path) for path in (*task.evidence, *task.evidence_required))
-    before = (replace(_proof(text), before=True) for text in task.preconditions if criterion(text) != "prose")
-    steps = (*before, *_work(task), *(_proof(text) for text in proofs if criterion(text) != "prose"), *shown)
-    judged = tuple(text for text in (*task.preconditions, *proofs) if criterion(text) == "prose")
-    return Job(task, demand, steps, judged)
+    if is_repeated(task):
+        # It waits for its parts in the plan's worktree; everything else that is said of it is theirs.
+        steps = (*_before(task), *_repeating(task), Step("parts", "one task for each item"))
+        alone = task.model_copy(update={"workspace": "plan", "retry": None})
+        return Job(alone, Demand(task.id, SUBPLANS, position, task.rank), steps, repeated=task)
+    if task.runner == "subplan":
+        # What it takes is taken by its parts: it must not be in their way.
+        demand = Demand(task.id, SUBPLANS, position, task.rank)
+    else:
+        demand = Demand(
+            task=task.id,
+            pool=AGENTS if task.runner == "agent" else COMMANDS,
+            position=position,
+            priority=task.rank,
+            reads=task.reads,
+            writes=task.writes,
+            resources=task.resources,
+        )
+    steps = (*_before(task), *_work(task), *_proofs(task), *_kept(task), *_asked(task), *_merged(task))
+    return Job(task, demand, steps)
+
+
+def _before(task: Task) -> list[Step]:
+    found = [replace(_proof(text), before=True) for text in task.preconditions if criterion(text) != "prose"]
+    if judged := tuple(text for text in task.preconditions if criterion(text) == "prose"):
+        found.append(Step("ask", "Does what it needs before it starts hold?", judged=judged, before=True))
+    return found
+
+
+def _repeating(task: Task) -> list[Step]:
+    """Return the step that finds out what a task is repeated for, where that does not stand in the document."""
+    if task.fan_out is not None and task.fan_out.items:
+        return []
+    over = (task.fan_out.over if task.fan_out is not None else None) or ", ".join(task.needs)
+    return [Step("repeat", f"repeat it for what {over} put out")]
+
+
+def _proofs(task: Task) -> list[Step]:
+    found = [_proof(text) for text in (*task.success_criteria, *task.checks) if criterion(text) != "prose"]
+    return [*found, *(_shown(path) for path in (*task.evidence, *task.evidence_required))]
+
+
+def _asked(task: Task) -> list[Step]:
+    judged = tuple(text for text in (*task.success_criteria, *task.checks) if criterion(text) == "prose")
+    return [Step("ask", task.name, judged=judged)] if judged or task.approval else []
+
+
+def _kept(task: Task) -> list[Step]:
+    """Return the step that keeps what a task declares as artifacts and as evidence."""
+    made = [artifact.name for artifact in task.artifacts if artifact.from_ in (None, task.id)]
+    return [Step("keep", f"keep {', '.join((*made, *task.evidence))}")] if made or task.evidence else []
+
+
+def _merged(task: Task) -> list[Step]:
+    return [Step("merge", "merge into the plan's branch")] if task.place == "own" else []
 
 
 def _work(task: Task) -> tuple[Step, ...]:
     if task.runner == "git" and task.git is not None:
         return (Step("command", "git", ("git", *task.git.arguments)),)
+    if task.subplan is not None:
+        return (Step("parts", f"its {len(task.subplan.tasks)} tasks"),)
+    if task.runner in ("http", "db"):
+        said, argv, given = request_of(task)
+        return (Step("command", said, argv, given),)
     if task.runner == "agent":
         return (Step("session", task.prompt or task.description or task.name),)
     if task.runner != "shell":
         return ()
-    lines = (task.command,) if task.command else task.commands
-    return tuple(Step("command", line, ("sh", "-c", line)) for line in lines)
+    return tuple(Step("command", line, argv_of(line)) for line in _lines(task))
 
 
 def _proof(text: str) -> Step:
     if criterion(text) == "expression":
         return Step("expression", text, proves=True)
-    return Step("command", text, ("sh", "-c", text), proves=True)
+    return Step("command", text, argv_of(text), proves=True)
+
+
+def argv_of(line: str) -> tuple[str, ...]:
+    """Return what runs a line: a shell, unless it is nothing but words that name a program by its path.
+
+    Such a line means the same to a shell, which would cost as much again as a short program does.
+    """
+    words = tuple(line.split(" "))
+    plain = "/" in words[0] and all(_PLAIN.fullmatch(word) for word in words)
+    return words if plain else ("sh", "-c", line)
 
 
 def _shown(path: str) -> Step:
@@ -119,12 +209,12 @@ def _shown(path: str) -> Step:
 
 def _problem(task: Task) -> str:
     """Return why a task cannot be run as it is; empty when it can."""
-    if task.runner in NOT_YET:
-        return f"{task.id}: tasks that use {task.runner} are not run yet"
+    if task.runner == "subplan" and task.workspace == "own":
+        return f"{task.id}: the tasks of a subplan work where they say themselves; leave its workspace `own` out"
     if task.runner == "shell" and (prose := [line for line in _lines(task) if nature(line) == "prose"]):
         return f"{task.id}: {prose[0].splitlines()[0][:60]!r} is prose, no command; give it an `agent`"
-    if task.fan_out is not None or task.id.endswith("-*"):
-        return f"{task.id}: a task that is repeated is not run yet"
+    if task.runner == "agent" and task.place == "none":
+        return f"{task.id}: an agent works in a worktree; give it the workspace `own` or `plan`"
     return ""
 
 

@@ -9,7 +9,7 @@ depends on them, not with the plan.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -29,10 +29,14 @@ class Route(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What decides when a task runs: everything it ``needs``, and one of its ``routes``, when it has any."""
+    """What decides when a task runs: everything it ``needs``, and one of its ``routes``, when it has any.
+
+    A task that is a part of another runs only ``within`` that one.
+    """
 
     needs: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
+    within: str | None = None
 
 
 class Move(NamedTuple):
@@ -43,17 +47,46 @@ class Move(NamedTuple):
     why: str
 
 
+Opened = Callable[[str], bool]
+"""Whether a task has come so far that its parts may run: until they have ended, nothing else of it happens."""
+
+
+def _closed(_: str) -> bool:
+    return False
+
+
 class Progress:
     """The graph of one revision. Statuses are given with each question: nothing of them is kept."""
 
     def __init__(self, nodes: Mapping[str, Node]) -> None:
         self._nodes = nodes
         self._waiting_for: dict[str, list[str]] = {task: [] for task in nodes}
+        self._parts: dict[str, list[str]] = {}
         for task, node in nodes.items():
             for source in dict.fromkeys((*node.needs, *(route.source for route in node.routes))):
                 self._waiting_for[source].append(task)
+            if node.within is not None:
+                self._waiting_for[node.within].append(task)
+                self._parts.setdefault(node.within, []).append(task)
 
-    def settle(self, statuses: Mapping[str, TaskStatus], changed: Iterable[str] | None = None) -> list[Move]:
+    def node(self, task: str) -> Node:
+        """Return what decides when a task runs."""
+        return self._nodes[task]
+
+    def extended(self, nodes: Mapping[str, Node]) -> Progress:
+        """Return the graph with further tasks."""
+        return Progress({**self._nodes, **nodes})
+
+    def parts(self, task: str) -> Sequence[str]:
+        """Return the tasks that are parts of a task."""
+        return self._parts.get(task, ())
+
+    def settle(
+        self,
+        statuses: Mapping[str, TaskStatus],
+        changed: Iterable[str] | None = None,
+        opened: Opened = _closed,
+    ) -> list[Move]:
         """Return the moves that follow once these tasks have ``changed`` (None: look at all), in order.
 
         Pending tasks become ready or skipped; what is skipped is looked at in its turn.
@@ -68,7 +101,7 @@ class Progress:
             task = look.popleft()
             if now[task] is not TaskStatus.PENDING:
                 continue
-            move = self._judge(task, now)
+            move = self._judge(task, now, opened)
             if move is not None:
                 now[task] = move.to
                 moves.append(move)
@@ -76,9 +109,15 @@ class Progress:
                     look.extend(self._waiting_for[task])
         return moves
 
-    def _judge(self, task: str, statuses: Mapping[str, TaskStatus]) -> Move | None:
+    def _judge(self, task: str, statuses: Mapping[str, TaskStatus], opened: Opened) -> Move | None:
         """Return what becomes of a pending task now; None while it waits."""
         node = self._nodes[task]
+        if node.within is not None:
+            if statuses[node.within] in TASK_ENDED:
+                why = f"It is a part of {node.within}, which {_ended(statuses[node.within])}."
+                return Move(task, TaskStatus.SKIPPED, why)
+            if not opened(node.within):
+                return None
         for needed in node.needs:
             if statuses[needed] in TASK_ENDED and statuses[needed] is not TaskStatus.COMPLETED:
                 return Move(task, TaskStatus.SKIPPED, f"It needs {needed}, which {_ended(statuses[needed])}.")
@@ -107,17 +146,31 @@ class Progress:
                 look.extend(self._waiting_for[waiting])
         return list(found)
 
-    def outcome(self, statuses: Mapping[str, TaskStatus]) -> tuple[PlanStatus, str] | None:
+    def part_outcome(self, statuses: Mapping[str, TaskStatus], task: str) -> tuple[bool, str] | None:
+        """Return whether the parts of a task succeeded, and what failed if not; None until all of them have ended."""
+        parts = self.parts(task)
+        if any(statuses[part] not in TASK_ENDED for part in parts):
+            return None
+        failed = [part for part in parts if statuses[part] is TaskStatus.FAILED]
+        lost = [part for part in failed if not self._was_recovered(part, statuses)]
+        return (False, f"Failed: {_named(lost)}.") if lost else (True, "")
+
+    def outcome(self, statuses: Mapping[str, TaskStatus], opened: Opened = _closed) -> tuple[PlanStatus, str] | None:
         """Return how the plan ends, or that it is blocked, with the reason; None while something can still happen.
 
-        A failure that a recovery was completed for does not make the plan fail.
+        A failure that a recovery was completed for does not make the plan fail; that of a part counts as its task's.
         """
         open_ = [task for task, status in statuses.items() if status not in TASK_ENDED]
         if open_:
             stuck = [task for task in open_ if statuses[task] is TaskStatus.BLOCKED]
-            moving = [task for task in open_ if statuses[task] not in (TaskStatus.BLOCKED, TaskStatus.PENDING)]
+            still = (TaskStatus.BLOCKED, TaskStatus.PENDING)
+            moving = any(statuses[task] not in still and not opened(task) for task in open_)
             return None if moving or not stuck else (PlanStatus.BLOCKED, f"Blocked: {_named(stuck)}.")
-        failed = [task for task, status in statuses.items() if status is TaskStatus.FAILED]
+        failed = [
+            task
+            for task, status in statuses.items()
+            if status is TaskStatus.FAILED and self._nodes[task].within is None
+        ]
         lost = [task for task in failed if not self._was_recovered(task, statuses)]
         if lost:
             return PlanStatus.FAILED, f"Failed: {_named(lost)}. Nothing more of it can run."

@@ -70,3 +70,7 @@ SELECT count(*) FROM approvals WHERE status IN ('pending', 'approved') AND statu
 -- name: has_pending
 -- Whether a session waits for a decision.
 SELECT EXISTS (SELECT 1 FROM approvals WHERE session = :session AND status = 'pending');
+
+-- name: of_plan
+-- Every question about a plan or one of its tasks, oldest first.
+SELECT * FROM approvals WHERE plan = :plan ORDER BY rowid;

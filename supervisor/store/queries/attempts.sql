@@ -8,17 +8,22 @@ FROM attempts WHERE session = :session;
 
 -- name: claim_step
 -- Adds the next attempt of a task, for one of its steps.
-INSERT INTO attempts (id, number, fencing_token, executor, status, boot_id, claimed_at, work, plan, task, step)
+INSERT INTO attempts (id, number, fencing_token, executor, status, boot_id, handle, claimed_at, work, plan, task, step)
 SELECT
     :id, coalesce(max(number), 0) + 1, coalesce(max(fencing_token), 0) + 1,
-    'local', 'starting', :boot_id, :claimed_at, :work, :plan, :task, :step
-FROM attempts WHERE plan = :plan AND task = :task;
+    'local', 'starting', :boot_id, :handle, :claimed_at, :work, :plan, :task, :step
+FROM attempts WHERE plan = :plan AND task = :task
+RETURNING *;
 
 -- name: live_of_plan
 -- The attempts of a plan's tasks that have not ended, oldest first.
 SELECT * FROM attempts
 WHERE plan = :plan AND status IN ('queued', 'starting', 'running', 'waiting_approval', 'stalled')
 ORDER BY id;
+
+-- name: of_task
+-- The attempts of a plan's task, in order.
+SELECT * FROM attempts WHERE plan = :plan AND task = :task ORDER BY number;
 
 -- name: update
 -- Stores an attempt as it is now; who it is, and its token, never change.

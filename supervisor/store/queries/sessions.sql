@@ -56,3 +56,9 @@ ORDER BY id;
 -- name: count_by_status
 -- How many sessions have each status.
 SELECT status, count(*) AS number FROM sessions GROUP BY status;
+
+-- name: of_plan
+-- The sessions in which the last attempts of a plan's tasks ran, oldest first.
+SELECT DISTINCT sessions.* FROM sessions JOIN tasks ON tasks.session = sessions.id
+WHERE tasks.plan = :plan
+ORDER BY sessions.created_at;

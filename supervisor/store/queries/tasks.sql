@@ -26,3 +26,15 @@ SELECT * FROM tasks WHERE plan = :plan AND revision = :revision ORDER BY positio
 -- name: count
 -- How many tasks of a revision have each status that occurs.
 SELECT status, count(*) AS number FROM tasks WHERE plan = :plan AND revision = :revision GROUP BY status;
+
+-- name: counts
+-- How many tasks of the revision in force have each status, for every plan.
+SELECT tasks.plan, tasks.status, count(*) AS number FROM tasks
+JOIN plans ON plans.id = tasks.plan AND plans.revision = tasks.revision
+GROUP BY tasks.plan, tasks.status;
+
+-- name: given_up
+-- The tasks that were given up and whose sessions have not ended.
+SELECT tasks.* FROM tasks JOIN sessions ON sessions.id = tasks.session
+WHERE tasks.status = 'abandoned'
+    AND sessions.status IN ('queued', 'preparing', 'running', 'waiting', 'paused');

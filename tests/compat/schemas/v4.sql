@@ -100,10 +100,10 @@ CREATE TABLE migrations (
     applied_at INTEGER NOT NULL,
     program    TEXT NOT NULL
 ) STRICT;
-INSERT INTO "migrations" VALUES(1,'initial',1795962855025,'0.1.0');
-INSERT INTO "migrations" VALUES(2,'decisions',1795962855030,'0.1.0');
-INSERT INTO "migrations" VALUES(3,'plans',1795962855032,'0.1.0');
-INSERT INTO "migrations" VALUES(4,'plan_runs',1795962855038,'0.1.0');
+INSERT INTO "migrations" VALUES(1,'initial',1795969509461,'0.1.0');
+INSERT INTO "migrations" VALUES(2,'decisions',1795969509467,'0.1.0');
+INSERT INTO "migrations" VALUES(3,'plans',1795969509470,'0.1.0');
+INSERT INTO "migrations" VALUES(4,'plan_runs',1795969509478,'0.1.0');
 CREATE TABLE outbox (
     id         TEXT PRIMARY KEY,
     session    TEXT NOT NULL REFERENCES sessions (id),
@@ -116,7 +116,7 @@ CREATE TABLE outbox (
     sent_at    INTEGER,
     detail     TEXT
 ) STRICT;
-INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795962855052,NULL,NULL);
+INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795969509488,NULL,NULL);
 CREATE TABLE plans (
     id          TEXT PRIMARY KEY,
     project     TEXT NOT NULL REFERENCES projects (id),
@@ -212,7 +212,7 @@ CREATE TABLE spools (
     partials   TEXT NOT NULL
 ) STRICT;
 INSERT INTO "spools" VALUES('ses_1',7,90,0,'{"tty":{"data":"eA==","size":1}}');
-CREATE TABLE tasks (
+CREATE TABLE "tasks" (
     plan        TEXT NOT NULL,
     revision    INTEGER NOT NULL,
     id          TEXT NOT NULL,
@@ -224,11 +224,14 @@ CREATE TABLE tasks (
     status      TEXT NOT NULL,
     reason      TEXT NOT NULL,
     attempts    INTEGER NOT NULL,
-    session     TEXT REFERENCES sessions (id),
+    session     TEXT,
     input_hash  TEXT,
     result      TEXT NOT NULL,
+    step        INTEGER NOT NULL DEFAULT 0,
+    released_by TEXT,
+    not_before  INTEGER,
     started_at  INTEGER,
-    ended_at    INTEGER, step INTEGER NOT NULL DEFAULT 0, released_by TEXT, not_before INTEGER,
+    ended_at    INTEGER,
     PRIMARY KEY (plan, revision, id),
     FOREIGN KEY (plan, revision) REFERENCES revisions (plan, number) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;

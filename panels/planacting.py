@@ -1,0 +1,199 @@
+"""What a person can do to plans and their tasks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from textual.binding import BindingType
+from textual.dom import DOMNode
+from textual.screen import Screen
+
+from panels.keys import bindings
+from panels.shell import Json, Shell, shell
+from panels.view.plan import RUNS_AGAIN, TaskView
+from panels.view.plans import ENDED
+from supervisor.api.environment import passed_on
+from supervisor.model.plain import one_line
+
+
+class PlanActing(DOMNode):
+    """Mixed into what knows which plan a key is meant for (`plan`), and which task (`task_view`)."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("begin", "advance", "advance_level", "pause", "stop", "restart", "edit")
+    ]
+
+    @property
+    def plan(self) -> Json | None:
+        """The plan that an action is done to, as lists have it."""
+        raise NotImplementedError
+
+    @property
+    def task_view(self) -> TaskView | None:
+        """The task that an action is done to; None while none is looked at."""
+        raise NotImplementedError
+
+    def acted(self, plan: Json) -> None:
+        """Take note of how a plan stands after an action, as the API has it."""
+        raise NotImplementedError
+
+    @property
+    def _shell(self) -> Shell:
+        return shell(self)
+
+    def _push(self, dialog: Screen[Any], done: Callable[[Any], None]) -> None:
+        self.app.push_screen(dialog, lambda answer: done(answer) if answer else None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done to the plan and the task now."""
+        if action not in _POSSIBLE:
+            return True
+        plan = self.plan if self.is_running else None
+        return plan is not None and _POSSIBLE[action](plan, self.task_view)
+
+    def _possible(self, action: str) -> Json | None:
+        plan = self.plan
+        return plan if plan is not None and _POSSIBLE[action](plan, self.task_view) else None
+
+    def _send(self, plan: Json, what: str, body: Json | None = None, said: str = "") -> None:
+        from supervisor.api.client import at
+
+        def done(answer: Json) -> None:
+            self.acted(answer["plan"])
+            if said:
+                self._shell.say(said)
+
+        async def post() -> Json:
+            return await self._shell.client.post(at("plan", plan["id"], what), body)
+
+        self._shell.perform(post, done)
+
+    def action_begin(self) -> None:
+        """Start the plan; one that runs on by itself after a question that says so."""
+        from panels.dialogs import Confirm
+
+        if (plan := self._possible("begin")) is None:
+            return
+        body = {"environment": passed_on(os.environ)}
+        if plan["advance"] == "manual":
+            self._send(plan, "start", body, f"{plan['id']} was started; . lets its next task run.")
+            return
+        count = sum(plan["task_counts"].values())
+        what = (
+            f"{one_line(plan['title'])}\n\nIts {count} {'task runs' if count == 1 else 'tasks run'} "
+            "one after the other, up to each gate, without asking. They have a branch of their own; p pauses, x stops."
+        )
+        self._push(Confirm(f"Start {plan['id']}?", what, yes="Start"), lambda _: self._send(plan, "start", body))
+
+    def action_advance(self) -> None:
+        """Let the next task run."""
+        if (plan := self._possible("advance")) is not None:
+            self._send(plan, "advance", {"level": False})
+
+    def action_advance_level(self) -> None:
+        """Let all tasks run that are ready."""
+        if (plan := self._possible("advance_level")) is not None:
+            self._send(plan, "advance", {"level": True})
+
+    def action_pause(self) -> None:
+        """Begin nothing more, or go on."""
+        if (plan := self._possible("pause")) is None:
+            return
+        if plan["status"] == "paused":
+            self._send(plan, "resume", said=f"{plan['id']} goes on.")
+        else:
+            at_work = plan["task_counts"].get("running", 0)
+            more = f" {at_work} running {'task goes' if at_work == 1 else 'tasks go'} on to the end." if at_work else ""
+            self._send(plan, "pause", said=f"{plan['id']} is paused: nothing more begins.{more}")
+
+    def action_stop(self) -> None:
+        """Give the plan up, after a question that says what ends and what stays."""
+        from panels.dialogs import Confirm
+
+        if (plan := self._possible("stop")) is None:
+            return
+        counts = plan["task_counts"]
+        ends = [f"  {counts[each]} {each.replace('_', ' ')}" for each in _STOPPED if counts.get(each)]
+        what = "These tasks end or never run:\n" + "\n".join(ends) if ends else "Nothing of it runs."
+        kept = "Running commands and sessions are stopped now. " if counts.get("running") else ""
+        branch = f"The branch {one_line(plan['branch'])}, its worktree" if plan["branch"] else "What is recorded"
+        body = f"{one_line(plan['title'])}\n\n{what}\n\n{kept}{branch} and what is completed stay."
+        body += " It cannot go on afterwards."
+        self._push(
+            Confirm(f"Give {plan['id']} up?", body, yes="Give it up", danger=True),
+            lambda _: self._send(plan, "cancel", said=f"{plan['id']} was given up."),
+        )
+
+    def action_restart(self) -> None:
+        """Let a ready task run, or have one that has ended done once more."""
+        from panels.dialogs import Confirm
+        from supervisor.api.client import of_task
+
+        plan, task = self._possible("restart"), self.task_view
+        if plan is None or task is None:
+            return
+        where = of_task(task.id)
+        if task.status == "ready":
+            self._send(plan, f"{where}/run")
+            return
+        name = one_line(task.title) or task.id
+        body = "It is done anew, with all of its steps. What was skipped because of it waits anew."
+        if task.status == "completed":
+            body = f"It has succeeded already. {body}"
+        self._push(Confirm(f"Run {name} once more?", body, yes="Run it"), lambda _: self._send(plan, f"{where}/retry"))
+
+    def action_edit(self) -> None:
+        """Revise the plan: its document in the person's editor, then why."""
+        if (plan := self._possible("edit")) is None:
+            return
+
+        async def read() -> str:
+            from supervisor.api.client import at
+
+            answer = await self._shell.client.get(at("plan", plan["id"], "document"))
+            return str(answer["document"])
+
+        self._shell.perform(read, lambda document: self._revise(plan, document))
+
+    def _revise(self, plan: Json, document: str) -> None:
+        from panels.dialogs import AskLine
+
+        edited = self._shell.edit(document, ".yaml")
+        if edited is None or edited == document:
+            self._shell.say(f"{plan['id']} was left as it is.")
+            return
+        body = {"document": edited, "where": f"{plan['id']}.yaml"}
+        ask = AskLine(
+            f"Revise {plan['id']}", "Tasks that it leaves as they were keep what they have done.",
+            hint="Why it is changed", does="Revise",
+        )  # fmt: skip
+        self._push(
+            ask, lambda why: self._send(plan, "revisions", {**body, "rationale": why}, f"{plan['id']} was revised.")
+        )
+
+
+_STOPPED = ("running", "waiting_approval", "blocked", "ready", "pending")
+
+
+def _has_ready(plan: Json, _: TaskView | None) -> bool:
+    is_stepped = plan["status"] == "running" and plan["advance"] == "manual"
+    return bool(is_stepped and plan["task_counts"].get("ready"))
+
+
+def _runs(plan: Json, task: TaskView | None) -> bool:
+    if task is None or plan["status"] in ("draft", "pending", "abandoned"):
+        return False
+    return task.status in RUNS_AGAIN or (task.status == "ready" and plan["status"] == "running")
+
+
+_POSSIBLE: dict[str, Callable[[Json, TaskView | None], bool]] = {
+    "begin": lambda plan, _: plan["status"] == "pending",
+    "advance": _has_ready,
+    "advance_level": _has_ready,
+    "pause": lambda plan, _: plan["status"] in ("running", "blocked", "paused"),
+    "stop": lambda plan, _: plan["status"] not in ENDED,
+    "restart": _runs,
+    "edit": lambda plan, _: plan["status"] != "abandoned",
+}

@@ -1,0 +1,152 @@
+"""`task`: one task of a plan, looked at, run, tried again, or completed by a person."""
+
+from __future__ import annotations
+
+import click
+
+from supervisor.api.client import Client, Json, at, of_task
+from supervisor.cli.connection import refuse_in_session, with_client
+from supervisor.cli.output import age, facts, json_option, mark_plan, print_json
+from supervisor.model.errors import InvalidInput, NotFound
+from supervisor.model.plain import clean, one_line
+
+TASK = click.argument("ref", metavar="ID")
+
+
+@click.group("task")
+def task_command() -> None:
+    """Look at a task of a plan, run it, or say that it is done. ID is PLAN/TASK, or a task's id that only one plan has;
+    PLAN/TASK/PART is a task of a subplan.
+
+    Example: quarterdeck task show plan-hello/a
+    """
+
+
+@task_command.command("show")
+@TASK
+@click.option("--lines", type=click.IntRange(0, 1000), default=20, show_default=True, help="Lines of each command.")
+@json_option
+@with_client
+async def show(client: Client, ref: str, lines: int, as_json: bool) -> None:
+    """Show a task: what it is, how it stands and why, and what its commands put out last.
+
+    Example: quarterdeck task show plan-hello/a
+    """
+    found = await client.get(_path(*await _named(client, ref)), lines=lines)
+    if as_json:
+        print_json(found)
+        return
+    task = found["task"]
+    what = task["document"]
+    facts(
+        {
+            "task": f"{task['plan']}/{task['id']}  {one_line(task['title'])}",
+            "status": f"{mark_plan(task['status'])}: {clean(task['status_reason']['text'])}",
+            "kind": f"{task['kind']}, run by {task['runner']} in workspace {task['workspace']}",
+            "after": ", ".join(task["after"]),
+            "attempts": task["attempts"] or None,
+            "session": task["session"],
+            "began": _ago(task["started_at"]),
+            "ended": _ago(task["ended_at"]),
+            "command": clean(what.get("command") or "\n".join(what.get("commands") or ())),
+            "prompt": clean(what.get("prompt") or ""),
+            "to prove": "; ".join(map(one_line, [*what.get("success_criteria", []), *what.get("checks", [])])),
+            "asks": f"quarterdeck approve {task['approval']['id']}" if _asks(task) else None,
+        }
+    )
+    for proof in task["result"].get("proofs", []):
+        sign = click.style("+", fg="green") if proof["holds"] else click.style("x", fg="red")
+        click.echo(f"{sign} {one_line(proof['text'])}{': ' + one_line(proof['why']) if proof['why'] else ''}")
+    for step in task["steps"]:
+        _print_step(step)
+
+
+@task_command.command("run")
+@TASK
+@json_option
+@with_client
+async def run(client: Client, ref: str, as_json: bool) -> None:
+    """Let a task run now that is ready, or once more when it has ended.
+
+    Example: quarterdeck task run plan-hello/a
+    """
+    await _do(client, ref, "run", as_json=as_json)
+
+
+@task_command.command("retry")
+@TASK
+@json_option
+@with_client
+async def retry(client: Client, ref: str, as_json: bool) -> None:
+    """Have a task done once more that has ended or is blocked. What was skipped because of it waits anew.
+
+    Example: quarterdeck task retry plan-hello/a
+    """
+    await _do(client, ref, "retry", as_json=as_json)
+
+
+@task_command.command("complete")
+@TASK
+@click.option("--evidence", metavar="F", required=True, help="What shows it: a file, a link, a sentence.")
+@json_option
+@with_client
+async def complete(client: Client, ref: str, evidence: str, as_json: bool) -> None:
+    """Say that a task is done, and what shows it. It is kept with the task.
+
+    Example: quarterdeck task complete plan-hello/a --evidence report.md
+    """
+    await _do(client, ref, "complete", as_json=as_json, evidence=evidence)
+
+
+async def _do(client: Client, ref: str, what: str, *, as_json: bool, **body: str) -> None:
+    refuse_in_session(f"{what} tasks")
+    plan_id, task_id = await _named(client, ref)
+    found = await client.post(f"{_path(plan_id, task_id)}/{what}", body)
+    if as_json:
+        print_json(found)
+        return
+    plan = found["plan"]
+    task = next(each for each in plan["tasks"] if each["id"] == task_id)
+    click.echo(f"{plan['id']}/{task['id']}  {mark_plan(task['status'])}  {clean(task['status_reason']['text'])}")
+
+
+def _path(plan: str, task: str) -> str:
+    return at("plan", plan, of_task(task))
+
+
+async def _named(client: Client, ref: str) -> tuple[str, str]:
+    """Return plan and task that a person names: PLAN/TASK, or the task alone when only one plan has it."""
+    plan, slash, task = ref.partition("/")
+    if slash:
+        return plan, task
+    task = ref
+    plans = (await client.get("/plans"))["plans"]
+    having = [each["id"] for each in plans if await _has(client, each["id"], task)]
+    if not having:
+        raise NotFound(f"No plan has a task {task}.", hint="`quarterdeck plan list` shows the plans.")
+    if len(having) > 1:
+        named = ", ".join(f"{each}/{task}" for each in having)
+        raise InvalidInput(f"{len(having)} plans have a task {task}.", hint=f"Say which: {named}.")
+    return having[0], task
+
+
+async def _has(client: Client, plan: str, task: str) -> bool:
+    return any(each["id"] == task for each in (await client.get(at("plan", plan)))["plan"]["tasks"])
+
+
+def _asks(task: Json) -> bool:
+    return task["status"] == "waiting_approval" and task["approval"] is not None
+
+
+def _ago(moment: str | None) -> str | None:
+    return None if moment is None else f"{age(moment)} ago"
+
+
+def _print_step(step: Json) -> None:
+    line = step["argv"][-1].strip() if step["argv"][:2] == ["sh", "-c"] else " ".join(step["argv"])
+    code = "" if step["exit_code"] is None else f", exit code {step['exit_code']}"
+    click.echo()
+    click.secho(f"$ {one_line(line)}", bold=True)
+    for each in step["output"]:
+        click.echo(click.style("  " + clean(each["text"]), fg="red" if each["stream"] == "stderr" else None))
+    click.secho(f"  {step['status']}{code}; {step['log']}", dim=True)

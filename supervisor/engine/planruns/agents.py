@@ -1,0 +1,148 @@
+"""Tasks that agents work on: each attempt is a session of the queue, in a worktree of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from supervisor.engine.control import Control
+from supervisor.engine.intake import RunRequest
+from supervisor.engine.ledger import Ledger
+from supervisor.engine.planruns.environment import started_with
+from supervisor.engine.planruns.places import branch_of, own_name
+from supervisor.engine.plans.turn import LAST_FAILURE, Start
+from supervisor.model.entities import Attempt, Session
+from supervisor.model.errors import NotFound, QueueFull
+from supervisor.model.plans import Task
+from supervisor.model.statuses import SESSION_ENDED, SessionStatus
+from supervisor.store import attempts, sessions
+
+if TYPE_CHECKING:
+    from supervisor.engine.planruns.loop import Loop
+
+ACTOR: Final = "plan"
+LONGEST_SESSION: Final = 64
+"""Characters of a session's name."""
+
+FULL_S: Final = 2.0
+"""How soon a full queue is tried again, when no end of a session is heard of before."""
+
+
+@dataclass(slots=True)
+class Agents:
+    """Starts the sessions of all running plans, and tells their loops how they ended.
+
+    ``begin`` stores a session and lets it start as soon as it may (`Engine.run`).
+    """
+
+    ledger: Ledger
+    begin: Callable[[RunRequest, str], Awaitable[Session]]
+    control: Control
+    folder: Callable[[str], Path]
+    _waiting: dict[str, Callable[[Session], None]] = field(default_factory=dict)
+    _room: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, loop: Loop, start: Start) -> None:
+        """Start the session of a task's attempt, or find the one that was started, and follow it to its end."""
+        task = loop.state.board.tasks[start.task]
+        if task.session is None:
+            raise NotFound(f"The task {task.id} has no session.")
+        self._waiting[task.session] = lambda session: self._ended(loop, start, session)
+        known = await self.session_of(task)
+        if known is None:
+            await self._accept(loop, start, task.session)
+            if not loop.is_wanted(start):
+                # It was given up while it was being stored: whoever stops tasks did not find it.
+                await self.cancel(task)
+        elif known.status in SESSION_ENDED:
+            self.heard(known)
+
+    async def session_of(self, task: Task) -> Session | None:
+        """Return the session of a task's last attempt, if it was stored."""
+        return None if task.session is None else await self.ledger.store.read(_session, task.session)
+
+    async def live_attempts(self, plan: str) -> list[Attempt]:
+        """Return the attempts of a plan's commands that have not ended."""
+        return await self.ledger.store.read(attempts.live_of_plan, plan)
+
+    async def cancel(self, task: Task) -> None:
+        """Stop the session of a task, if it runs."""
+        session = await self.session_of(task)
+        if session is not None and session.status not in SESSION_ENDED:
+            await self.control.cancel(session.id, ACTOR)
+
+    def waited_for(self) -> list[str]:
+        """Return the sessions whose ends plans wait for."""
+        return list(self._waiting)
+
+    def is_waited_for(self, session: str) -> bool:
+        """Whether a plan waits for the end of a session."""
+        return session in self._waiting
+
+    def heard(self, session: Session) -> None:
+        """Take the end of a session in."""
+        self._room.set()
+        told = self._waiting.pop(session.id, None)
+        if told is not None:
+            told(session)
+
+    async def _accept(self, loop: Loop, start: Start, session: str) -> None:
+        """Store the session as soon as the queue has room: what belongs to a plan waits there, and is never refused."""
+        state = loop.state
+        planned = state.program.jobs[start.task].task
+        environment = await asyncio.to_thread(started_with, self.folder(state.plan.id))
+        name = own_name(state.plan.id, start.task, start.attempt)
+        request = RunRequest(
+            cwd=Path(state.project.root),
+            prompt=_prompt(state.board.tasks[start.task], start),
+            agent=planned.agent,
+            mode="autonomous",
+            name=name if len(name) <= LONGEST_SESSION else f"{name[: LONGEST_SESSION - 9]}-{session[-8:]}",
+            branch=f"qd/{name}",
+            base=branch_of(state.plan.id),
+            priority=planned.rank,
+            budget_usd=planned.budget.cost_usd if planned.budget else None,
+            timeout_s=planned.timeout,
+            environment={**environment, **planned.environment},
+            id=session,
+        )
+        while True:
+            self._room.clear()
+            if not loop.is_wanted(start):
+                return
+            try:
+                await self.begin(request, f"{ACTOR} {state.plan.id}")
+            except QueueFull:
+                try:
+                    async with asyncio.timeout(FULL_S):
+                        await self._room.wait()
+                except TimeoutError:
+                    continue
+            else:
+                return
+
+    @staticmethod
+    def _ended(loop: Loop, start: Start, session: Session) -> None:
+        ok = session.status is SessionStatus.COMPLETED or (
+            session.status is SessionStatus.ARCHIVED and session.exit_code == 0
+        )
+        why = "" if ok else f"The session {session.name} is {session.status}: {session.reason.text}"
+        final = session.status is SessionStatus.CANCELLED
+        loop.post(lambda turn, _: turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why, final=final))
+
+
+def _prompt(task: Task, start: Start) -> str:
+    """Return what the agent is told; at another attempt also why the last one did not count."""
+    failure = task.result.get(LAST_FAILURE)
+    return f"{start.step.text}\n\nThis was tried before, and failed: {failure}" if failure else start.step.text
+
+
+def _session(conn: sqlite3.Connection, session_id: str) -> Session | None:
+    try:
+        return sessions.get(conn, session_id)
+    except NotFound:
+        return None

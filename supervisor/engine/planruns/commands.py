@@ -1,0 +1,119 @@
+"""Commands of plans on their way: one connection to their host for all, which is made anew when it goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from supervisor.engine.planruns.ports import CommandHost, Connect, Journal
+from supervisor.engine.ports import ExitRecord, Launch
+from supervisor.model.entities import Attempt
+from supervisor.model.errors import QuarterdeckError, Unavailable
+
+log = logging.getLogger(__name__)
+
+TRY_AGAIN_S = 1.0
+GRACE_S = 5.0
+
+Ended = Callable[[str, ExitRecord | None], None]
+"""Is told an attempt and how it ended; None when it went away with its host and nobody knows how it ended."""
+
+
+class Commands:
+    """Starts commands and tells of their ends. Whoever starts one gets its end, once, also over a new connection."""
+
+    def __init__(self, connect: Connect, journal: Journal) -> None:
+        self._connect = connect
+        self._journal = journal
+        self._host: CommandHost | None = None
+        self._stack = AsyncExitStack()
+        self._lock = asyncio.Lock()
+        self._waiting: dict[str, tuple[Path, Ended]] = {}
+        self._listening: asyncio.Task[None] | None = None
+
+    async def identity(self) -> str:
+        """Return the name of the host that commands are started on now."""
+        return (await self._connected()).identity
+
+    async def start(self, launch: Launch, ended: Ended) -> None:
+        """Start a command; ``ended`` is told how it ended, also when it could not be started."""
+        host = await self._connected()
+        self._waiting[launch.attempt] = (launch.folder, ended)
+        try:
+            await host.start(launch)
+        except Unavailable:
+            # The host has recorded that as its end, and tells of it like of any other.
+            log.debug("%s could not be started", launch.attempt)
+
+    async def adopt(self, folder: Path, attempts: Iterable[Attempt], ended: Ended) -> list[Attempt]:
+        """Take up what another supervisor started; returns the attempts that were never started."""
+        host = await self._connected()
+        # Whoever ends from here on is told; whoever ended before is in the journal by now.
+        asked = list(attempts)
+        for attempt in asked:
+            self._waiting[attempt.id] = (folder, ended)
+        running = await host.running()
+        known = await asyncio.to_thread(self._journal, folder)
+        unstarted = []
+        for attempt in asked:
+            if attempt.id in known:
+                self._tell(attempt.id, known[attempt.id])
+            elif attempt.id not in running and attempt.id in self._waiting:
+                del self._waiting[attempt.id]
+                if attempt.handle == host.identity:
+                    unstarted.append(attempt)
+                else:
+                    ended(attempt.id, None)
+        return unstarted
+
+    async def stop(self, attempt: str) -> None:
+        """End a command; its end is told like any other."""
+        await (await self._connected()).stop(attempt, grace_s=GRACE_S)
+
+    async def close(self) -> None:
+        """Disconnect; the commands go on."""
+        if self._listening is not None:
+            self._listening.cancel()
+        await self._stack.aclose()
+
+    async def _connected(self) -> CommandHost:
+        async with self._lock:
+            if self._host is None:
+                self._host = await self._stack.enter_async_context(self._connect())
+                self._listening = asyncio.create_task(self._listen(self._host), name="ends of commands")
+            return self._host
+
+    async def _listen(self, host: CommandHost) -> None:
+        async for record in host.exits():
+            self._tell(record.attempt, record)
+        await self._lost()
+
+    async def _lost(self) -> None:
+        """The host went away, and what ran there with it, as far as its journal does not say more."""
+        async with self._lock:
+            self._host = None
+            await self._stack.aclose()
+            self._stack = AsyncExitStack()
+        waiting = dict(self._waiting)
+        for folder in {folder for folder, _ in waiting.values()}:
+            known = await asyncio.to_thread(self._journal, folder)
+            for attempt, record in known.items():
+                self._tell(attempt, record)
+        while self._waiting.keys() & waiting.keys():
+            try:
+                running = await (await self._connected()).running()
+            except QuarterdeckError as error:
+                log.warning("The host of commands cannot be reached now: %s", error)
+                await asyncio.sleep(TRY_AGAIN_S)
+                continue
+            for attempt in waiting.keys() - running:
+                self._tell(attempt, None)
+            return
+
+    def _tell(self, attempt: str, record: ExitRecord | None) -> None:
+        found = self._waiting.pop(attempt, None)
+        if found is not None:
+            found[1](attempt, record)

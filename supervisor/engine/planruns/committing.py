@@ -1,0 +1,170 @@
+"""What a turn of a running plan stores, all of it in one transaction or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from supervisor.engine.deciding import consume
+from supervisor.engine.desk import Desk, close
+from supervisor.engine.ledger import Transaction
+from supervisor.engine.planruns.state import State
+from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.ports import ExitRecord
+from supervisor.model.acts import Judgement
+from supervisor.model.approvals import Approval
+from supervisor.model.entities import Attempt
+from supervisor.model.errors import QuarterdeckError
+from supervisor.model.events import EventType, Severity
+from supervisor.model.plans import PlanStatus, TaskStatus
+from supervisor.model.statuses import ATTEMPT_ENDED, ApprovalStatus, AttemptStatus
+from supervisor.store import approvals, attempts, plans, tasks
+
+ASKS = Judgement("ask", "gates are a person's", "The plan says that a person decides.", "medium")
+
+
+_SEVERITIES: Final[dict[PlanStatus, Severity]] = {PlanStatus.FAILED: "error", PlanStatus.BLOCKED: "warning"}
+
+
+class Outdated(QuarterdeckError):
+    """The plan was revised since it was read."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What was told since the last turn: ends of attempts, and audit entries of what people did."""
+
+    ends: dict[str, ExitRecord | None] = field(default_factory=dict)
+    used: dict[str, str] = field(default_factory=dict)
+    """Approval -> the task that used it."""
+    audits: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    """(actor, action, what)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person is asked about a task: the question, and what they are shown."""
+
+    question: str
+    preview: Mapping[str, Any]
+
+
+def key_of(plan: str, task: str, attempt: int, step: int) -> str:
+    """Return the key under which the question of a task's step is kept."""
+    return f"{plan}/{task}/{attempt}.{step}"
+
+
+def store(
+    transaction: Transaction,
+    desk: Desk,
+    state: State,
+    turn: Turn,
+    told: Told,
+    asked: Mapping[str, Asked],
+    claim: Callable[[Transaction, Start], Attempt],
+) -> dict[tuple[str, int], Attempt]:
+    """Store a turn; returns the attempts that were claimed for the commands to start, by task and step.
+
+    Raises Outdated when another revision is in force by now.
+    """
+    conn, before = transaction.conn, state.plan
+    if plans.get(conn, before.id).revision != before.revision:
+        raise Outdated(f"{before.id} was revised meanwhile.")
+    for attempt_id, record in told.ends.items():
+        _end(transaction, attempts.get(conn, attempt_id), record)
+    for approval_id, by in told.used.items():
+        approval = approvals.get(conn, approval_id)
+        if approval.status is ApprovalStatus.APPROVED:
+            consume(transaction, approval, f"the task {by} of {before.id}")
+    new = [task for task_id, task in turn.changed.items() if task_id not in state.board.tasks]
+    tasks.insert(conn, new)
+    for task in new:
+        if task.status is not TaskStatus.PENDING:
+            transaction.task_event(before, replace(task, status=TaskStatus.PENDING), task)
+    for task_id, after in turn.changed.items():
+        if task_id not in state.board.tasks:
+            continue
+        task = state.board.tasks[task_id]
+        tasks.move(conn, task, after)
+        if task.status is not after.status:
+            _withdraw(transaction, before.id, task.id, task.status)
+            transaction.task_event(before, task, after)
+    if turn.plan != before:
+        plans.update(conn, turn.plan)
+        if turn.plan.status is not before.status:
+            transaction.plan_event(
+                EventType.PLAN_STATUS_CHANGED,
+                turn.plan,
+                severity=_SEVERITIES.get(turn.plan.status, "info"),
+                **{"from": before.status, "to": turn.plan.status, "reason": turn.plan.reason.text, "name": before.name},
+            )
+    for start in turn.questions:
+        _ask(transaction, desk, state, start, asked[start.task])
+    for actor, action, after_ in told.audits:
+        transaction.audit(actor, action, before.id, after=after_)
+    return {
+        (start.task, start.number): claim(transaction, start) for start in turn.starts if start.step.what == "command"
+    }
+
+
+def _end(transaction: Transaction, attempt: Attempt, record: ExitRecord | None) -> None:
+    if attempt.status in ATTEMPT_ENDED:
+        return
+    if record is None:
+        gone = "It went away with its host, and nobody knows how it ended."
+        transaction.move_attempt(attempt, AttemptStatus.LOST, reason=gone, ended_at=transaction.now)
+        return
+    to = AttemptStatus.COMPLETED if record.exit_code == 0 else AttemptStatus.FAILED
+    if record.cause in ("start_to_close", "no_output"):
+        to = AttemptStatus.FAILED_TIMEOUT
+    elif record.cause == "stopped":
+        to = AttemptStatus.CANCELLED
+    transaction.move_attempt(
+        attempt, to, exit_code=record.exit_code, started_at=record.started_at, ended_at=record.ended_at,
+        reason=record.message or record.cause,
+    )  # fmt: skip
+
+
+def _ask(transaction: Transaction, desk: Desk, state: State, start: Start, asked: Asked) -> Approval:
+    plan = state.plan
+    return desk.open(
+        transaction,
+        None,
+        None,
+        "engine",
+        key_of(plan.id, start.task, start.attempt, start.number),
+        {
+            "question": asked.question,
+            "preview": dict(asked.preview),
+            "subject": f"{plan.id} {start.task}",
+            "expires_s": None,
+        },
+        ASKS,
+        subject_type="gate",
+        requested_by=f"plan {plan.id}",
+        plan=plan,
+        task=start.task,
+    )
+
+
+def _withdraw(transaction: Transaction, plan: str, task: str, was: TaskStatus) -> None:
+    """Void the question about a task that does not wait for its answer any more."""
+    if was is not TaskStatus.WAITING_APPROVAL:
+        return
+    for approval in approvals.open_of_task(transaction.conn, plan, task):
+        close(transaction, approval, ApprovalStatus.SUPERSEDED, "The task does not wait for it any more.")
+
+
+def claim_command(transaction: Transaction, plan: str, start: Start, boot_id: str, host: str) -> Attempt:
+    """Claim the attempt of a command, for the host that will start it."""
+    return attempts.claim_step(
+        transaction.conn,
+        plan=plan,
+        task=start.task,
+        step=start.number,
+        argv=start.step.argv,
+        boot_id=boot_id,
+        handle=host,
+        now=transaction.now,
+    )

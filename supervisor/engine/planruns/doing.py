@@ -1,0 +1,317 @@
+"""Doing the steps of a plan's tasks: commands, expressions, agents' sessions, merges."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from config.settings import Settings
+from supervisor.engine.artifacts import Artifacts
+from supervisor.engine.failpoints import hit
+from supervisor.engine.planruns.agents import Agents
+from supervisor.engine.planruns.commands import Commands
+from supervisor.engine.planruns.committing import Asked, Told
+from supervisor.engine.planruns.environment import Surroundings, surroundings
+from supervisor.engine.planruns.keeping import keep_all
+from supervisor.engine.planruns.knowledge import Knowledge
+from supervisor.engine.planruns.places import Places
+from supervisor.engine.planruns.sources import Sources
+from supervisor.engine.planruns.state import State
+from supervisor.engine.planruns.words import last_words
+from supervisor.engine.plans.expressions import parse
+from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.ports import ExitRecord, Launch
+from supervisor.engine.services import Services
+from supervisor.model.entities import Attempt
+from supervisor.model.errors import QuarterdeckError
+from supervisor.model.plan.task import Task as PlannedTask
+from supervisor.model.plans import Task
+from supervisor.model.times import now_ms
+
+if TYPE_CHECKING:
+    from supervisor.engine.planruns.loop import Loop
+
+log = logging.getLogger(__name__)
+
+CHANGES_SHOWN: Final = 20_000
+"""Characters of the list of changed files that a person is shown at a gate."""
+
+NOT_STARTED: Final = 127
+
+
+@dataclass(slots=True)
+class Doing:
+    """Does the steps of one plan."""
+
+    services: Services
+    commands: Commands
+    agents: Agents
+    places: Places
+    artifacts: Artifacts
+    unsaved: dict[str, PlannedTask] = field(default_factory=dict)
+    """Tasks that worked in the plan's worktree since it was last committed."""
+    _surroundings: tuple[Settings, Surroundings] | None = None
+
+    async def do(self, loop: Loop, start: Start, attempt: Attempt | None) -> None:
+        """Do a step, and tell the loop what came of it."""
+        try:
+            if start.step.what == "command" and attempt is not None:
+                await self._command(loop, start, attempt)
+            elif start.step.what == "expression":
+                await self._expression(loop, start)
+            elif start.step.what == "session":
+                await self.agents.run(loop, start)
+            elif start.step.what == "repeat":
+                await self._repeat(loop, start)
+            elif start.step.what == "keep":
+                await self._keep(loop, start)
+            elif start.step.what == "merge":
+                await self._merge(loop, start)
+        except QuarterdeckError as error:
+            log.info("%s: %s: %s", loop.name, start.task, error)
+            why = str(error)
+
+            def failed(turn: Turn, told: Told) -> None:
+                if attempt is not None:
+                    told.ends[attempt.id] = _not_started(attempt, why)
+                turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why)
+
+            loop.post(failed)
+
+    async def save(self, state: State) -> None:
+        """Commit what tasks changed in the plan's worktree since the last time."""
+        if not self.unsaved or state.plan.worktree is None:
+            return
+        saved = dict(self.unsaved)
+        order = {task: position for position, task in enumerate(state.program.jobs)}
+        await self.places.save(
+            Path(state.plan.worktree), sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
+        )
+        for task in saved:
+            self.unsaved.pop(task, None)
+
+    async def asked(self, state: State, turn: Turn, start: Start) -> Asked:
+        """Return what a person is asked about a task, with all that speaks for or against it."""
+        task, planned = turn.task(start.task), state.program.jobs[start.task].task
+        preview: dict[str, object] = {
+            "plan": f"{state.plan.id}: {state.plan.title}",
+            "task": f"{task.id}: {planned.name}",
+        }
+        if planned.description:
+            preview["description"] = planned.description
+        if start.step.judged:
+            preview["to judge"] = list(start.step.judged)
+        if proofs := task.result.get("proofs"):
+            preview["checked"] = [f"{'holds' if each['holds'] else 'does not hold'}: {each['text']}" for each in proofs]
+        preview["completed before"] = [f"{each}: {_outcome(turn.task(each))}" for each in task.needs]
+        if changes := await self._changes(state, task, planned):
+            preview["changes"] = changes
+        what = "Is this done as it should be" if start.step.judged else "May it go on"
+        return Asked(f"{planned.name}: {what}?", preview)
+
+    def stop(self, loop: Loop, task_id: str) -> None:
+        """End what runs for a task."""
+        self.services.tasks.ensure(f"{loop.name} {task_id} stop", lambda: self._stop(loop, task_id))
+
+    def ended(self, loop: Loop, start: Start, attempt: Attempt) -> Callable[[str, ExitRecord | None], None]:
+        """Return what takes the end of a command in."""
+
+        def take(_: str, record: ExitRecord | None) -> None:
+            if record is None or record.exit_code == 0:
+                loop.post(lambda turn, told: self._took(turn, told, start, attempt, record, ""))
+                return
+            name = f"{loop.name} {attempt.id} end"
+            self.services.tasks.ensure(name, lambda: self._failed(loop, start, attempt, record))
+
+        return take
+
+    def over(self, loop: Loop, attempt: Attempt) -> Callable[[str, ExitRecord | None], None]:
+        """Return what takes the end of a command in that nobody waits for any more."""
+
+        def take(_: str, record: ExitRecord | None) -> None:
+            loop.post(lambda _turn, told: told.ends.__setitem__(attempt.id, record))
+
+        return take
+
+    async def _failed(self, loop: Loop, start: Start, attempt: Attempt, record: ExitRecord) -> None:
+        words = await asyncio.to_thread(last_words, self.places.folder / f"{attempt.id}.log")
+        loop.post(lambda turn, told: self._took(turn, told, start, attempt, record, words))
+
+    def _took(
+        self, turn: Turn, told: Told, start: Start, attempt: Attempt, record: ExitRecord | None, words: str
+    ) -> None:
+        told.ends[attempt.id] = record
+        if record is None:
+            turn.step_lost(start.task, start.attempt, start.number)
+            return
+        result = {} if start.step.proves or start.step.before else {"exit_code": record.exit_code}
+        ok = record.exit_code == 0 and record.cause == "exit"
+        why = "" if ok else _why(start, record, words)
+        turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why, result=result)
+
+    async def _command(self, loop: Loop, start: Start, attempt: Attempt) -> None:
+        state = loop.state
+        planned = state.program.jobs[start.task].task
+        cwd, more = await self._place(state, start, planned)
+        seen = await self._seen(state)
+        if planned.place == "plan":
+            self.unsaved[planned.id] = planned
+        hit("plan.before_start")
+        await self.commands.start(
+            Launch(
+                attempt=attempt.id,
+                session="",
+                number=attempt.number,
+                token=attempt.fencing_token,
+                run=self.services.paths.run,
+                folder=self.places.folder,
+                argv=start.step.argv,
+                env={**seen.of(planned), **more},
+                cwd=cwd,
+                secrets=seen.secrets,
+                stdin="pipe" if start.step.given else "null",
+                first_input=start.step.given.encode(),
+                start_to_close_s=planned.timeout,
+                no_output_s=planned.no_output,
+            ),
+            self.ended(loop, start, attempt),
+        )
+        hit("plan.after_start")
+
+    async def _seen(self, state: State) -> Surroundings:
+        """Return what commands see; it is put together once, and again when the configuration changes."""
+        settings = self.services.config_for(Path(state.project.root)).settings
+        if self._surroundings is None or self._surroundings[0] is not settings:
+            found = await asyncio.to_thread(surroundings, self.services, settings, state.plan.id, self.places.folder)
+            self._surroundings = settings, found
+        return self._surroundings[1]
+
+    async def _place(self, state: State, start: Start, planned: PlannedTask) -> tuple[Path, dict[str, str]]:
+        """Return the folder that a step works in, and what that adds to its environment."""
+        if planned.place == "none":
+            return await self.places.scratch(start.task, start.attempt), {}
+        if planned.place == "plan":
+            return Path(state.plan.worktree or state.project.root), {}
+        if (path := await self._of_session(state.board.tasks[start.task])) is not None:
+            return path, {}
+        workspace = await self.places.own_worktree(start.task, start.attempt)
+        return workspace.path, workspace.env
+
+    async def _of_session(self, task: Task) -> Path | None:
+        """Return the worktree of the session that worked on a task."""
+        session = await self.agents.session_of(task)
+        return Path(session.worktree) if session is not None and session.worktree else None
+
+    async def _expression(self, loop: Loop, start: Start) -> None:
+        state = loop.state
+        planned = state.program.jobs[start.task].task
+        folder, _ = await self._place(state, start, planned)
+        knowledge = Knowledge(state, start.task, folder)
+        expression = parse(start.step.text)
+        value = await asyncio.to_thread(expression.evaluate, knowledge)
+        why = await asyncio.to_thread(expression.explain, knowledge)
+        holds = value is True
+        loop.post(
+            lambda turn, _: turn.step_ended(
+                start.task, start.attempt, start.number, ok=holds, why="" if holds else f"{start.step.text}. {why}"
+            )
+        )
+
+    async def _repeat(self, loop: Loop, start: Start) -> None:
+        """Find out what a task is repeated for."""
+        items, left_out = await Sources(self.services.ledger, loop.state, self.places).items(start.task)
+        loop.post(lambda turn, _: turn.repeat(start.task, start.attempt, start.number, items, left_out))
+
+    async def _keep(self, loop: Loop, start: Start) -> None:
+        """Keep what a task declares as artifacts and evidence."""
+        folder, _ = await self._place(loop.state, start, loop.state.program.jobs[start.task].task)
+        kept = await keep_all(self.artifacts, loop.state, start.task, folder)
+        loop.post(
+            lambda turn, _: turn.step_ended(
+                start.task, start.attempt, start.number, ok=True, why="", result={"kept": kept}
+            )
+        )
+
+    async def _merge(self, loop: Loop, start: Start) -> None:
+        state = loop.state
+        task, planned = state.board.tasks[start.task], state.program.jobs[start.task].task
+        session = await self.agents.session_of(task)
+        if session is not None and session.worktree and session.branch:
+            path, branch = Path(session.worktree), session.branch
+        else:
+            workspace = await self.places.own_worktree(start.task, start.attempt)
+            path, branch = workspace.path, workspace.branch
+        await self.save(state)
+        hit("plan.before_merge")
+        merged = await self.places.merge(path, branch, planned)
+        hit("plan.after_merge")
+        if merged.merged:
+            if session is None:
+                await self.places.remove(path, branch, merged.commit or "")
+            loop.post(
+                lambda turn, _: turn.step_ended(
+                    start.task, start.attempt, start.number, ok=True, why="", result={"commit": merged.commit}
+                )
+            )
+            return
+        files = ", ".join(merged.conflicts[:5]) + (" …" if len(merged.conflicts) > 5 else "")
+        why = (
+            f"Its branch {branch} and the plan's changed the same lines of {files}; nothing was changed. Merge "
+            f"them in {state.plan.worktree}, commit, then: quarterdeck task complete {state.plan.id}/{task.id}"
+        )
+        loop.post(
+            lambda turn, _: turn.step_ended(
+                start.task,
+                start.attempt,
+                start.number,
+                ok=False,
+                why=why,
+                blocks=True,
+                result={"conflicts": list(merged.conflicts)},
+            )
+        )
+
+    async def _changes(self, state: State, task: Task, planned: PlannedTask) -> str:
+        """Return the changed files that a decision is about: of the task's own worktree, or of the whole plan."""
+        worktree, base = state.plan.worktree, state.plan.base_commit
+        if planned.place == "own" and (session := await self.agents.session_of(task)) is not None:
+            worktree, base = session.worktree, session.base_commit
+        if worktree is None or base is None:
+            return ""
+        stat = await self.services.workspaces.diff(Path(worktree), base, stat=True)
+        return stat if len(stat) <= CHANGES_SHOWN else f"{stat[:CHANGES_SHOWN]}\n… and more"
+
+    async def _stop(self, loop: Loop, task_id: str) -> None:
+        """Stop the command or the session of a task; its end is told like any other."""
+        for attempt in await self.agents.live_attempts(loop.state.plan.id):
+            if attempt.task == task_id:
+                await self.commands.stop(attempt.id)
+        await self.agents.cancel(loop.state.board.tasks[task_id])
+
+
+def _why(start: Start, record: ExitRecord, words: str) -> str:
+    """Say in one sentence why a command counts as failed."""
+    line = start.step.text.strip().splitlines()[0][:100]
+    if record.cause == "start_to_close":
+        return f"`{line}` took longer than its timeout."
+    if record.cause == "no_output":
+        return f"`{line}` was silent for too long."
+    if record.cause == "stopped":
+        return f"`{line}` was stopped."
+    if record.cause == "spawn_failed":
+        return f"`{line}` could not be started: {record.message}"
+    said = f": {words}" if words else "."
+    return f"`{line}` ended with exit code {record.exit_code}{said}"
+
+
+def _outcome(task: Task) -> str:
+    return f"{task.status}, {task.reason.text}"
+
+
+def _not_started(attempt: Attempt, why: str) -> ExitRecord:
+    now = now_ms()
+    return ExitRecord(attempt.id, attempt.fencing_token, NOT_STARTED, "spawn_failed", now, now, why)

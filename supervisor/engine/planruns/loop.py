@@ -1,0 +1,247 @@
+"""One running plan: what happened since the last time becomes a turn, the turn is committed, then it is done.
+
+Nothing is done that was not committed before, and everything that is done can be done again: after a crash the loop
+goes on from what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from supervisor.engine.failpoints import hit
+from supervisor.engine.ledger import Transaction
+from supervisor.engine.planruns.committing import Asked, Outdated, Told, claim_command, store
+from supervisor.engine.planruns.doing import Doing
+from supervisor.engine.planruns.recovering import recover
+from supervisor.engine.planruns.state import State, load
+from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.services import Services
+from supervisor.model.entities import Attempt
+from supervisor.model.errors import QuarterdeckError
+from supervisor.model.events import EventType
+from supervisor.model.ids import new_id
+from supervisor.model.plans import PLAN_ENDED, TaskStatus
+from supervisor.model.times import now_ms
+
+log = logging.getLogger(__name__)
+
+TRY_AGAIN_S: Final = 2.0
+
+Take = Callable[[Turn, Told], Any]
+"""Takes something in that happened; what it returns, or raises, is the answer to whoever told it."""
+
+
+@dataclass(slots=True)
+class Message:
+    """Something that happened, and who wants to hear what came of it."""
+
+    take: Take
+    reply: asyncio.Future[Any] | None = None
+
+
+class Loop:
+    """Runs one plan. ``hosted`` returns the name of the host that commands are started on."""
+
+    def __init__(self, services: Services, state: State, doing: Doing, hosted: Callable[[], Any]) -> None:
+        self._services = services
+        self._doing = doing
+        self._hosted = hosted
+        self._inbox: list[Message] = []
+        self._bell = asyncio.Event()
+        self._problem = ""
+        self._stale = False
+        self._live: set[str] = set()
+        self._decided_at = 0
+        self.state = state
+        self.name = f"plan {state.plan.id}"
+
+    # --- telling it something ------------------------------------------------------------------
+
+    def post(self, take: Take) -> None:
+        """Tell what happened."""
+        self._put(Message(take))
+
+    async def ask(self, take: Take) -> Any:
+        """Tell what a person wants, and return what came of it once that is stored; raises why it cannot be."""
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._put(Message(take, reply))
+        return await reply
+
+    def wake(self) -> None:
+        """Have it look at what follows from how its plan stands."""
+        self.post(lambda turn, told: None)
+
+    def refresh(self) -> None:
+        """Have it read its plan anew: it was revised."""
+        self._stale = True
+        self.wake()
+
+    def _put(self, message: Message) -> None:
+        self._inbox.append(message)
+        self._bell.set()
+
+    # --- running -------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run until the plan has ended and nothing of it is under way."""
+        try:
+            await recover(self)
+            self.wake()
+            while True:
+                await self._wait()
+                taken, self._inbox = self._inbox, []
+                await self._turn(taken)
+                if self.state.plan.status in PLAN_ENDED and not (self._inbox or self._live):
+                    return
+        finally:
+            for message in self._inbox:
+                if message.reply is not None and not message.reply.done():
+                    message.reply.cancel()
+
+    @property
+    def doing(self) -> Doing:
+        """What does the steps."""
+        return self._doing
+
+    @property
+    def services(self) -> Services:
+        """The engine's surroundings."""
+        return self._services
+
+    def follow(self, attempts: Iterable[Attempt]) -> None:
+        """Wait for the ends of these attempts, whatever becomes of the plan."""
+        self._live.update(attempt.id for attempt in attempts)
+
+    def is_wanted(self, start: Start) -> bool:
+        """Whether a step is still under way: its task was not given up meanwhile."""
+        task = self.state.board.tasks.get(start.task)
+        running = task is not None and task.status is TaskStatus.RUNNING
+        return running and task is not None and (task.attempts, task.step) == (start.attempt, start.number)
+
+    def do(self, start: Start, attempt: Attempt | None) -> None:
+        """Do a step in the background."""
+        name = f"{self.name} {start.task}.{start.attempt}.{start.number}"
+        self._services.tasks.ensure(name, lambda: self._doing.do(self, start, attempt))
+
+    async def _wait(self) -> None:
+        """Wait until something happens, or until a task may be tried again."""
+        waiting = (self.state.board.tasks[task].not_before for task in self.state.board.active[TaskStatus.READY])
+        # What has come due since the last turn was decided has not been looked at, even if it is due by now.
+        due = min((each for each in waiting if each is not None and each > self._decided_at), default=None)
+        self._bell.clear()
+        if self._inbox:
+            return
+        try:
+            async with asyncio.timeout(None if due is None else max(0, due - now_ms()) / 1_000):
+                await self._bell.wait()
+        except TimeoutError:
+            return
+
+    async def _turn(self, taken: Sequence[Message]) -> None:
+        """Take in what happened, as often as it takes to store what follows."""
+        while True:
+            if self._stale:
+                self.state = await load(self._services.ledger, self.state.plan.id)
+                self._stale = False
+            turn, told, answers = self._decide(taken)
+            if not (turn.changed or told.ends or told.audits or turn.plan is not self.state.plan or turn.starts):
+                break
+            try:
+                asked = await self._prepare(turn)
+                host = await self._hosted() if any(each.step.what == "command" for each in turn.starts) else ""
+                hit("plan.before_commit")
+                claimed = await self._commit(turn, told, asked, host)
+            except Outdated:
+                self._stale = True
+            except QuarterdeckError as error:
+                self._stale = True
+                await self._held_up(error)
+            else:
+                hit("plan.after_commit")
+                self._live.difference_update(told.ends)
+                self._committed(turn, claimed)
+                break
+        for message, answer in answers:
+            if message.reply is not None and not message.reply.done():
+                message.reply.set_result(answer)
+
+    def _decide(self, taken: Sequence[Message]) -> tuple[Turn, Told, list[tuple[Message, Any]]]:
+        state = self.state
+        self._decided_at = now_ms()
+        turn, told, answers = Turn(state.program, state.plan, state.board, self._decided_at), Told(), []
+        for message in taken:
+            if message.reply is not None and message.reply.done():
+                continue
+            try:
+                answers.append((message, message.take(turn, told)))
+            except QuarterdeckError as error:
+                if message.reply is None:
+                    log.warning("%s: what it was told does not fit: %s", self.name, error)
+                else:
+                    message.reply.set_exception(error)
+        turn.finish()
+        # With the parts of what was repeated. Should the turn not be stored, all is read anew.
+        state.program = turn.program
+        for start in turn.starts:
+            if start.step.what == "session":
+                # Named before it is stored, so that a crash in between does not make two of one.
+                turn.changed[start.task] = replace(turn.task(start.task), session=new_id("ses"))
+        return turn, told, answers
+
+    async def _prepare(self, turn: Turn) -> dict[str, Asked]:
+        """Commit to the plan's branch what is to be there before what follows, and collect what people are shown."""
+        if any(_needs_saved(self.state, start) for start in (*turn.starts, *turn.questions)) or _ends(self.state, turn):
+            await self._doing.save(self.state)
+        return {start.task: await self._doing.asked(self.state, turn, start) for start in turn.questions}
+
+    async def _commit(
+        self, turn: Turn, told: Told, asked: dict[str, Asked], host: str
+    ) -> dict[tuple[str, int], Attempt]:
+        state, boot = self.state, self._services.boot_id
+
+        def claim(transaction: Transaction, start: Start) -> Attempt:
+            return claim_command(transaction, state.plan.id, start, boot, host)
+
+        return await self._services.ledger.commit(
+            lambda t: store(t, self._services.desk, state, turn, told, asked, claim)
+        )
+
+    def _committed(self, turn: Turn, claimed: dict[tuple[str, int], Attempt]) -> None:
+        self._problem = ""
+        self.state.plan = turn.plan
+        self.state.board.put(turn.changed)
+        self.state.board.settled = True
+        self.follow(claimed.values())
+        for task in turn.stops:
+            self._doing.stop(self, task)
+        for start in turn.starts:
+            self.do(start, claimed.get((start.task, start.number)))
+
+    async def _held_up(self, error: QuarterdeckError) -> None:
+        """Say once why the plan cannot go on now; it is tried again until it can."""
+        log.warning("%s cannot go on now: %s", self.name, error)
+        if str(error) != self._problem:
+            self._problem = str(error)
+            plan = self.state.plan
+            try:
+                await self._services.ledger.commit(
+                    lambda t: t.plan_event(EventType.ERROR, plan, severity="error", text=str(error))
+                )
+            except QuarterdeckError:
+                log.warning("%s: this could not be stored either", self.name)
+        await asyncio.sleep(TRY_AGAIN_S)
+
+
+def _needs_saved(state: State, start: Start) -> bool:
+    """Whether what shared tasks changed is to be committed before a step: those of gates, and what forks the branch."""
+    task = state.program.jobs[start.task].task
+    forks = task.place == "own" and start.number == 0
+    return task.kind == "gate" or start.step.what in ("ask", "merge") or forks
+
+
+def _ends(state: State, turn: Turn) -> bool:
+    return turn.plan.status in PLAN_ENDED and state.plan.status not in PLAN_ENDED

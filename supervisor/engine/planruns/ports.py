@@ -1,0 +1,49 @@
+"""What running plans need from the outside beside sessions and git: short commands without a session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+from supervisor.engine.ports import ExitRecord, Launch, Started
+
+
+class CommandHost(Protocol):
+    """A connection to the process that is the parent of such commands; it outlives the supervisor.
+
+    ``identity`` names that process for as long as it lives: a command whose end is not recorded, and that does not
+    run, was never started there, if it was claimed for this very host; if for another one, it went with it.
+    """
+
+    @property
+    def identity(self) -> str:
+        """The host's name: pid and start time."""
+        ...
+
+    async def start(self, launch: Launch) -> Started:
+        """Start a command; a second call for the same attempt starts nothing.
+
+        Raises Unavailable where there is no such program, which is recorded as an exit too.
+        """
+        ...
+
+    async def stop(self, attempt: str, *, grace_s: float) -> None:
+        """End a command's tree; one that has ended already is no error."""
+        ...
+
+    async def running(self) -> set[str]:
+        """Return the attempts that have not ended, whoever started them."""
+        ...
+
+    def exits(self) -> AsyncIterator[ExitRecord]:
+        """Yield the ends of commands as they come, each of them durable; stops when the host goes away."""
+        ...
+
+
+Connect = Callable[[], AbstractAsyncContextManager[CommandHost]]
+"""Connects to the host, which is started when there is none."""
+
+Journal = Callable[[Path], Mapping[str, ExitRecord]]
+"""Returns the ends that a folder's journal holds, by attempt. Blocks."""

@@ -1,0 +1,84 @@
+"""Taking up a plan that was under way: from what is stored alone, as after any crash."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from supervisor.engine.planruns.committing import Told, key_of
+from supervisor.engine.plans.turn import Start, Turn
+from supervisor.model.approvals import Approval
+from supervisor.model.entities import Attempt
+from supervisor.model.plans import TaskStatus
+from supervisor.model.statuses import ApprovalStatus
+from supervisor.store import approvals, attempts
+
+if TYPE_CHECKING:
+    from supervisor.engine.planruns.loop import Loop
+
+
+async def recover(loop: Loop) -> None:
+    """Take up what runs, what has ended meanwhile, what was never started, and what was decided."""
+    state, doing = loop.state, loop.doing
+    live, decided = await loop.services.ledger.store.read(_stored, loop)
+    for task in state.board.tasks.values():
+        planned = state.program.jobs[task.id].task
+        if task.attempts and planned.place == "plan" and not state.program.progress.parts(task.id):
+            doing.unsaved[task.id] = planned
+    loop.follow(live)
+    for attempt in live:
+        start = _step(loop, attempt)
+        if start is None:
+            await doing.commands.adopt(doing.places.folder, [attempt], doing.over(loop, attempt))
+            await doing.commands.stop(attempt.id)
+            continue
+        for unstarted in await doing.commands.adopt(doing.places.folder, [attempt], doing.ended(loop, start, attempt)):
+            loop.do(start, unstarted)
+    busy = {attempt.task for attempt in live}
+    for task_id in state.board.active[TaskStatus.RUNNING] - busy:
+        task = state.board.tasks[task_id]
+        loop.do(Start(task_id, task.attempts, task.step, state.program.jobs[task_id].steps[task.step]), None)
+    for approval in decided:
+        loop.post(answer(approval))
+
+
+def answer(approval: Approval) -> Callable[[Turn, Told], None]:
+    """Return what a decision about a task means to its plan."""
+    task = str(approval.task)
+    approved = approval.status in (ApprovalStatus.APPROVED, ApprovalStatus.CONSUMED)
+    by, why = approval.decided_by or "nobody", approval.rationale or ""
+
+    def take(turn: Turn, told: Told) -> None:
+        now = turn.task(task)
+        if now.status is not TaskStatus.WAITING_APPROVAL:
+            return
+        if approval.request_key != key_of(turn.plan.id, task, now.attempts, now.step):
+            return
+        if approved:
+            told.used[approval.id] = task
+        if approval.status in (ApprovalStatus.PENDING, ApprovalStatus.SUPERSEDED):
+            return
+        turn.decided(task, approved=approved, by=by, why=why if approval.decided_by else approval.reason)
+
+    return take
+
+
+def _step(loop: Loop, attempt: Attempt) -> Start | None:
+    """Return the step that an attempt is of; None when its task has gone on without it (the plan was cancelled)."""
+    task_id, number = str(attempt.task), attempt.step or 0
+    task, job = loop.state.board.tasks.get(task_id), loop.state.program.jobs.get(task_id)
+    if task is None or job is None or task.status is not TaskStatus.RUNNING or task.step != number:
+        return None
+    return Start(task_id, task.attempts, number, job.steps[number])
+
+
+def _stored(conn: sqlite3.Connection, loop: Loop) -> tuple[list[Attempt], list[Approval]]:
+    plan, board = loop.state.plan.id, loop.state.board
+    found = []
+    for task_id in board.active[TaskStatus.WAITING_APPROVAL]:
+        task = board.tasks[task_id]
+        approval = approvals.by_key(conn, None, key_of(plan, task_id, task.attempts, task.step))
+        if approval is not None and approval.status is not ApprovalStatus.PENDING:
+            found.append(approval)
+    return attempts.live_of_plan(conn, plan), found

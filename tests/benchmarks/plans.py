@@ -1,0 +1,98 @@
+"""Plans of many short commands, everything durable, against ninja on the same graph in the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from supervisor.api.client import Client
+from tests.benchmarks.figures import Figure, median, rate, sized
+from tests.benchmarks.stage import Stage, folder, stage
+
+ROUNDS = 3
+BAR = 0.5
+IDEAL = 0.9
+SLEEP_S = 0.5
+SLEEPS = 8
+ENDED = ("completed", "failed", "blocked")
+
+Edges = dict[str, list[str]]
+
+
+async def measure(scale: float) -> list[Figure]:
+    """Run both graphs with both programs in turn; then sleeps that need nothing of each other."""
+    layers, width, links = 10, sized(100, scale), sized(200, scale)
+    graphs = {
+        f"plan: {layers * width:,} x /bin/true, {layers} layers": {
+            f"t{layer}-{at}": [f"t{layer - 1}-{at}"] if layer else [] for layer in range(layers) for at in range(width)
+        },
+        f"plan: a chain of {links}": {f"t{at}": [f"t{at - 1}"] if at else [] for at in range(links)},
+    }
+    figures = []
+    async with stage() as place, place.client() as client:
+        for number, (name, edges) in enumerate(graphs.items()):
+            ours, ninja = list[float](), list[float]()
+            for again in range(ROUNDS):
+                ours.append(len(edges) / await _plan(place, client, f"plan-{number}-{again}", edges))
+                if (took := await asyncio.to_thread(_ninja, edges)) is not None:
+                    ninja.append(len(edges) / took)
+            ratio = median(ours) / median(ninja) if ninja else None
+            beside = f"ninja: {rate(ninja)}" if ninja else "ninja is not installed"
+            shown = f"{rate(ours)}{'' if ratio is None else f', {ratio:.2f}x'}"
+            figures.append(Figure("plans", name, shown, beside, ">= 0.5x", ratio is not None and ratio >= BAR))
+        figures.append(await _sleeps(place, client))
+    return figures
+
+
+async def _sleeps(place: Stage, client: Client) -> Figure:
+    """Sleeps that need nothing of each other, all at once: what is lost beside the sleep itself."""
+    tasks = [{"id": f"s{at}", "command": f"sleep {SLEEP_S}"} for at in range(SLEEPS)]
+    took = median([await _run(place, client, f"plan-sleep-{at}", tasks, parallel=SLEEPS) for at in range(ROUNDS)])
+    share = SLEEP_S / took
+    return Figure(
+        "plans", f"plan: {SLEEPS} sleeps of {SLEEP_S} s at once", f"{took:.3f} s, {share:.2f} of ideal", "",
+        ">= 0.9 of ideal", share >= IDEAL,
+    )  # fmt: skip
+
+
+async def _plan(place: Stage, client: Client, plan: str, edges: Edges) -> float:
+    tasks = [{"id": task, "command": "/bin/true", "needs": needs} for task, needs in edges.items()]
+    return await _run(place, client, plan, tasks)
+
+
+async def _run(place: Stage, client: Client, plan: str, tasks: list[dict[str, Any]], **more: Any) -> float:
+    """Create and start a plan; returns the seconds from its first claim to its end, as they are stored."""
+    document = json.dumps({"id": plan, "advance": "auto", "tasks": tasks, **more})
+    await client.post("/plans", {"document": document, "where": "plan.json", "cwd": str(place.repository)})
+    environment = place.request("true")["environment"]
+    last = await client.last_seq()
+    await client.post(f"/plans/{plan}/start", {"environment": environment})
+    async for event in client.follow(last, plan=plan, type="plan_status_changed"):
+        if event["payload"]["to"] in ENDED:
+            break
+    moved = (await client.get("/events", plan=plan, type="plan_status_changed"))["events"]
+    assert moved[-1]["payload"]["to"] == "completed", moved[-1]
+    return _seconds(moved[0]["time"], moved[-1]["time"])
+
+
+def _seconds(began: str, ended: str) -> float:
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+
+
+def _ninja(edges: Edges) -> float | None:
+    program = shutil.which("ninja")
+    if program is None:
+        return None
+    with folder() as place:
+        lines = ["rule t", "  command = /bin/true"]
+        lines += [f"build {task}: t {' '.join(needs)}" for task, needs in edges.items()]
+        Path(place / "build.ninja").write_text("\n".join([*lines, f"default {' '.join(edges)}", ""]))
+        began = time.perf_counter()
+        subprocess.run([program], cwd=place, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - began

@@ -1,0 +1,100 @@
+"""`quarterdeck plan start …` and `quarterdeck task …`, and the tutorial as it is written."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commandline import CommandLine, supervisor_thread
+from tests.support.git import git, repository
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
+HAND = """\
+id: plan-hand
+tasks:
+  - {id: a, title: First, command: "echo one; echo two >&2"}
+  - {id: b, command: "exit 4", needs: [a]}
+  - {id: c, command: "true", needs: [b]}
+"""
+
+
+@pytest.fixture
+def quarterdeck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[CommandLine]:
+    where = repository(tmp_path / "shop")
+    monkeypatch.chdir(where)
+    (where / "hand.yaml").write_text(HAND)
+    with supervisor_thread(tmp_path / "home"):
+        yield CommandLine(tmp_path / "home", monkeypatch, capsys)
+
+
+def test_the_tutorial_goes_from_a_document_to_the_archive(quarterdeck: CommandLine, tmp_path: Path) -> None:
+    text = TUTORIAL.read_text()
+    document = text[text.index("    id: plan-page") : text.index("`articles` and")]
+    Path("plan.yaml").write_text(textwrap.dedent(document))
+    assert quarterdeck("plan", "validate", "plan.yaml").code == 0
+    assert quarterdeck("plan", "create", "plan.yaml").code == 0
+    started = quarterdeck("plan", "start", "plan-page", "--wait")
+    assert started.code == 90
+    assert "look: a person decides. quarterdeck approvals" in started.out
+    (asked,) = quarterdeck("approvals", "--json").json["approvals"]
+    assert "articles.txt" in quarterdeck("approvals", "show", asked["id"]).out
+    assert quarterdeck("approve", asked["id"], "--rationale", "Both are fine").code == 0
+    assert quarterdeck("plan", "start", "plan-page").code == 4, "a plan is started once"
+    plan = quarterdeck("plan", "show", "plan-page", "--json").json["plan"]
+    while plan["status"] == "running":
+        plan = quarterdeck("plan", "show", "plan-page", "--json").json["plan"]
+    assert plan["status"] == "completed"
+    assert "is merged into main" in quarterdeck("plan", "merge", "plan-page").out
+    assert "lamp" in Path("index.html").read_text()
+    assert "plan-page is archived" in quarterdeck("plan", "archive", "plan-page").out
+    assert "Both are fine" in Path(".quarterdeck/plans/plan-page.md").read_text()
+    assert "plan-page" not in quarterdeck("plan", "list").out
+    assert "plan-page" in quarterdeck("plan", "list", "--archived").out
+    assert "qd/plan-page" not in git(tmp_path / "shop", "branch", "--list")
+
+
+def test_a_plan_by_hand(quarterdeck: CommandLine) -> None:
+    quarterdeck("plan", "create", "hand.yaml")
+    assert quarterdeck("plan", "advance", "plan-hand").code == 4
+    started = quarterdeck("plan", "start", "plan-hand")
+    assert "quarterdeck plan advance plan-hand" in started.out
+    assert quarterdeck("plan", "advance", "plan-hand", "--json").json["released"] == ["a"]
+    while "completed" not in quarterdeck("task", "show", "a").out:
+        pass
+    shown = quarterdeck("task", "show", "plan-hand/a").out
+    assert "one" in shown
+    assert "two" in shown
+    assert "exit code 0" in shown
+    step = quarterdeck("task", "show", "plan-hand/a", "--json").json["task"]["steps"][0]
+    assert step["output"] == [{"stream": "stdout", "text": "one"}, {"stream": "stderr", "text": "two"}]
+    assert quarterdeck("task", "run", "b").code == 0
+    while quarterdeck("plan", "show", "plan-hand", "--json").json["plan"]["status"] != "failed":
+        pass
+    assert "c  " in quarterdeck("plan", "show", "plan-hand").out
+    assert quarterdeck("task", "show", "nothing").code == 3
+    completed = quarterdeck("task", "complete", "plan-hand/b", "--evidence", "by hand")
+    assert "person completed it: by hand" in completed.out
+    assert quarterdeck("plan", "pause", "plan-hand").code == 0
+    assert "paused" in quarterdeck("plan", "pause", "plan-hand").err
+    assert quarterdeck("plan", "resume", "plan-hand").code == 0
+    assert "abandoned" in quarterdeck("plan", "cancel", "plan-hand", "--yes").out
+    assert quarterdeck("task", "retry", "plan-hand/b").code == 4
+    actions = [entry["action"] for entry in quarterdeck("audit", "list", "--json").json["entries"]]
+    assert [each for each in actions if each.startswith(("plan.", "task."))] == [
+        "plan.create", "plan.start", "plan.advance", "task.run", "task.complete", "plan.pause", "plan.resume",
+        "plan.cancel",
+    ]  # fmt: skip
+
+
+def test_a_task_that_two_plans_have_is_asked_about(quarterdeck: CommandLine) -> None:
+    quarterdeck("plan", "create", "hand.yaml")
+    Path("other.yaml").write_text(HAND.replace("plan-hand", "plan-other"))
+    quarterdeck("plan", "create", "other.yaml")
+    said = quarterdeck("task", "show", "a")
+    assert said.code == 2
+    assert "plan-hand/a, plan-other/a" in said.err
