@@ -23,7 +23,6 @@ GRACE_S: Final = 0.4
 """A question that has just come cannot be decided before: nobody can have read it."""
 
 DECIDE: Final = "a approve  r reject  R say why"
-ALL_OF_IT: Final = "a shows the rest, decide there"
 
 
 class Asked(Widget):
@@ -85,7 +84,7 @@ class Asked(Widget):
     def _keys(self, hidden: int) -> str:
         if self._whole:
             return DECIDE
-        return f"a shows it and {self._others} more" if self._others else f"{ALL_OF_IT} ({hidden} more lines)"
+        return f"a shows it and {self._others} more" if self._others else f"a shows the other {hidden} lines"
 
     def on_resize(self, _: events.Resize) -> None:
         """Lay it out anew for another width, and begin to count anew."""
@@ -102,6 +101,7 @@ class Asked(Widget):
         if y == self._standing_at and y < len(self._lines) - 1:
             from panels.view.approvals import standing
 
-            line = standing(self._approval, now_ms())
+            (status, style), *rest = standing(self._approval, now_ms())
+            line = [(status[:1], style), *rest]  # That it waits is known here.
         strip = Strip([Segment(text, styles[style]) for text, style in line])
         return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)

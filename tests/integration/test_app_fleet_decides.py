@@ -73,7 +73,7 @@ async def test_what_does_not_fit_is_shown_first_and_one_key_decides_there(
     await supervised.script({"ask": {"run": "; ".join(f"./odd {number}" for number in range(120))}}, name="long")
     (approval,) = await pending(supervised)
     async with opened(supervised.paths, (80, 24)) as pilot:
-        await shows(pilot, "a shows the rest")
+        await shows(pilot, "a shows the other")
         # Twice at once: the second one must not decide what has only just come on the screen.
         await pilot.press(key, key)
         await becomes(pilot, lambda: panel(pilot) == "approvals" and pilot.app.screen.query(ApprovalsPanel))
@@ -86,9 +86,7 @@ async def test_what_does_not_fit_is_shown_first_and_one_key_decides_there(
     assert await standing(supervised, approval) != "pending"
 
 
-async def test_what_has_only_just_come_is_not_decided(
-    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_has_only_just_come_is_not_decided(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asked_module, "GRACE_S", 3600.0)
     await supervised.script({"ask": {"run": "./odd"}}, name="fix")
     (approval,) = await pending(supervised)

@@ -266,3 +266,16 @@ def test_what_was_dismissed_elsewhere_stays_away_here() -> None:
     view.apply(event(2, kind="status_changed", session=None, severity="error", payload=payload))
     assert view.alerts.visible() == []
     assert view.alerts.suppressed == 1
+
+
+@pytest.mark.parametrize("width", [26, 38, 54])
+def test_with_little_room_an_alert_says_who_and_what(width: int) -> None:
+    view = ViewModel()
+    view.alerts.raise_("asked", "asks: May it run?", "medium", phase="policy")
+    view.alerts.raise_("usage", "limit", "medium", phase="telemetry")
+    for alert in view.alerts.all():
+        line = alert_line(alert, {}, width, view.alerts.clock(), lit=True)
+        said = "".join(text for text, _ in line)
+        assert said.startswith(f"△ {alert.text[:20]}")
+        assert len(said) <= width
+        assert ("█" in said) is (alert.lifetime is not None)
