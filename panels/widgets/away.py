@@ -40,7 +40,7 @@ class AwayLine(Container):
     def on_mount(self) -> None:
         """Hear of changes from now on; a screen that is opened now may find none."""
         shell(self).changes.subscribe(self, self._heard)
-        self._was_live = shell(self).view.seq > 0
+        self._was_live = bool(shell(self).view.status)
         self._heard(self.TOPICS)
 
     def _heard(self, topics: frozenset[Topic]) -> None:
