@@ -74,6 +74,7 @@ class QuarterdeckApp(App[None]):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     COMMANDS = {_commands, _themes}  # noqa: RUF012 - Textual reads it as an attribute of instances too
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (50, "-stacked"), (80, "-wide"), (120, "-roomy")]  # noqa: RUF012 - as above
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-high")]  # noqa: RUF012 - as above
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(*(f"panel('{name}')" for name in PANELS)),
         *bindings(

@@ -10,11 +10,8 @@ from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from panels.dialogs import AskText, Choose
 from panels.keys import bindings
-from panels.screens.reviewing import Review
 from panels.shell import Json, Shell, shell
-from panels.view.reviews import proposal_lines, review_lines
 from supervisor.api.wording import headline
 from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.plain import exact, one_line
@@ -71,6 +68,9 @@ class Deciding(DOMNode):
         together = self.are_marked()
 
         def approve(choices: dict[str, str]) -> None:
+            from panels.screens.reviewing import Review
+            from panels.view.reviews import review_lines
+
             decisions = [
                 {"approval": each["id"], "approve": True, "choice": choices.get(each["id"])} for each in chosen
             ]
@@ -88,6 +88,8 @@ class Deciding(DOMNode):
 
     def _choose(self, left: list[Json], choices: dict[str, str], done: Callable[[dict[str, str]], None]) -> None:
         """Ask for an option of each question that has some, one after the other."""
+        from panels.dialogs import Choose
+
         asked = next((each for each in left if each["options"]), None)
         if asked is None:
             done(choices)
@@ -106,6 +108,8 @@ class Deciding(DOMNode):
 
     def action_reject_reason(self) -> None:
         """Refuse with a reason, which is told to who asked."""
+        from panels.dialogs import AskText
+
         chosen, together = self.chosen(), self.are_marked()
         if chosen and self.was_seen():
             title = f"Reject {_number(chosen) if together else short(chosen[0])}: why?"
@@ -115,6 +119,9 @@ class Deciding(DOMNode):
             )
 
     def _reject(self, chosen: Sequence[Json], reason: str | None, *, together: bool) -> None:
+        from panels.screens.reviewing import Review
+        from panels.view.reviews import review_lines
+
         if not chosen:
             return
         decisions = [{"approval": each["id"], "approve": False, "rationale": reason} for each in chosen]
@@ -139,6 +146,9 @@ class Deciding(DOMNode):
         self._shell.perform(propose, lambda found: self._proposed(asked, found["proposal"], found["version"]))
 
     def _proposed(self, asked: Json, proposal: Json, version: int) -> None:
+        from panels.screens.reviewing import Review
+        from panels.view.reviews import proposal_lines
+
         has_rule = proposal["rule"] is not None
         title = "Approve this, and from now on always what this rule matches?" if has_rule else "No rule is proposed"
         rule = {"rule": proposal["rule"], "base": version, "rationale": proposal["reason"]} if has_rule else None

@@ -37,7 +37,7 @@ class ClaudeAdapter:
         if turn.argv:
             raise InvalidInput(
                 f"The agent {turn.profile.name!r} takes a prompt, not a command.",
-                hint="Give --prompt, or use --agent command.",
+                hint="Give it a prompt, or choose the agent command.",
             )
         profile = turn.profile
         check_arguments(profile)
@@ -64,7 +64,7 @@ class ClaudeAdapter:
             argv += ["--", turn.prompt] if turn.prompt else []
             return Invocation(tuple(argv), env=env, files=files)
         if turn.prompt is None:
-            raise InvalidInput(f"The agent {profile.name!r} needs a prompt.", hint="Give --prompt or --prompt-file.")
+            raise InvalidInput(f"The agent {profile.name!r} needs a prompt.", hint="Give it a prompt.")
         return Invocation(tuple(argv), env=env, stdin="pipe", first_input=self.message(turn.prompt), files=files)
 
     def parse(self, line: Line) -> Sequence[NewEvent]:

@@ -36,7 +36,7 @@ class CommandAdapter:
         if turn.prompt is not None:
             argv.append(turn.prompt)
         if not argv:
-            raise InvalidInput("There is no command to run.", hint="Put it after --, e.g. `-- make test`.")
+            raise InvalidInput("There is no command to run.", hint="Give one, for example: make test.")
         return Invocation(tuple(argv), env={"HEADLESS": "1"} if turn.mode == "autonomous" else {})
 
     def parse(self, line: Line) -> Sequence[NewEvent]:

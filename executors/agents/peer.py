@@ -38,17 +38,17 @@ class PeerAdapter:
         if turn.argv:
             raise InvalidInput(
                 f"The agent {profile.name!r} takes a prompt, not a command.",
-                hint="Give --prompt, or use --agent command.",
+                hint="Give it a prompt, or choose the agent command.",
             )
         if turn.mode == "dispatch":
             return self._terminal(turn)
         if turn.prompt is None:
-            raise InvalidInput(f"The agent {profile.name!r} needs a prompt.", hint="Give --prompt or --prompt-file.")
+            raise InvalidInput(f"The agent {profile.name!r} needs a prompt.", hint="Give it a prompt.")
         if turn.executor == "docker":
             raise InvalidInput(
                 f"The agent {profile.name!r} cannot run headless in a container: the program that speaks its "
                 "protocol runs outside of it.",
-                hint="Leave --executor docker out, or use an agent that can, such as claude.",
+                hint="Run it elsewhere than in docker, or use an agent that can, such as claude.",
             )
         # -E and -P: nothing is imported from the session's folder, whatever its environment says.
         argv = [sys.executable, "-E", "-P", "-m", f"executors.peers.{self.name}"]
@@ -62,7 +62,7 @@ class PeerAdapter:
         if self.name != "codex":
             raise InvalidInput(
                 f"The agent {profile.name!r} has no terminal here: it is spoken to by protocol.",
-                hint="Leave --mode dispatch out.",
+                hint="Run it elsewhere than in tmux.",
             )
         argv = [*program(profile, "codex"), *(["resume"] if turn.resume else [])]
         argv += ["--no-daemon", "-a", "on-request", *(["--model", profile.model] if profile.model else [])]

@@ -107,7 +107,7 @@ class ApprovalsPanel(Panel, Deciding):
         self._say_why_empty()
         self._seek()
         after = self.listed.approval
-        if before is not None and after is not None and before["id"] != after["id"]:
+        if after is not None and (before is None or before["id"] != after["id"]):
             self._jumped = monotonic()
         if "approvals" in topics and self._history is not None:
             self._read_history()
@@ -153,6 +153,10 @@ class ApprovalsPanel(Panel, Deciding):
         else:
             self.listed.focus()
 
+    def comes_up(self) -> None:
+        """Take note that a key brings it up: the same key again was not meant for what will stand here."""
+        self._jumped = monotonic()
+
     def choose(self, approval: str) -> None:
         """Select a question; one that was decided already is shown among those."""
         self._wanted = approval
@@ -166,6 +170,7 @@ class ApprovalsPanel(Panel, Deciding):
         """Go to the question that is wanted, once it is in the list."""
         if self._wanted is not None and (index := self.listed.index_of(self._wanted)) is not None:
             self.listed.cursor, self._wanted = index, None
+            self._jumped = monotonic()
 
     # What `Deciding` asks for.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Final
 
 from textual.app import ComposeResult
@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from panels.acting import Acting
+from panels.deciding import DECISIONS, Deciding
 from panels.keys import bindings
 from panels.panel import Panel
 from panels.shell import Json
@@ -110,7 +111,7 @@ class FleetList(LineView):
             self.refresh()
 
 
-class FleetPanel(Panel, Acting):
+class FleetPanel(Panel, Acting, Deciding):
     """The list with a preview beside it, below it, or none where there is no room."""
 
     TOPICS: ClassVar[frozenset[Topic]] = frozenset({"fleet", "approvals", "connection"})
@@ -124,10 +125,13 @@ class FleetPanel(Panel, Acting):
     FleetPanel.-empty #left { width: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(
-            "new", "new_prompt", "diff", "view", "search", "approve", "reject", "reject_reason", "back", "refresh"
-        )
+        *bindings("new", "new_prompt", "diff", "view", "search", "back", "refresh")
     ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._deciding: set[str] = set()
+        """Questions whose decision was sent, until they wait no more."""
 
     def compose(self) -> ComposeResult:
         """Put in the search, the list and the preview."""
@@ -150,6 +154,7 @@ class FleetPanel(Panel, Acting):
     def view_changed(self, topics: frozenset[Topic]) -> None:
         """Put the sessions in order and draw them."""
         view = self.shell.view
+        self._deciding.intersection_update(view.approvals)
         wanted = self.query_one(SearchBox).value
         had_session = self.sessions.session
         self.sessions.show(rows(view.sessions.values(), wanted))
@@ -217,17 +222,49 @@ class FleetPanel(Panel, Acting):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done here and now."""
-        if action in ("approve", "reject", "reject_reason"):
-            return self.is_mounted and self._asked() is not None
+        if action in DECISIONS:
+            return self.is_mounted and Deciding.check_action(self, action, parameters)
         if action in ("diff", "view"):
             return self.is_mounted and self.sessions.session is not None
         return Acting.check_action(self, action, parameters)
 
-    def _asked(self) -> Json | None:
+    # What the person decides: here when all of the only question can be read beside the list, else where it can.
+
+    def chosen(self) -> Sequence[Json]:
+        """Return the oldest question of the session under the cursor, unless its decision is on its way."""
         session = self.sessions.session
         if session is None:
-            return None
-        return next((each for each in self.shell.view.approvals.values() if each["session"] == session.id), None)
+            return []
+        found = [each for each in self.shell.view.approvals.values() if each["session"] == session.id]
+        found.sort(key=lambda each: (each["created_at"], each["id"]))
+        return [each for each in found[:1] if each["id"] not in self._deciding]
+
+    def are_marked(self) -> bool:
+        """Whether several are meant: marks here are on sessions, which are not decided about."""
+        return False
+
+    def was_seen(self) -> bool:
+        """Whether the person can have read all of it here; else it is shown where they can."""
+        peek = self.query_one(Peek)
+        for asked in self.chosen():
+            if self.sessions.marked or not peek.shows_whole(asked):
+                self.shell.show_approval(asked["id"])
+            elif not peek.was_read():
+                self.shell.say("This question has only just come. Look at it first.", severity="warning")
+            else:
+                return True
+        return False
+
+    def sent(self, ids: Collection[str]) -> None:
+        """Offer no second decision."""
+        self._deciding.update(ids)
+        self.refresh_bindings()
+
+    def settled(self, ids: Collection[str], *, decided: bool) -> None:
+        """Offer it again when it could not be made; one that was made leaves the fleet by itself."""
+        if not decided:
+            self._deciding.difference_update(ids)
+        self.refresh_bindings()
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         """Show what the session is about that the cursor came to."""
@@ -287,13 +324,6 @@ class FleetPanel(Panel, Acting):
             self.sessions.cursor = index
         self.sessions.focus()
 
-    def action_approve(self) -> None:
-        """Show what is asked exactly, where it can be decided."""
-        if (asked := self._asked()) is not None:
-            self.shell.show_approval(asked["id"])
-
-    action_reject = action_reject_reason = action_approve
-
     def action_search(self) -> None:
         """Search the list."""
         self.query_one(SearchBox).open()
@@ -318,9 +348,9 @@ class FleetPanel(Panel, Acting):
 
     def action_refresh(self) -> None:
         """Read everything again."""
-        self.shell.perform(self._reread)
+        self.shell.perform(self._read_all)
 
-    async def _reread(self) -> Any:
+    async def _read_all(self) -> Any:
         view = self.shell.view
         view.stale.sessions.update(view.sessions)
         view.stale.approvals = view.stale.supervisor = True

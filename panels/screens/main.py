@@ -95,4 +95,5 @@ class MainScreen(Screen[None]):
 
         self.show("approvals")
         panel = self.query_one("#approvals", ApprovalsPanel)
+        panel.comes_up()
         panel.call_after_refresh(panel.choose, approval)

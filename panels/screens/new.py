@@ -35,6 +35,7 @@ from panels.view.starting import (
     more_title,
     request,
 )
+from panels.widgets.dialogkeys import DialogKey, DialogKeys
 from supervisor.api.environment import passed_on
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.plain import clean
@@ -131,10 +132,11 @@ class NewSession(Dialog[str]):
                     yield self._input("Budget", "budget", last.budget, "US dollars; empty: as configured")
             yield Static("", id="last", markup=False)
             yield Static("", id="problem", markup=False)
-            yield Static(
-                "[@click=screen.start]^s  Start[/]    [@click=screen.editor]^e  In $EDITOR[/]"
-                "    tab  Next    esc  Cancel",
-                classes="dialog-keys",
+            yield DialogKeys(
+                DialogKey("^s", "Start", "screen.start"),
+                DialogKey("esc", "Cancel", "screen.dismiss_none"),
+                DialogKey("tab", "Next"),
+                DialogKey("^e", "In $EDITOR", "screen.editor"),
             )
 
     def _field(

@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from panels.dialogs import Confirm
+from panels.widgets.dialogkeys import DialogKey, DialogKeys
 from panels.widgets.laid import LaidView, Make
 from supervisor.model.plain import clean
 
@@ -34,9 +35,10 @@ class Review(Confirm):
         with Vertical(classes="dialog"):
             yield Static(clean(self._title), classes="dialog-title", markup=False)
             yield LaidView(self._lines)
-            yield Static(
-                f"[@click=screen.yes]y  {self._yes}[/]    [@click=screen.dismiss_none]n  No[/]    j k  Scroll",
-                classes="dialog-keys",
+            yield DialogKeys(
+                DialogKey("y", self._yes, "screen.yes"),
+                DialogKey("n", "No", "screen.dismiss_none"),
+                DialogKey("j k", "Scroll"),
             )
 
     def action_wait(self) -> None:

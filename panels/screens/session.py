@@ -21,6 +21,7 @@ from panels.screens.main import PANELS
 from panels.shell import Json, Shell, shell
 from panels.view.model import Topic
 from panels.view.sessions import SessionView, session_view
+from panels.widgets.away import AwayLine
 from panels.widgets.head import Head
 from panels.widgets.keyline import Keyline
 from panels.widgets.strip import AlertStrip
@@ -63,6 +64,7 @@ class SessionScreen(Screen[None], Acting):
     def compose(self) -> ComposeResult:
         """Put in what it is, the tabs, and the keys."""
         yield Topline(list(PANELS), "", id="topline")
+        yield AwayLine(tells=False)
         yield AlertStrip(id="alert")
         yield Head(id="head")
         yield Static(id="asked")

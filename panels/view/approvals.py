@@ -113,8 +113,7 @@ def standing(approval: Mapping[str, Any], now: int) -> Line:
 def detail(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
     """Yield everything about a question but how it stands, in lines of so many cells; most important first."""
     yield from _title("What would happen" if approval["status"] == "pending" else "What it was about")
-    for row in drawn(approval["preview"]) if approval["preview"] else plain(ONLY_ANSWER, "dim"):
-        yield from broken(row, width)
+    yield from _preview(approval, width)
     if approval["options"]:
         yield from _title("Options")
         yield from _options(approval, width)
@@ -124,6 +123,18 @@ def detail(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
     for name, value in _facts(approval):
         for row in plain(str(value)):
             yield from broken([(f"{name:<11}", "dim"), *row], width, (" ", ""), (" " * 12, ""))
+
+
+def what_happens(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
+    """Yield all that would happen, and between what there is to choose, without titles: for where room is scarce."""
+    yield from _preview(approval, width)
+    if approval["options"]:
+        yield from _options(approval, width)
+
+
+def _preview(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
+    for row in drawn(approval["preview"]) if approval["preview"] else plain(ONLY_ANSWER, "dim"):
+        yield from broken(row, width)
 
 
 def question(approval: Mapping[str, Any], width: int) -> Iterator[Line]:

@@ -25,6 +25,9 @@ EVENT_SIGNS: Final[dict[str, tuple[str, str]]] = {
     "critical": ("▲", "failed-bold"),
 }  # fmt: skip
 
+ROOMY: Final = 56
+"""Cells from which on an alert has columns; in fewer, it has its sign and what happened."""
+
 COUNTDOWN: Final = 6
 """Cells of a countdown."""
 
@@ -49,12 +52,21 @@ def alert_line(alert: Alert, sessions: Mapping[str, SessionView], width: int, no
     """Return an alert in so many cells; ``now`` is the clock of alerts."""
     sign, _ = ALERT_SIGNS[alert.severity]
     style = alert_style(alert, lit=lit)
-    name_width = min(18, max(8, width // 6)) if alert.session is not None else 0
+    roomy = width >= ROOMY
+    name_width = min(18, max(8, width // 6)) if alert.session is not None and roomy else 0
     left = alert.left(now)
     end: Span = ("seen  " if alert.is_acknowledged else " " * COUNTDOWN, "dim")
     if left is not None:
         end = (bar(left, COUNTDOWN), "dim" if alert.is_acknowledged else countdown_style(left))
     count = f" ×{shown.count(alert.count)}" if alert.count > 1 else ""
+    if not roomy:
+        # Who it is about stands before what happened, and both are more than when.
+        about = f"{name_of(alert.session, sessions)} {alert.text}".strip()
+        said = "dim" if alert.is_acknowledged else ""
+        counted = left is not None
+        text_width = width - 2 - len(count) - (COUNTDOWN + 1 if counted else 0)
+        line = [(f"{sign} ", style), (fitted(about, text_width), said), (count, "waiting")]
+        return [*line, (" ", ""), end] if counted else line
     text_width = width - 9 - (name_width + 1 if name_width else 0) - len(count) - 5 - COUNTDOWN
     return [
         (f"{sign} {alert.severity:<6} ", style),

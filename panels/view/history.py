@@ -70,6 +70,7 @@ _WORDS: Final = {
     "task.retry": ("→", "accent", "had a task done once more of"),
     "task.complete": ("✓", "ok", "completed a task of"),
     "alert.acknowledge": ("○", "dim", "has seen"),
+    "view.clear": ("○", "dim", "emptied the view of live events in the"),
     "alert.dismiss": ("○", "dim", "dismissed"),
     "policy.apply": ("◆", "waiting", "changed the rules to"),
 }

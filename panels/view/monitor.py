@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from panels.view.alerts import monotonic_ms
 from panels.view.summaries import summary
-from supervisor.model.events import PHASES
+from supervisor.model.events import PHASES, EventType
 from supervisor.model.times import from_rfc3339
 
 Json = dict[str, Any]
@@ -76,6 +76,10 @@ class Monitor:
         slot.sessions[session] = slot.sessions.get(session, 0) + 1
 
     def _keep(self, event: Json) -> None:
+        if event["type"] == EventType.VIEW_CLEARED:
+            # What happened in the same millisecond was there before it, too.
+            payload = event["payload"]
+            self.clear_older(from_rfc3339(payload["before"]) + 1, payload.get("phase"))
         phase = self._phases.get(event["phase"])
         if phase is None:  # A newer supervisor may know more phases than this app.
             phase = self._phases["telemetry"]
@@ -97,9 +101,11 @@ class Monitor:
             if phase in (None, name):
                 events.clear()
 
-    def clear_older(self, before: int) -> None:
-        """Take away what happened before a time, in milliseconds since the epoch."""
+    def clear_older(self, before: int, phase: str | None = None) -> None:
+        """Take away what happened before a time, in milliseconds since the epoch: of a phase, or of all."""
         for name, events in self._phases.items():
+            if phase not in (None, name):
+                continue
             kept = (event for event in events if from_rfc3339(event["time"]) >= before)
             self._phases[name] = deque(kept, maxlen=PER_PHASE)
 

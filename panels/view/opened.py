@@ -25,10 +25,16 @@ class Opened:
 
 def opened(answer: Json, document: str) -> Opened:
     """Return a plan as the API has it, with the document of its revision as JSON."""
-    plan = plan_view(answer, json.loads(document))
-    return Opened(plan, drawing(list(plan.tasks.values()), plan.edges()), outline(plan))
+    return _laid_out(plan_view(answer, json.loads(document)))
 
 
 def as_it_stands(before: Opened, answer: Json) -> Opened:
-    """Return a plan as it stands now, in the same revision."""
-    return Opened(plan_view(answer, before.plan.said), before.drawing, before.branches)
+    """Return a plan as it stands now, in the same revision: laid out anew when tasks came to it since."""
+    plan = plan_view(answer, before.plan.said)
+    if plan.tasks.keys() != before.plan.tasks.keys():
+        return _laid_out(plan)
+    return Opened(plan, before.drawing, before.branches)
+
+
+def _laid_out(plan: PlanView) -> Opened:
+    return Opened(plan, drawing(list(plan.tasks.values()), plan.edges()), outline(plan))

@@ -20,7 +20,8 @@ RUNS_AGAIN: Final = frozenset({"completed", "failed", "skipped", "blocked"})
 
 @dataclass(slots=True)
 class TaskView:
-    """A task. ``said`` is what the document says of it; times in milliseconds since the epoch."""
+    """A task. ``said`` is what the document says of it; ``within`` the task that it is a part of; times in milliseconds
+    since the epoch."""
 
     id: str
     title: str
@@ -37,6 +38,7 @@ class TaskView:
     started_at: int | None
     ended_at: int | None
     said: Json = field(default_factory=dict)
+    within: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,15 @@ class PlanView:
         return int(self.raw["revision"])
 
     def edges(self) -> list[Edge]:
-        """Return what comes before what; a way on success to what needs it anyway is the same edge."""
-        found = [Edge(need, task.id, "needs") for task in self.tasks.values() for need in task.needs]
+        """Return what comes before what; a way on success to what needs it anyway is the same edge. Parts stand between
+        what their task needs and the task itself."""
+        found = [Edge(need, task.id, "needs") for task in self.tasks.values() for need in self._needs(task)]
+        followed = {need for task in self.tasks.values() for need in task.needs}
+        found += [
+            Edge(task.id, task.within, "needs")
+            for task in self.tasks.values()
+            if task.within is not None and task.id not in followed
+        ]
         for task in self.tasks.values():
             for each in task.said.get("next") or ():
                 target = self.tasks.get(each["to"])
@@ -76,12 +85,36 @@ class PlanView:
                     found.append(Edge(task.id, target.id, each["on"]))
         return found
 
+    def _needs(self, task: TaskView) -> tuple[str, ...]:
+        """Return what a task needs; a part that needs nothing begins after what its task needs."""
+        while not task.needs and task.within is not None:
+            task = self.tasks[task.within]
+        return task.needs
+
 
 def plan_view(answer: Json, said: Json) -> PlanView:
     """Return a plan from what the API says of it, and the document of its revision."""
-    of_tasks = {each["id"]: each for each in said["tasks"]}
-    tasks = {each["id"]: task_view(each, of_tasks.get(each["id"], {})) for each in answer["tasks"]}
+    documents = _documents(said["tasks"])
+    tasks = {each["id"]: task_view(each, _document(each, documents)) for each in answer["tasks"]}
     return PlanView({name: value for name, value in answer.items() if name != "tasks"}, tasks, said)
+
+
+def _documents(tasks: list[Json], within: str = "") -> dict[str, Json]:
+    """Return what a document says of its tasks and those of subplans, by their whole ids."""
+    found: dict[str, Json] = {}
+    for each in tasks:
+        ways = [{**way, "to": f"{within}{way['to']}"} for way in each.get("next") or ()]
+        found[f"{within}{each['id']}"] = {**each, "next": ways}
+        found |= _documents((each.get("subplan") or {}).get("tasks") or [], f"{within}{each['id']}/")
+    return found
+
+
+def _document(task: Json, documents: Mapping[str, Json]) -> Json:
+    """Return what is said of a task; of one for an item, what is said of the task that is repeated."""
+    if task["id"] in documents:
+        return documents[task["id"]]
+    repeated = documents.get(task.get("within") or "", {})
+    return {name: value for name, value in repeated.items() if name not in ("next", "fan_out")}
 
 
 def task_view(task: Json, said: Json) -> TaskView:
@@ -102,6 +135,7 @@ def task_view(task: Json, said: Json) -> TaskView:
         started_at=_ms(task["started_at"]),
         ended_at=_ms(task["ended_at"]),
         said=said,
+        within=task.get("within"),
     )
 
 

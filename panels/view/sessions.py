@@ -121,7 +121,9 @@ def session_view(found: Json) -> SessionView:
     """Return a session of the API as the app shows it."""
     activity, reason, tokens = found["activity"], found["status_reason"], found["tokens"]
     merged = found.get("merged") or {}
-    seen = max(filter(None, (_ms(found["last_output_at"]), _ms(found["last_heartbeat_at"]))), default=None)
+    # Heartbeats are no signs of its own: the runner sends them for any process, and no event tells of them.
+    heard = [found["last_output_at"], activity["at"] if activity["state"] != "stalled" else None]
+    seen = max(map(from_rfc3339, filter(None, heard)), default=None)
     return SessionView(
         id=found["id"],
         name=found["name"],
@@ -164,7 +166,8 @@ def session_view(found: Json) -> SessionView:
 
 def absorb(session: SessionView, kind: str, payload: Json, time: int) -> bool:
     """Change a session by one event; whether the API knows more of it now than the event says."""
-    session.seen_at = max(session.seen_at or 0, time)
+    if kind not in _OF_THE_SUPERVISOR:
+        session.seen_at = max(session.seen_at or 0, time)
     if kind == "status_changed":
         session.status, session.reason, session.reason_at = payload["to"], payload.get("reason") or "", time
         return True
@@ -195,6 +198,12 @@ _STALE = frozenset(
     }
 )  # fmt: skip
 """Events after which a session is read again: they change more than they say."""
+
+
+_OF_THE_SUPERVISOR = (_STALE - {"usage_limit"}) | {
+    "status_changed", "message_delivered", "message_undelivered", "alert_acknowledged", "alert_dismissed",
+}  # fmt: skip
+"""Events that are no sign of life of the session: the supervisor makes them, also when it starts again."""
 
 
 def _works(session: SessionView, tool: str | None, argument: str | None) -> None:

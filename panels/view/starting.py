@@ -176,4 +176,4 @@ def more_title(fields: Fields) -> str:
         f"${fields.budget.strip().removeprefix('$')}" if fields.budget.strip() else "",
     ]
     said = ", ".join(filter(None, chosen))
-    return f"More: {one_line(said)}" if said else "More: where it runs, base branch, name, budget"
+    return f"More: {one_line(said)}" if said else "More: where, branch, budget"

@@ -106,6 +106,7 @@ _READERS: Final[dict[str, Callable[[Json], str]]] = {
     "approval_registered": _asked,
     "approval_decided": _approval,
     "approval_ended": _approval,
+    "view_cleared": lambda payload: f"{payload.get('phase') or 'all phases'}, by {payload.get('by')}",
     "queue_paused": lambda payload: _joined(payload.get("agent"), payload.get("reason")),
     "test_alert": lambda payload: _joined(payload.get("severity"), payload.get("text")),
 }

@@ -12,21 +12,25 @@ from panels.shell import shell
 from panels.view.model import Topic
 
 CRASHED: Final = "The supervisor is gone; what runs goes on. Another one is being started."
-STOPPED: Final = "The supervisor was stopped; what runs goes on. `quarterdeck serve` starts it again."
+STOPPED: Final = (
+    "The supervisor was stopped; what runs goes on. "
+    "To start it: open the app again, or `quarterdeck serve` in another terminal."
+)
 BACK: Final = "The supervisor is back: everything shown is live."
 
 
 class AwayLine(Container):
-    """Hidden while a supervisor answers, and before the first answer."""
+    """Hidden while a supervisor answers, and before the first answer. One of them ``tells`` that it is back."""
 
     DEFAULT_CSS = """
-    AwayLine { height: 1; background: $warning-muted; color: $text-warning; display: none; padding: 0 1; }
+    AwayLine { height: auto; background: $warning-muted; color: $text-warning; display: none; padding: 0 1; }
     AwayLine.-away { display: block; }
     """
     TOPICS: ClassVar[frozenset[Topic]] = frozenset({"connection"})
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells: bool = True) -> None:
         super().__init__()
+        self._tells = tells
         self._was_live = False
 
     def compose(self) -> ComposeResult:
@@ -34,15 +38,17 @@ class AwayLine(Container):
         yield Static("", markup=False)
 
     def on_mount(self) -> None:
-        """Hear of changes from now on."""
+        """Hear of changes from now on; a screen that is opened now may find none."""
         shell(self).changes.subscribe(self, self._heard)
+        self._was_live = bool(shell(self).view.status)
+        self._heard(self.TOPICS)
 
     def _heard(self, topics: frozenset[Topic]) -> None:
         if not topics & self.TOPICS:
             return
         connection = shell(self).view.connection
         away = connection.state == "away" and self._was_live
-        if self.has_class("-away") and connection.state == "live":
+        if self._tells and self.has_class("-away") and connection.state == "live":
             shell(self).say(BACK)
         self._was_live |= connection.state == "live"
         self.set_class(away, "-away")

@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from panels.palette import palette
 from panels.shell import shell
-from panels.view.eventlines import alert_line
+from panels.view.eventlines import ROOMY, alert_line
 from panels.view.model import Topic
 from panels.widgets.eventlists import PULSE_MS
 
@@ -58,7 +58,8 @@ class AlertStrip(Widget):
         if alert is None:
             return Strip.blank(width, self.rich_style)
         waiting = sum(1 for each in view.alerts.all() if not each.is_acknowledged) - 1
-        more = f" +{waiting} more, see 3" if waiting else ""
+        more = f" +{waiting} more, see 3" if width >= ROOMY else f" +{waiting}, see 3"
+        more = more if waiting else ""
         now = view.alerts.clock()
         lit = self.app.animation_level == "none" or now // PULSE_MS % 2 == 0
         spans = [*alert_line(alert, view.sessions, width - len(more), now, lit=lit), (more, "dim")]

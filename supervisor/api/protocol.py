@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from supervisor.model.alerts import Alert
 from supervisor.model.entities import Attempt, AuditEntry, Project, Reason, Session
-from supervisor.model.events import Event
+from supervisor.model.events import Event, Phase
 from supervisor.model.times import to_rfc3339
 
 TEXT_LIMIT = 1024 * 1024
@@ -134,6 +134,13 @@ class EmitBody(Body):
 
     type: str
     payload: Document = {}
+
+
+class ClearBody(Body):
+    """What leaves the views of live events: a phase or all, and of it what is older than so many seconds or all."""
+
+    phase: Phase | None = None
+    older_than_s: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
 
 
 class StopBody(Body):

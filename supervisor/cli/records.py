@@ -8,16 +8,17 @@ from typing import Any
 import click
 
 from supervisor.api.client import Client
-from supervisor.cli.connection import with_client
+from supervisor.cli.connection import connected, no_start_option, refuse_in_session, with_client
 from supervisor.cli.options import SECONDS
 from supervisor.cli.output import json_option, print_json
-from supervisor.model.errors import SupervisorUnreachable
+from supervisor.model.errors import InvalidInput, SupervisorUnreachable
+from supervisor.model.events import PHASES
 from supervisor.model.plain import clean
 
 _COLOURS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bright_black"}
 
 
-@click.command("events")
+@click.group("events", invoke_without_command=True)
 @click.option("--follow", "-f", is_flag=True, help="Go on as they happen.")
 @click.option("--session", metavar="ID", help="Only those of a session.")
 @click.option("--project", help="Only those of this project.")
@@ -28,8 +29,18 @@ _COLOURS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "br
 @click.option("--after", type=int, metavar="SEQ", help="Only those after this number.")
 @click.option("--limit", type=int, default=1000, show_default=True, help="At most so many.")
 @json_option
-@with_client
-async def events_command(
+@no_start_option
+@click.pass_context
+def events_command(ctx: click.Context, /, no_start: bool, **wanted: Any) -> None:
+    """Show what happened, or follow it live.
+
+    Example: quarterdeck events --follow --session fix
+    """
+    if ctx.invoked_subcommand is None:
+        connected(lambda client: _events(client, **wanted), no_start=no_start)
+
+
+async def _events(
     client: Client,
     /,
     *,
@@ -41,10 +52,6 @@ async def events_command(
     as_json: bool,
     **wanted: Any,
 ) -> None:
-    """Show what happened, or follow it live.
-
-    Example: quarterdeck events --follow --session fix
-    """
     query = {**wanted, "type": kind}
     start = after
     if follow and start is None:
@@ -60,6 +67,27 @@ async def events_command(
         start = found[-1]["seq"] if found else start
     if follow and start is not None:
         await _follow(client, start, query, as_json)
+
+
+@events_command.command("clear")
+@click.option("--phase", type=click.Choice(PHASES), help="What is shown of this phase.")
+@click.option("--older-than", "older_than_s", type=SECONDS, metavar="S", help="What is older than so many seconds.")
+@click.option("--all", "everything", is_flag=True, help="All that is shown.")
+@json_option
+@with_client
+async def clear(client: Client, phase: str | None, older_than_s: float | None, everything: bool, as_json: bool) -> None:
+    """Empty the view of live events in every app; the history stays, and `quarterdeck events` shows it.
+
+    Example: quarterdeck events clear --older-than 3600
+    """
+    refuse_in_session("clear the view of events")
+    if everything is (phase is not None or older_than_s is not None):
+        raise InvalidInput("It is not clear what to clear.", hint="Give --phase, --older-than or both, or --all alone.")
+    done = await client.post("/events/clear", {"phase": phase, "older_than_s": older_than_s})
+    if as_json:
+        print_json(done)
+    else:
+        click.echo("Cleared from the view; the history stays.")
 
 
 async def _follow(client: Client, start: int, query: dict[str, Any], as_json: bool) -> None:

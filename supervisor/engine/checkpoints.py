@@ -6,14 +6,22 @@ The ref in git comes first, then the record; what has a record and no ref any mo
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from supervisor.engine.checkpointing import (
+    Subject,
+    digest,
+    expire,
+    look,
+    store_restored,
+    tell,
+    until_now,
+    with_project,
+)
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.environment import FILE
 from supervisor.engine.planruns.state import folder_of
@@ -24,44 +32,12 @@ from supervisor.model.entities import Project, Session
 from supervisor.model.errors import InvalidInput, NotFound, Refused
 from supervisor.model.events import EventType
 from supervisor.model.ids import new_id
-from supervisor.model.plans import Plan, Task, TaskStatus
-from supervisor.model.statuses import ApprovalStatus
+from supervisor.model.plans import Plan, Task
 from supervisor.model.times import now_ms
-from supervisor.store import approvals, attempts, checkpoints, plans, projects, sessions, tasks
-
-log = logging.getLogger(__name__)
-
-DECIDED: Final = frozenset({ApprovalStatus.APPROVED, ApprovalStatus.CONSUMED, ApprovalStatus.REJECTED})
-DECISIONS: Final = 1000
-"""The newest decisions that a checkpoint of a session names."""
+from supervisor.store import checkpoints, plans, projects, sessions
 
 MANY: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a checkpoint is of: a plan, or a session. ``folder`` is its own, outside of git.
-
-    ``changed`` are tasks of the plan as they will be stored in a moment.
-    """
-
-    project: str
-    worktree: Path
-    folder: Path
-    plan: Plan | None = None
-    session: Session | None = None
-    task: str | None = None
-    changed: Mapping[str, Task] = field(default_factory=dict)
-
-    @property
-    def scope(self) -> str:
-        """The id of the plan or the session."""
-        return self.plan.id if self.plan is not None else self.session.id if self.session is not None else ""
-
-    @property
-    def word(self) -> str:
-        """What its checkpoints are named after."""
-        return self.task or (self.session.name if self.session is not None else self.scope)
+"""More checkpoints than a plan or a session has."""
 
 
 class Checkpoints:
@@ -114,7 +90,7 @@ class Checkpoints:
     ) -> tuple[Checkpoint, Checkpoint, Restored]:
         """Make a worktree what a checkpoint has of it; returns it, the checkpoint of what was there before, and what
         was done. Refused while something works in the worktree, unless ``force``."""
-        target, working = await self._ledger.store.read(_look, checkpoint_id)
+        target, working = await self._ledger.store.read(look, checkpoint_id)
         if target.status is CheckpointStatus.EXPIRED:
             raise NotFound(
                 f"{target.name} has expired: what it held is gone.", hint="`quarterdeck checkpoint list` shows others."
@@ -134,13 +110,13 @@ class Checkpoints:
 
         done = await self._services.workspaces.restore(subject.worktree, target.ref, request, keep, head=head)
         safety = replace(kept[0], git_commit=done.safety.commit, files=done.safety.files, size=done.safety.size)
-        restored = await self._ledger.commit(lambda t: _store_restored(t, subject, target, safety, done, actor, head))
+        restored = await self._ledger.commit(lambda t: store_restored(t, subject, target, safety, done, actor, head))
         await self._let_go(subject)
         return restored, safety, done
 
     async def drop(self, checkpoint_id: str, actor: str) -> Checkpoint:
         """Let go of a checkpoint: git collects what it holds. Its record stays."""
-        checkpoint, project = await self._ledger.store.read(_with_project, checkpoint_id)
+        checkpoint, project = await self._ledger.store.read(with_project, checkpoint_id)
         await self._services.workspaces.drop_checkpoint(Path(project.root), checkpoint.ref)
 
         def store(transaction: Transaction) -> Checkpoint:
@@ -157,7 +133,7 @@ class Checkpoints:
         """Return what is different since a checkpoint: in its worktree now, or in another checkpoint."""
         if other is not None and other.project != checkpoint.project:
             raise InvalidInput(f"{checkpoint.name} and {other.name} are of different projects.")
-        _, project = await self._ledger.store.read(_with_project, checkpoint.id)
+        _, project = await self._ledger.store.read(with_project, checkpoint.id)
         where = Path(project.root) if other is not None else _there(checkpoint.worktree, checkpoint.name)
         ref = None if other is None else other.ref
         return await self._services.workspaces.compare_checkpoint(where, checkpoint.ref, ref, stat=stat)
@@ -175,10 +151,10 @@ class Checkpoints:
     async def _record(
         self, subject: Subject, name: str, now: int, reason: str, actor: str, made: MadeCheckpoint
     ) -> Checkpoint:
-        environment = await asyncio.to_thread(_digest, subject.folder / FILE)
+        environment = await asyncio.to_thread(digest, subject.folder / FILE)
 
         def store(transaction: Transaction) -> Checkpoint:
-            decisions, outputs = _until_now(transaction.conn, subject)
+            decisions, outputs = until_now(transaction.conn, subject)
             checkpoint = Checkpoint(
                 id=new_id("cpt"),
                 name=name,
@@ -201,7 +177,7 @@ class Checkpoints:
                 outputs=outputs,
             )
             checkpoints.insert(transaction.conn, checkpoint)
-            _tell(transaction, EventType.CHECKPOINT_MADE, subject, checkpoint, reason=reason)
+            tell(transaction, EventType.CHECKPOINT_MADE, subject, checkpoint, reason=reason)
             after = {"name": name, "ref": made.ref, "commit": made.commit, "reason": reason}
             transaction.audit(actor, "checkpoint.create", checkpoint.id, after=after)
             return checkpoint
@@ -219,19 +195,19 @@ class Checkpoints:
         """Drop the checkpoints of a plan or a session of which there are enough newer ones."""
         keep = self._services.config_for(None).settings.checkpoints.keep
 
-        def look(conn: sqlite3.Connection) -> tuple[Project, list[Checkpoint]]:
+        def kept(conn: sqlite3.Connection) -> tuple[Project, list[Checkpoint]]:
             plan = subject.plan.id if subject.plan is not None else None
             session = subject.session.id if subject.session is not None else None
             return projects.get(conn, subject.project), checkpoints.find(conn, MANY, plan=plan, session=session)
 
-        project, found = await self._ledger.store.read(look)
+        project, found = await self._ledger.store.read(kept)
         there = {each.ref for each in await self._services.workspaces.checkpoints(Path(project.root))}
         old = found[keep:]
         for each in old:
             await self._services.workspaces.drop_checkpoint(Path(project.root), each.ref)
         gone = {each.id for each in (*old, *(each for each in found if each.ref not in there))}
         if gone:
-            await self._ledger.commit(lambda t: _expire(t, gone))
+            await self._ledger.commit(lambda t: expire(t, gone))
 
 
 def _there(worktree: str | None, whose: str) -> Path:
@@ -241,78 +217,3 @@ def _there(worktree: str | None, whose: str) -> Path:
     if not path.is_dir():
         raise NotFound(f"The worktree of {whose} is not there any more: {path}.")
     return path
-
-
-def _look(conn: sqlite3.Connection, checkpoint_id: str) -> tuple[Checkpoint, list[str]]:
-    """Return a checkpoint, and what works in its worktree."""
-    target = checkpoints.get(conn, checkpoint_id)
-    working = []
-    for attempt in attempts.live(conn):
-        if attempt.session is not None:
-            session = sessions.get(conn, attempt.session)
-            if session.worktree == target.worktree:
-                working.append(session.name)
-        elif attempt.plan is not None and plans.get(conn, attempt.plan).worktree == target.worktree:
-            working.append(f"{attempt.plan}/{attempt.task}")
-    return target, sorted(set(working))
-
-
-def _with_project(conn: sqlite3.Connection, checkpoint_id: str) -> tuple[Checkpoint, Project]:
-    checkpoint = checkpoints.get(conn, checkpoint_id)
-    return checkpoint, projects.get(conn, checkpoint.project)
-
-
-def _until_now(conn: sqlite3.Connection, subject: Subject) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Return the ids of what was decided so far, and what has come out, by task."""
-    if subject.plan is not None:
-        asked = approvals.of_plan(conn, subject.plan.id)
-        current = plans.get(conn, subject.plan.id)
-        stored = tasks.of_revision(conn, current.id, current.revision)
-        done = [subject.changed.get(task.id, task) for task in stored]
-        outputs = {task.id: task.result for task in done if task.status is TaskStatus.COMPLETED}
-    else:
-        asked = approvals.find(conn, DECISIONS, session=subject.scope)[::-1]
-        session = sessions.get(conn, subject.scope)
-        outputs = {session.task or session.name: {"status": session.status, "exit_code": session.exit_code}}
-    return tuple(each.id for each in asked if each.status in DECIDED), outputs
-
-
-def _store_restored(
-    transaction: Transaction,
-    subject: Subject,
-    target: Checkpoint,
-    safety: Checkpoint,
-    done: Restored,
-    actor: str,
-    head: bool,
-) -> Checkpoint:
-    checkpoints.update(transaction.conn, safety)
-    restored = replace(checkpoints.get(transaction.conn, target.id), restored_at=transaction.now)
-    checkpoints.update(transaction.conn, restored)
-    what = {"safety": safety.name, "written": done.written, "removed": done.removed, "head": head}
-    _tell(transaction, EventType.CHECKPOINT_RESTORED, subject, restored, **what)
-    transaction.audit(actor, "checkpoint.restore", target.id, after={"name": target.name, **what})
-    return restored
-
-
-def _expire(transaction: Transaction, gone: set[str]) -> None:
-    for each in sorted(gone):
-        current = checkpoints.get(transaction.conn, each)
-        if current.expired_at is None:
-            checkpoints.update(transaction.conn, replace(current, expired_at=transaction.now))
-
-
-def _tell(transaction: Transaction, event: EventType, subject: Subject, checkpoint: Checkpoint, **payload: Any) -> None:
-    told = {"checkpoint": checkpoint.id, "name": checkpoint.name, "commit": checkpoint.git_commit, **payload}
-    if subject.plan is not None:
-        transaction.plan_event(event, subject.plan, task=checkpoint.task, **told)
-    else:
-        transaction.event(event, subject.session, **told)
-
-
-def _digest(file: Path) -> str | None:
-    """Return a digest of the environment that was worked in; None when there is none. Blocks."""
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return None

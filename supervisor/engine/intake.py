@@ -119,7 +119,7 @@ class Intake:
                 reason = Reason("person", "It was started in a terminal, which does not queue.", transaction.now)
                 stored = replace(session, status=SessionStatus.PREPARING, reason=reason)
             if queue.unfinished_named(transaction.conn, stored.name):
-                raise Refused(f"A session named {stored.name} is not finished yet.", hint="Choose another --name.")
+                raise Refused(f"A session named {stored.name} is not finished yet.", hint="Choose another name.")
             sessions.insert(transaction.conn, stored)
             transaction.event(
                 EventType.SESSION_CREATED, stored, name=stored.name, agent=stored.agent, status=stored.status
@@ -243,23 +243,25 @@ def _profile(request: RunRequest, loaded: Loaded) -> AgentProfile:
 def _check_work(request: RunRequest, profile: AgentProfile) -> None:
     is_command = profile.adapter == "command"
     if is_command and not (request.argv or profile.command):
-        raise InvalidInput("There is no command to run.", hint="Give one after `--`, or a --prompt for an agent.")
+        raise InvalidInput(
+            "There is no command to run.", hint="Give a command, or choose an agent and give it a prompt."
+        )
     if is_command and request.prompt is not None:
-        raise InvalidInput("A command takes no prompt.", hint="Choose an agent with --agent, or leave --prompt out.")
+        raise InvalidInput("A command takes no prompt.", hint="Choose an agent for it, or leave the prompt out.")
     if not is_command and request.argv:
         raise InvalidInput(
             f"The agent {profile.name} takes a prompt, not a command.",
-            hint="Use --prompt TEXT, or leave --agent out to run the command.",
+            hint="Give it a prompt, or choose no agent to run the command.",
         )
     if request.argv and not request.argv[0]:
-        raise InvalidInput("The command's name is empty.", hint="Give the command to run after `--`.")
+        raise InvalidInput("The command's name is empty.", hint="Give the command to run.")
     if any("\0" in part for part in request.argv) or "\0" in (request.prompt or ""):
         raise InvalidInput("The command or prompt holds a NUL byte.", hint="Remove it.")
     terminal = request.mode == "dispatch" or request.executor == "tmux"
     if not is_command and not (request.prompt or "").strip() and not terminal:
         raise InvalidInput(
             f"{profile.name} needs a prompt.",
-            hint="Give --prompt TEXT or --prompt-file F, or use --mode dispatch.",
+            hint="Give it a prompt, or run it in tmux, where you can type.",
         )
 
 

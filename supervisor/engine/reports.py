@@ -13,8 +13,8 @@ from supervisor.engine.conducting import Conductor
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.services import Services
 from supervisor.model.errors import InvalidInput
-from supervisor.model.events import Event, EventType, NewEvent
-from supervisor.model.times import now_ms
+from supervisor.model.events import Event, EventType, NewEvent, Phase
+from supervisor.model.times import now_ms, to_rfc3339
 from supervisor.store import attempts
 
 PAYLOAD_LIMIT = 64 * 1024
@@ -68,6 +68,21 @@ class Reports:
             return absorb(transaction, session, attempt, adapter, self.services.desk, [event])[1][0]
 
         return await self.services.ledger.commit(store, urgent=False)
+
+    async def clear_views(self, phase: Phase | None, older_than_s: float | None, actor: str) -> Event:
+        """Tell every app to show events no more: those of a phase, or all; with an age in seconds only older ones.
+
+        Nothing is deleted: who asks for events gets them as before.
+        """
+
+        def store(transaction: Transaction) -> Event:
+            before = transaction.now - round((older_than_s or 0) * 1000)
+            what = {"phase": phase, "before": to_rfc3339(before)}
+            transaction.audit(actor, "view.clear", "monitor", after=what)
+            cleared = NewEvent(EventType.VIEW_CLEARED, "telemetry", transaction.now, payload={**what, "by": actor})
+            return transaction.record([cleared])[0]
+
+        return await self.services.ledger.commit(store)
 
     def _redacted(self, session_id: str | None, payload: dict[str, Any]) -> dict[str, Any]:
         names = self.services.config_for(None).settings.secrets

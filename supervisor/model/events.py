@@ -54,6 +54,8 @@ class EventType(StrEnum):
     # What a person did about an alert (phase telemetry).
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
     ALERT_DISMISSED = "alert_dismissed"
+    # The views of live events are emptied (phase telemetry); what is stored stays.
+    VIEW_CLEARED = "view_cleared"
     PLAN_UPDATE = "plan_update"
     # The life of plans (phase plan).
     PLAN_CREATED = "plan_created"

@@ -18,7 +18,7 @@ from tests.benchmarks.stage import Stage, folder, stage
 ROUNDS = 3
 BAR = 0.5
 IDEAL = 0.9
-SLEEP_S = 0.5
+SLEEP_S = 1.0
 SLEEPS = 8
 ENDED = ("completed", "failed", "blocked")
 

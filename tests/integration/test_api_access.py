@@ -74,6 +74,7 @@ OTHER_ROUTES = [
     ("POST", "/approvals/any/reject"),
     ("GET", "/alerts"),
     ("POST", "/alerts/ack"),
+    ("POST", "/events/clear"),
     ("POST", "/alerts/dismiss"),
     ("POST", "/alerts/any/ack"),
     ("POST", "/alerts/any/dismiss"),

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from config.paths import Paths
 from panels.app import QuarterdeckApp
 from panels.screens.fleet import FleetList
+from panels.widgets.away import BACK
 from supervisor.api.client import Client
 from supervisor.daemon import Daemon
 from tests.support.app import becomes, opened, shows, text_of
@@ -241,9 +242,14 @@ async def test_a_supervisor_that_goes_away_and_comes_back(tmp_path: Path) -> Non
         pilot_of = app.run_test(size=(100, 30))
         pilot = await pilot_of.__aenter__()
         await shows(pilot, "● live")
-    await shows(pilot, "no supervisor")
+    await shows(pilot, "no supervisor", "To start it: open the app again")
+    app.open_session("ses_any")
+    await shows(pilot, "The supervisor was stopped; what runs goes on.", "[Log]")
+    await pilot.press("escape")
     async with Daemon(paths):
         await shows(pilot, "● live")
+        assert [each.text for each in app.messages].count(BACK) == 1
+        assert "The supervisor was stopped" not in text_of(app)
         await pilot_of.__aexit__(None, None, None)
 
 

@@ -284,3 +284,21 @@ async def test_opened_before_the_app_has_connected_it_offers_agents_when_they_ar
         view.take_supervisor(view.status, agents, view.queue)
         pilot.app.changes.publish(view.take_changes())  # type: ignore[attr-defined]
         await becomes(pilot, lambda: found.fields().agent == "command", "one is chosen")
+
+
+async def test_what_the_supervisor_refuses_is_said_in_the_words_of_the_dialog(supervised: Supervised) -> None:
+    await supervised.run("sh", "-c", "sleep 600", name="taken")
+    async with opened(supervised.paths) as pilot:
+        found = await dialog(pilot)
+        choose(found, "scripted")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "scripted needs a prompt. Give it a prompt, or run it in tmux")
+        choose(found, "command")
+        found.query_one("#command", Input).value = "true"
+        found.query_one("#name", Input).value = "taken"
+        await pilot.press("ctrl+s")
+        await shows(pilot, "A session named taken is not finished yet. Choose another name.")
+        found.query_one("#name", Input).value = "🚀 go"
+        await pilot.press("ctrl+s")
+        await shows(pilot, "cannot be a name. Up to 64 of a-z")
+        assert "--" not in text_of(pilot.app)

@@ -340,7 +340,9 @@ class TestActing:
             assert (await plan.statuses())["a"] == "ready"
 
     async def test_what_cannot_be_done_is_said(self, supervised: Supervised) -> None:
-        plan = await created(supervised, {"id": "ask", "http": "http://localhost:1/"}, advance="manual")
+        plan = await created(
+            supervised, {"id": "ask", "command": "search(query) -> top10; fetch(top10) -> docs"}, advance="manual"
+        )
         async with opened(supervised.paths, (80, 24)) as pilot:
             await plans(pilot, plan)
             await pilot.press("b")
@@ -482,3 +484,27 @@ class TestSessions:
             await becomes(pilot, lambda: panel.query_one(TaskDetail).has_focus)
             await pilot.press("escape")
             await becomes(pilot, lambda: panel.query_one(DrawingView).has_focus)
+
+
+class TestParts:
+    async def test_tasks_that_come_while_it_runs_are_shown_and_done_again(
+        self, supervised: Supervised, tmp_path: Path
+    ) -> None:
+        go = tmp_path / "go"
+        plan = await started(
+            supervised,
+            sh("list", f"until test -e {go}; do sleep 0.02; done; echo one; echo two"),
+            sh("dive-*", "echo $ITEM", "list"),
+            {"id": "b", "needs": ["dive-*"], "subplan": {"tasks": [sh("x", "echo x >> x.txt")]}},
+        )
+        async with opened(supervised.paths, ROOMY) as pilot:
+            panel = await opened_plan(pilot, plan)
+            go.touch()
+            await plan.reaches(P.COMPLETED)
+            await shows(pilot, "dive: one ─┬", "dive: two ─┘", "b/x", "6 completed")
+            panel.pane.choose("b/x")
+            await becomes(pilot, lambda: looked_at(panel) == ("b/x", "completed"), "it is looked at")
+            await pilot.press("ctrl+r")
+            await becomes(pilot, lambda: isinstance(pilot.app.screen, Confirm), "it asks")
+            await pilot.press("y")
+            await plan.when(lambda shown: next(t for t in shown.tasks if t.id == "b/x").attempts == 2, "b/x runs again")

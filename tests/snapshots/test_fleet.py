@@ -31,7 +31,7 @@ def _fixed_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One time of day, in one time zone."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    for module in ("screens.fleet", "widgets.peek"):
+    for module in ("screens.fleet", "widgets.peek", "widgets.asked"):
         monkeypatch.setattr(f"panels.{module}.now_ms", lambda: NOW)
     yield
     monkeypatch.undo()
@@ -72,7 +72,7 @@ BUSY = [
 ASKED: Json = {
     "id": "app_1", "session": "ses_deploy-docs", "session_name": "deploy-docs", "question": "May deploy-docs do this?",
     "subject_type": "tool_call", "subject": "git push", "options": [], "default": None, "risk": "medium",
-    "preview": {"tool": "Bash", "input": {"command": "git push origin main"}}, "status": "pending",
+    "preview": {"tool": "Bash", "input": {"command": "git push origin main"}}, "status": "pending", "digest": "72af50",
     "created_at": ago(95), "expires_at": None, "decided_at": None,
 }  # fmt: skip
 
@@ -112,7 +112,7 @@ async def ready(pilot: Pilot[Any]) -> None:
 async def read(pilot: Pilot[Any]) -> None:
     await shows(pilot, "Needs you")
     if pilot.app.size.width >= 50:
-        await shows(pilot, "asks: May")
+        await shows(pilot, "a approve")
 
 
 @sizes

@@ -85,11 +85,11 @@ def write(folder: Path = FOLDER) -> Path:
         tokens.add(conn, "token", role="operator", now=NOON)
         kept = artifacts.insert(conn, a_draft(), NOON)
         uploads.insert(conn, Upload(id="upl_1", draft=a_draft(), created_at=NOON, artifact=kept.id))
-        checkpoints.insert(conn, a_checkpoint())
         usage.link(conn, "ses_1", "plan-x", "a")
         usage.add_turn(conn, a_session(), Stats(), Stats(cost_usd=0.5, tokens_input=7), api_calls=1, at=NOON)
         budgets.put(conn, Standing("day", "2026-11-21", "cost_usd", "warning", NOON, 9, 10, 1))
         seen.put(conn, "person", NOON)
+        checkpoints.insert(conn, a_checkpoint())
         text = "\n".join(conn.iterdump())
     target.write_text(re.sub(r"(att|rep|art)_\w{26}", r"\1_1", text) + "\n", encoding="utf-8")
     return target

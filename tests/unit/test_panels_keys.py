@@ -22,4 +22,4 @@ def test_everything_is_explained_and_has_its_place() -> None:
 def test_bindings_are_made_from_the_table() -> None:
     (made,) = bindings("approve")
     assert (made.key, made.action, made.description) == ("a", "approve", "Approve")
-    assert made.tooltip == "allow it, once; elsewhere than in 2 it first shows what exactly"
+    assert made.tooltip == "allow it, once; where not all of it can be read, show it first"

@@ -266,3 +266,33 @@ def test_what_was_dismissed_elsewhere_stays_away_here() -> None:
     view.apply(event(2, kind="status_changed", session=None, severity="error", payload=payload))
     assert view.alerts.visible() == []
     assert view.alerts.suppressed == 1
+
+
+@pytest.mark.parametrize("width", [26, 38, 54])
+def test_with_little_room_an_alert_says_who_and_what(width: int) -> None:
+    view = ViewModel()
+    view.alerts.raise_("asked", "asks: May it run?", "medium", phase="policy")
+    view.alerts.raise_("usage", "limit", "medium", phase="telemetry")
+    for alert in view.alerts.all():
+        line = alert_line(alert, {}, width, view.alerts.clock(), lit=True)
+        said = "".join(text for text, _ in line)
+        assert said.startswith(f"△ {alert.text[:20]}")
+        assert len(said) <= width
+        assert ("█" in said) is (alert.lifetime is not None)
+
+
+def test_a_view_that_was_cleared_elsewhere_is_empty_here() -> None:
+    monitor = Monitor()
+    monitor.take(event(1, phase="tool"))
+    monitor.take(event(2, phase="plan"))
+    moment = str(to_rfc3339(from_rfc3339(event(1)["time"])))
+    of_a_phase = event(3, kind="view_cleared", phase="telemetry", payload={"phase": "tool", "before": moment})
+    monitor.take(of_a_phase)
+    assert [each["seq"] for each in monitor.events()] == [2, 3]
+    early = {"phase": None, "before": "2000-01-01T00:00:00.000Z"}
+    monitor.take(event(4, kind="view_cleared", phase="telemetry", payload=early))
+    assert [each["seq"] for each in monitor.events()] == [2, 3, 4]
+    fresh = Monitor()
+    cleared = event(5, kind="view_cleared", phase="telemetry", payload={"phase": None, "before": moment})
+    fresh.load([event(1), event(2), cleared], 5)
+    assert [each["seq"] for each in fresh.events()] == [5]

@@ -140,7 +140,7 @@ def test_the_folder_is_here_in_a_repository_else_the_last_one(tmp_path: Path) ->
 
 
 def test_the_folded_part_says_what_is_in_it(tmp_path: Path) -> None:
-    assert more_title(fields(tmp_path)) == "More: where it runs, base branch, name, budget"
+    assert more_title(fields(tmp_path)) == "More: where, branch, budget"
     more = {"executor": "tmux", "base": "main", "name": "n", "budget": "$2"}
     assert more_title(fields(tmp_path, **more)) == "More: tmux, from main, n, $2"
 

@@ -12,6 +12,7 @@ from panels.view.head import head
 from panels.view.model import Snapshot, ViewModel
 from panels.view.sessions import SessionView, session_view
 from panels.widgets.lines import width_of
+from supervisor.model.times import from_rfc3339
 
 Json = dict[str, Any]
 TIME = "2026-11-21T09:05:00.000Z"
@@ -218,3 +219,15 @@ def test_what_is_cut_off_is_marked() -> None:
     assert fitted("日本語", 4) == "日 …"
     assert fitted("x" * 1_000_000, 5) == "xxxx…"
     assert fitted("anything", 0) == ""
+
+
+def test_a_supervisor_that_starts_again_gives_no_sign_of_life() -> None:
+    """Ages go on: what was stored before counts, not that sessions were found again or that their runners beat."""
+    view = model(session())
+    heard = view.sessions["ses_fix"].seen_at
+    view.apply({**event("recovered"), "time": "2026-11-21T13:00:00.000Z"})
+    assert view.sessions["ses_fix"].seen_at == heard
+    view.take_sessions([session(last_heartbeat_at="2026-11-21T13:00:00.000Z")])
+    assert view.sessions["ses_fix"].seen_at == heard
+    view.apply({**event("output", text="on"), "time": "2026-11-21T13:00:00.000Z"})
+    assert view.sessions["ses_fix"].seen_at == from_rfc3339("2026-11-21T13:00:00.000Z")

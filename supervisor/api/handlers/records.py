@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from supervisor.api.auth import Principal, may
-from supervisor.api.protocol import NUMBER_LIMIT, Document, EmitBody, Number, audit_json, event_bytes
+from supervisor.api.protocol import NUMBER_LIMIT, ClearBody, Document, EmitBody, Number, audit_json, event_bytes
 from supervisor.api.state import project_named, session_of, state_of
 from supervisor.api.stream import Filter, follow
 from supervisor.model.errors import InvalidInput
@@ -90,6 +90,15 @@ async def stream_events(
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store"},
     )
+
+
+@router.post("/events/clear")
+async def clear_events(
+    request: Request, body: ClearBody, principal: Annotated[Principal, Depends(may("operate"))]
+) -> dict[str, Any]:
+    """Empty the views of live events in every app, of a phase or of what is old; the history stays."""
+    event = await state_of(request).engine.reports.clear_views(body.phase, body.older_than_s, principal.actor)
+    return {"seq": event.seq}
 
 
 @router.post("/emit")

@@ -55,8 +55,7 @@ class PlanRuns:
         checkpoints: Checkpoints,
     ) -> None:
         self._services = services
-        self._artifacts = artifacts
-        self._checkpoints = checkpoints
+        self._artifacts, self._checkpoints = artifacts, checkpoints
         self._commands = Commands(services.commands, services.journal)
         self._agents = Agents(services.ledger, begin, control, self._folder)
         self._loops: dict[str, Loop] = {}

@@ -165,14 +165,14 @@ CREATE TABLE migrations (
     applied_at INTEGER NOT NULL,
     program    TEXT NOT NULL
 ) STRICT;
-INSERT INTO "migrations" VALUES(1,'initial',1795973965854,'0.1.0');
-INSERT INTO "migrations" VALUES(2,'decisions',1795973965858,'0.1.0');
-INSERT INTO "migrations" VALUES(3,'plans',1795973965861,'0.1.0');
-INSERT INTO "migrations" VALUES(4,'plan_runs',1795973965867,'0.1.0');
-INSERT INTO "migrations" VALUES(5,'artifacts',1795973965872,'0.1.0');
-INSERT INTO "migrations" VALUES(6,'schedules',1795973965880,'0.1.0');
-INSERT INTO "migrations" VALUES(7,'usage',1795973965884,'0.1.0');
-INSERT INTO "migrations" VALUES(8,'checkpoints',1795973965888,'0.1.0');
+INSERT INTO "migrations" VALUES(1,'initial',1795973944121,'0.1.0');
+INSERT INTO "migrations" VALUES(2,'decisions',1795973944123,'0.1.0');
+INSERT INTO "migrations" VALUES(3,'plans',1795973944125,'0.1.0');
+INSERT INTO "migrations" VALUES(4,'plan_runs',1795973944129,'0.1.0');
+INSERT INTO "migrations" VALUES(5,'artifacts',1795973944130,'0.1.0');
+INSERT INTO "migrations" VALUES(6,'schedules',1795973944132,'0.1.0');
+INSERT INTO "migrations" VALUES(7,'usage',1795973944134,'0.1.0');
+INSERT INTO "migrations" VALUES(8,'checkpoints',1795973944135,'0.1.0');
 CREATE TABLE outbox (
     id         TEXT PRIMARY KEY,
     session    TEXT NOT NULL REFERENCES sessions (id),
@@ -185,7 +185,7 @@ CREATE TABLE outbox (
     sent_at    INTEGER,
     detail     TEXT
 ) STRICT;
-INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795973965939,NULL,NULL);
+INSERT INTO "outbox" VALUES('rep_1','ses_1','att_1','reply','req_1',X'6E6F','pending',1795973944141,NULL,NULL);
 CREATE TABLE plans (
     id          TEXT PRIMARY KEY,
     project     TEXT NOT NULL REFERENCES projects (id),
