@@ -107,7 +107,7 @@ class ApprovalsPanel(Panel, Deciding):
         self._say_why_empty()
         self._seek()
         after = self.listed.approval
-        if after is not None and (before is None or before["id"] != after["id"]):
+        if before is not None and after is not None and before["id"] != after["id"]:
             self._jumped = monotonic()
         if "approvals" in topics and self._history is not None:
             self._read_history()

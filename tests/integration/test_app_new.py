@@ -17,7 +17,7 @@ from panels.screens.fleet import FleetPanel
 from panels.screens.main import MainScreen
 from panels.screens.new import NewSession
 from supervisor.model.statuses import SessionStatus
-from tests.support.app import becomes, opened, shows
+from tests.support.app import becomes, opened, shows, text_of
 from tests.support.supervised import Supervised
 
 
