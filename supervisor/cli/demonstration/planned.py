@@ -19,7 +19,7 @@ tasks:
   - {id: lamp, title: Test the lamp, command: "sh test.sh > lamp.log", success_criteria: ["test -s lamp.log"]}
   - {id: files, title: Count the files, command: "ls > files.log"}
   - {id: ok, title: Inspected, kind: gate, needs: [lamp, files], checks: ["test -s files.log"], approval: true}
-  - {id: log, title: Write the log, needs: [ok], command: "read found < lamp.log; echo \"$found\" > inspection.log"}
+  - {id: log, title: Write the log, needs: [ok], command: "read found < lamp.log && echo $found > inspection.log"}
 """
 WHY: Final = "The lamp burns"
 
