@@ -121,9 +121,6 @@ def session_view(found: Json) -> SessionView:
     """Return a session of the API as the app shows it."""
     activity, reason, tokens = found["activity"], found["status_reason"], found["tokens"]
     merged = found.get("merged") or {}
-    # Heartbeats are no signs of its own: the runner sends them for any process, and no event tells of them.
-    heard = [found["last_output_at"], activity["at"] if activity["state"] != "stalled" else None]
-    seen = max(map(from_rfc3339, filter(None, heard)), default=None)
     return SessionView(
         id=found["id"],
         name=found["name"],
@@ -147,7 +144,8 @@ def session_view(found: Json) -> SessionView:
         created_at=_ms(found["created_at"]),
         started_at=_ms(found["started_at"]),
         ended_at=_ms(found["ended_at"]),
-        seen_at=seen,
+        # Heartbeats are no signs of its own: the runner sends them for any process, and no event tells of them.
+        seen_at=_ms(found["last_output_at"]),
         resume_at=_ms(found["resume_at"]),
         attempts=found["attempts"],
         turns=found["turns"],

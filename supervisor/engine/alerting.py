@@ -52,7 +52,8 @@ class Alerting:
     def _looked_after(self, conn: sqlite3.Connection) -> list[str]:
         """Return the sessions that failed and do not count as failed any more: quiet events are not read again."""
         failed = {alert.session for alert in self.alerts.all() if alert.kind == FAILED and alert.session}
-        return [each for each in failed if sessions.get(conn, each).status is not SessionStatus.FAILED]
+        known = sessions.with_ids(conn, failed)
+        return [each.id for each in known if each.status is not SessionStatus.FAILED]
 
     def find(self, ref: str) -> Alert:
         """Return the alert that an id or its unique beginning means, with or without its prefix; also one that is over.

@@ -12,8 +12,9 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from supervisor.engine.desk import close
 from supervisor.engine.intake import Intake
 from supervisor.engine.ledger import Ledger, Transaction
 from supervisor.engine.plans.digests import digest_of_task
@@ -27,7 +28,8 @@ from supervisor.model.events import EventType
 from supervisor.model.plan.plan import Plan as Planned
 from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Plan, PlanStatus, Revision, Task, TaskStatus
-from supervisor.store import plans, tasks
+from supervisor.model.statuses import ApprovalStatus
+from supervisor.store import approvals, plans, tasks
 
 STARTED: Final = frozenset({PlanStatus.RUNNING, PlanStatus.PAUSED, PlanStatus.BLOCKED})
 UNDECIDED: Final = frozenset({TaskStatus.READY, TaskStatus.SKIPPED})
@@ -125,6 +127,13 @@ class Planning:
                 priority=planned.rank,
                 advance=planned.advance,
             )
+            open_ = tasks.count(transaction.conn, plan.id, made.number).get(TaskStatus.PENDING, 0)
+            if plan.status in (PlanStatus.COMPLETED, PlanStatus.FAILED) and open_:
+                # A person revised it to have it go on.
+                reason = Reason("person", f"{actor} revised it.", transaction.now)
+                revised = replace(revised, status=PlanStatus.RUNNING, reason=reason, ended_at=None)
+                moved: dict[str, Any] = {"from": plan.status, "to": revised.status, "reason": reason.text}
+                transaction.plan_event(EventType.PLAN_STATUS_CHANGED, revised, name=revised.name, **moved)
             plans.update(transaction.conn, revised)
             transaction.plan_event(
                 EventType.PLAN_REVISED, revised, revision=made.number, rationale=rationale, author=actor
@@ -204,7 +213,13 @@ def _add(transaction: Transaction, revision: Revision, planned: Planned, known: 
         if old is not None and old.digest == digest:
             same = replace(old, revision=revision.number, position=position, needs=each.needs)
             # Whether it is ready, or will never run, follows from tasks that may have changed: it is decided anew.
-            found.append(replace(same, status=TaskStatus.PENDING) if old.status in UNDECIDED else same)
+            anew = old.status in UNDECIDED
+            if old.status is TaskStatus.WAITING_APPROVAL and each.kind == "gate":
+                # What it lets through may be something else now: it asks again.
+                anew = True
+                for approval in approvals.open_of_task(transaction.conn, revision.plan, each.id):
+                    close(transaction, approval, ApprovalStatus.SUPERSEDED, "The plan was revised.")
+            found.append(replace(same, status=TaskStatus.PENDING) if anew else same)
             continue
         if old is not None and old.status in UNDER_WAY:
             raise Refused(f"The task {each.id} is {old.status}.", hint="Wait for its end, or stop it, then revise.")

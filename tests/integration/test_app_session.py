@@ -24,6 +24,7 @@ from panels.widgets.transcript import PAGE, TranscriptView
 from supervisor.model.events import NewEvent
 from supervisor.store import events
 from tests.support.session_app import no_revival, running_app, session_screen, shown, text_of
+from tests.support.sessions import approval_json
 from tests.support.supervised import Home, Supervised
 from tests.wait import until
 
@@ -94,7 +95,7 @@ async def test_what_it_waits_for_is_said_and_reached(supervised: Supervised, mon
     async with running_app(supervised.paths) as (app, pilot):
         screen = await session_screen(app, pilot, session.id)
         assert screen.check_action("approve", ()) is False
-        app.view.take_approvals([{"id": "apr_1", "session": session.id, "question": "May I [b]go[/b]?"}])
+        app.view.take_approvals([approval_json(session.id, "May I [b]go[/b]?")])
         app._changed(app.view.take_changes())
         await until(lambda: screen.has_class("-asked"))
         await pilot.pause()

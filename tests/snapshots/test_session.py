@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from config.paths import Paths
 from tests.support.session_app import StillApp
+from tests.support.sessions import approval_json
 from tests.wait import until
 
 NOW = 1_800_000_000_000
@@ -192,7 +193,7 @@ def test_a_search_in_the_log(snap_compare: Any, tmp_path: Path) -> None:
 
 def test_it_waits_for_a_decision(snap_compare: Any, tmp_path: Path) -> None:
     app = still_app(tmp_path, BUSY, status="waiting")
-    app.view.take_approvals([{"id": "apr_1", "session": "ses_1", "question": f"May I run rm -r build? {HOSTILE}"}])
+    app.view.take_approvals([approval_json("ses_1", f"May I run rm -r build? {HOSTILE}")])
     assert snap_compare(app, terminal_size=(80, 24), run_before=opened("log"))
 
 

@@ -7,6 +7,15 @@ from typing import Any
 Json = dict[str, Any]
 
 
+def approval_json(session: str, question: str) -> Json:
+    """A question of a session as the API gives it, that nobody has answered."""
+    return {
+        "id": "apr_1", "session": session, "session_name": session, "question": question, "subject_type": "question",
+        "subject": question, "options": [], "default": None, "risk": "medium", "preview": {}, "status": "pending",
+        "digest": "72af50", "created_at": "2026-01-31T12:00:00.000Z", "expires_at": None, "decided_at": None,
+    }  # fmt: skip
+
+
 def session_json(name: str, **changes: Any) -> Json:
     """A session of the scripted agent that runs; ``changes`` replace what it has."""
     at = "2026-01-31T12:00:00.000Z"

@@ -109,7 +109,7 @@ async def show_task(
 
     def look(conn: sqlite3.Connection) -> tuple[Task, list[Attempt], Approval | None]:
         found = tasks.get(conn, plan.id, plan.revision, task)
-        asked = approvals.by_key(conn, None, key_of(plan.id, task, found.attempts, found.step))
+        asked = approvals.by_key(conn, None, key_of(plan, task, found.attempts, found.step))
         return found, attempts.of_task(conn, plan.id, task), asked
 
     found, made, asked = await engine.store.read(look)
@@ -181,7 +181,7 @@ async def _decide(
 
 def _asked(conn: sqlite3.Connection, plan: Plan, gate: str) -> Approval:
     task = tasks.get(conn, plan.id, plan.revision, gate)
-    found = approvals.by_key(conn, None, key_of(plan.id, gate, task.attempts, task.step))
+    found = approvals.by_key(conn, None, key_of(plan, gate, task.attempts, task.step))
     if task.status is not TaskStatus.WAITING_APPROVAL:
         raise Refused(f"{gate} asks nothing now: it is {task.status}.", hint=task.reason.text)
     if found is None:

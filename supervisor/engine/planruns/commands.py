@@ -47,6 +47,11 @@ class Commands:
         except Unavailable:
             # The host has recorded that as its end, and tells of it like of any other.
             log.debug("%s could not be started", launch.attempt)
+        except QuarterdeckError as error:
+            # The host went away. Whether it started this nobody knows; whoever hears of its end tells of that.
+            log.info("%s: %s", launch.attempt, error)
+            if self._host is not host:
+                self._tell(launch.attempt, None)
 
     async def adopt(self, folder: Path, attempts: Iterable[Attempt], ended: Ended) -> list[Attempt]:
         """Take up what another supervisor started; returns the attempts that were never started."""

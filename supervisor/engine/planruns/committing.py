@@ -17,7 +17,7 @@ from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.events import EventType, Severity
-from supervisor.model.plans import PlanStatus, TaskStatus
+from supervisor.model.plans import Plan, PlanStatus, TaskStatus
 from supervisor.model.statuses import ATTEMPT_ENDED, ApprovalStatus, AttemptStatus
 from supervisor.store import approvals, attempts, plans, tasks
 
@@ -50,9 +50,9 @@ class Asked:
     preview: Mapping[str, Any]
 
 
-def key_of(plan: str, task: str, attempt: int, step: int) -> str:
-    """Return the key under which the question of a task's step is kept."""
-    return f"{plan}/{task}/{attempt}.{step}"
+def key_of(plan: Plan, task: str, attempt: int, step: int) -> str:
+    """Return the key under which the question of a task's step is kept; one plan of an id is not another."""
+    return f"{plan.id}@{plan.created_at}/{task}/{attempt}.{step}"
 
 
 def store(
@@ -133,7 +133,7 @@ def _ask(transaction: Transaction, desk: Desk, state: State, start: Start, asked
         None,
         None,
         "engine",
-        key_of(plan.id, start.task, start.attempt, start.number),
+        key_of(plan, start.task, start.attempt, start.number),
         {
             "question": asked.question,
             "preview": dict(asked.preview),

@@ -28,9 +28,9 @@ from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.ports import ExitRecord, Launch
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
-from supervisor.model.errors import QuarterdeckError
+from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.plan.task import Task as PlannedTask
-from supervisor.model.plans import Task
+from supervisor.model.plans import Task, TaskStatus
 from supervisor.model.times import now_ms
 
 if TYPE_CHECKING:
@@ -76,9 +76,11 @@ class Doing:
                 await self._keep(loop, start)
             elif start.step.what == "merge":
                 await self._merge(loop, start)
-        except QuarterdeckError as error:
-            log.info("%s: %s: %s", loop.name, start.task, error)
-            why = str(error)
+        except Exception as error:
+            # Whatever goes wrong in a step ends that step: a task that runs for ever helps nobody.
+            expected = isinstance(error, QuarterdeckError)
+            log.log(logging.INFO if expected else logging.ERROR, "%s: %s", loop.name, start.task, exc_info=not expected)
+            why = str(error) if expected else f"{start.step.text[:100]}: {type(error).__name__}: {error}"[:500]
 
             def failed(turn: Turn, told: Told) -> None:
                 if attempt is not None:
@@ -105,7 +107,10 @@ class Doing:
         why = f"before {', '.join(before)}" if before else f"after {', '.join(saved)}"
         await self.checkpoints.make_if_changed(self.checkpoints.of_plan(state.plan, last, changed), why, "supervisor")
         for task in saved:
-            self.unsaved.pop(task, None)
+            # What still runs goes on changing things: it is committed again later.
+            now = (changed or {}).get(task) or state.board.tasks.get(task)
+            if now is None or now.status is not TaskStatus.RUNNING:
+                self.unsaved.pop(task, None)
 
     async def asked(self, state: State, turn: Turn, start: Start) -> Asked:
         """Return what a person is asked about a task, with all that speaks for or against it."""
@@ -171,6 +176,8 @@ class Doing:
         planned = state.program.jobs[start.task].task
         cwd, more = await self._place(state, start, planned)
         seen = await self._seen(state)
+        if not loop.is_wanted(start):
+            raise Refused("It was given up before it began.")
         if planned.place == "plan":
             self.unsaved[planned.id] = planned
         hit("plan.before_start")
@@ -194,6 +201,8 @@ class Doing:
             self.ended(loop, start, attempt),
         )
         hit("plan.after_start")
+        if not loop.is_wanted(start):
+            await self.commands.stop(attempt.id)
 
     async def _seen(self, state: State) -> Surroundings:
         """Return what commands see; it is put together once, and again when the configuration changes."""
@@ -207,7 +216,8 @@ class Doing:
         """Return the folder that a step works in, and what that adds to its environment."""
         if planned.place == "none":
             return await self.places.scratch(start.task, start.attempt), {}
-        if planned.place == "plan":
+        if planned.place == "plan" or (planned.runner == "agent" and start.step.before):
+            # Before an agent begins there is no worktree of its own.
             return Path(state.plan.worktree or state.project.root), {}
         if (path := await self._of_session(state.board.tasks[start.task])) is not None:
             return path, {}
@@ -259,6 +269,8 @@ class Doing:
             workspace = await self.places.own_worktree(start.task, start.attempt)
             path, branch = workspace.path, workspace.branch
         await self.save(state)
+        if not loop.is_wanted(start):
+            return
         hit("plan.before_merge")
         merged = await self.places.merge(path, branch, planned)
         hit("plan.after_merge")
@@ -274,7 +286,8 @@ class Doing:
         files = ", ".join(merged.conflicts[:5]) + (" …" if len(merged.conflicts) > 5 else "")
         why = (
             f"Its branch {branch} and the plan's changed the same lines of {files}; nothing was changed. Merge "
-            f"them in {state.plan.worktree}, commit, then: quarterdeck task complete {state.plan.id}/{task.id}"
+            f"them in {state.plan.worktree}, commit, then: "
+            f"quarterdeck task complete {state.plan.id}/{task.id} --evidence T"
         )
         loop.post(
             lambda turn, _: turn.step_ended(

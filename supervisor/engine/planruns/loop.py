@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,15 +22,17 @@ from supervisor.engine.planruns.state import State, load
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
-from supervisor.model.errors import QuarterdeckError
+from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.events import EventType
 from supervisor.model.ids import new_id
-from supervisor.model.plans import PLAN_ENDED, TaskStatus
+from supervisor.model.plans import PLAN_ENDED, PlanStatus, TaskStatus
 from supervisor.model.times import now_ms
 
 log = logging.getLogger(__name__)
 
 TRY_AGAIN_S: Final = 2.0
+_ID = re.compile(r"\b(?:app|att|ses|evt|cp)_\w+")
+"""Identifiers in a text: with others it says the same."""
 
 Take = Callable[[Turn, Told], Any]
 """Takes something in that happened; what it returns, or raises, is the answer to whoever told it."""
@@ -141,8 +144,17 @@ class Loop:
         except TimeoutError:
             return
 
-    async def _turn(self, taken: Sequence[Message]) -> None:
+    async def _turn(self, taken: list[Message]) -> None:
         """Take in what happened, as often as it takes to store what follows."""
+        try:
+            await self._take(taken)
+        except BaseException:
+            for message in taken:
+                if message.reply is not None and not message.reply.done():
+                    message.reply.set_exception(Refused(f"{self.name} is not looked after any more."))
+            raise
+
+    async def _take(self, taken: list[Message]) -> None:
         while True:
             if self._stale:
                 self.state = await load(self._services.ledger, self.state.plan.id)
@@ -159,7 +171,13 @@ class Loop:
                 self._stale = True
             except QuarterdeckError as error:
                 self._stale = True
+                # People are told at once; what has happened is kept, and taken in with what comes next.
+                for message in taken:
+                    if message.reply is not None and not message.reply.done():
+                        message.reply.set_exception(error)
                 await self._held_up(error)
+                taken[:] = [message for message in taken if message.reply is None] + self._inbox
+                self._inbox = []
             else:
                 hit("plan.after_commit")
                 self._live.difference_update(told.ends)
@@ -172,17 +190,24 @@ class Loop:
     def _decide(self, taken: Sequence[Message]) -> tuple[Turn, Told, list[tuple[Message, Any]]]:
         state = self.state
         self._decided_at = now_ms()
-        turn, told, answers = Turn(state.program, state.plan, state.board, self._decided_at), Told(), []
-        for message in taken:
-            if message.reply is not None and message.reply.done():
-                continue
-            try:
-                answers.append((message, message.take(turn, told)))
-            except QuarterdeckError as error:
-                if message.reply is None:
-                    log.warning("%s: what it was told does not fit: %s", self.name, error)
-                else:
-                    message.reply.set_exception(error)
+        left = [message for message in taken if message.reply is None or not message.reply.done()]
+        while True:
+            turn, told, answers = Turn(state.program, state.plan, state.board, self._decided_at), Told(), []
+            refused: Message | None = None
+            for message in left:
+                try:
+                    answers.append((message, message.take(turn, told)))
+                except QuarterdeckError as error:
+                    refused = message
+                    if message.reply is None:
+                        log.warning("%s: what it was told does not fit: %s", self.name, error)
+                    else:
+                        message.reply.set_exception(error)
+                    break
+            if refused is None:
+                break
+            # What is refused has changed nothing: the others are taken in without it.
+            left.remove(refused)
         turn.finish()
         # With the parts of what was repeated. Should the turn not be stored, all is read anew.
         state.program = turn.program
@@ -197,7 +222,13 @@ class Loop:
         risky = [start.task for start in turn.starts if _is_risky(self.state, start)]
         needed = any(_needs_saved(self.state, start) for start in (*turn.starts, *turn.questions))
         if risky or needed or _ends(self.state, turn):
-            await self._doing.save(self.state, risky, turn.changed)
+            try:
+                await self._doing.save(self.state, risky, turn.changed)
+            except QuarterdeckError as error:
+                # Giving a plan up must always be possible; its worktree stays as it is.
+                if turn.plan.status is not PlanStatus.ABANDONED:
+                    raise
+                log.warning("%s was given up, and what it changed could not be committed: %s", self.name, error)
         return {start.task: await self._doing.asked(self.state, turn, start) for start in turn.questions}
 
     async def _commit(
@@ -226,8 +257,9 @@ class Loop:
     async def _held_up(self, error: QuarterdeckError) -> None:
         """Say once why the plan cannot go on now; it is tried again until it can."""
         log.warning("%s cannot go on now: %s", self.name, error)
-        if str(error) != self._problem:
-            self._problem = str(error)
+        problem = _ID.sub("", str(error))
+        if problem != self._problem:
+            self._problem = problem
             plan = self.state.plan
             try:
                 await self._services.ledger.commit(
@@ -235,7 +267,12 @@ class Loop:
                 )
             except QuarterdeckError:
                 log.warning("%s: this could not be stored either", self.name)
-        await asyncio.sleep(TRY_AGAIN_S)
+        self._bell.clear()
+        try:
+            async with asyncio.timeout(TRY_AGAIN_S):
+                await self._bell.wait()
+        except TimeoutError:
+            return
 
 
 def _needs_saved(state: State, start: Start) -> bool:

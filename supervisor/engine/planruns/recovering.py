@@ -53,7 +53,7 @@ def answer(approval: Approval) -> Callable[[Turn, Told], None]:
         now = turn.task(task)
         if now.status is not TaskStatus.WAITING_APPROVAL:
             return
-        if approval.request_key != key_of(turn.plan.id, task, now.attempts, now.step):
+        if approval.request_key != key_of(turn.plan, task, now.attempts, now.step):
             return
         if approved:
             told.used[approval.id] = task
@@ -78,7 +78,7 @@ def _stored(conn: sqlite3.Connection, loop: Loop) -> tuple[list[Attempt], list[A
     found = []
     for task_id in board.active[TaskStatus.WAITING_APPROVAL]:
         task = board.tasks[task_id]
-        approval = approvals.by_key(conn, None, key_of(plan, task_id, task.attempts, task.step))
+        approval = approvals.by_key(conn, None, key_of(loop.state.plan, task_id, task.attempts, task.step))
         if approval is not None and approval.status is not ApprovalStatus.PENDING:
             found.append(approval)
     return attempts.live_of_plan(conn, plan), found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets as random
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from supervisor.engine.planruns.agents import Agents
 from supervisor.engine.planruns.commands import Commands
 from supervisor.engine.planruns.committing import Told
 from supervisor.engine.planruns.doing import Doing
-from supervisor.engine.planruns.environment import keep_environment
+from supervisor.engine.planruns.environment import keep_environment, keep_token
 from supervisor.engine.planruns.judging import act_of
 from supervisor.engine.planruns.loop import Loop, Take
 from supervisor.engine.planruns.places import Places, branch_of
@@ -35,7 +36,7 @@ from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event
 from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus, Task
 from supervisor.model.statuses import SESSION_ENDED
-from supervisor.store import approvals, attempts, budgets, plans, sessions, tasks
+from supervisor.store import approvals, attempts, budgets, plans, sessions, tasks, tokens
 
 log = logging.getLogger(__name__)
 
@@ -171,9 +172,11 @@ class PlanRuns:
             loop.post(lambda turn, told: turn.overspent(task, why))
 
     def revised(self, plan_id: str) -> None:
-        """Have a running plan go on with its new revision."""
+        """Have a plan go on with its new revision, also one that had ended before it."""
         if (loop := self._loops.get(plan_id)) is not None:
             loop.refresh()
+        else:
+            self._services.tasks.ensure(f"take up {plan_id}", lambda: self._take_up(plan_id))
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -243,7 +246,10 @@ class PlanRuns:
     async def _take_up(self, plan_id: str) -> None:
         while True:
             try:
-                self._loop(await load(self._services.ledger, plan_id))
+                state = await load(self._services.ledger, plan_id)
+                live = await self._services.ledger.store.read(attempts.live_of_plan, plan_id)
+                if live or state.plan.status in UNDER_WAY:
+                    self._loop(state)
             except QuarterdeckError as error:
                 log.warning("%s cannot be taken up now: %s", plan_id, error)
                 await asyncio.sleep(RECOVER_AGAIN_S)
@@ -302,7 +308,11 @@ class PlanRuns:
         settings = self._services.config_for(Path(state.project.root)).settings
         plain, secrets = self._services.secrets.split(environment, settings.secrets)
         settings.secret_values(secrets)
-        await asyncio.to_thread(keep_environment, self._folder(state.plan.id), plain)
+        token = random.token_urlsafe(32)
+        folder = self._folder(state.plan.id)
+        await asyncio.to_thread(keep_environment, folder, plain)
+        await asyncio.to_thread(keep_token, folder, token)
+        await self._services.ledger.commit(lambda t: tokens.add(t.conn, token, role="agent", now=t.now))
         self._services.secrets.keep(state.plan.id, secrets)
 
     async def _refuse_old_branch(self, state: State, worktree: Path, branch: str, base: str) -> None:

@@ -146,6 +146,17 @@ class Progress:
                 look.extend(self._waiting_for[waiting])
         return list(found)
 
+    def after(self, task: str) -> list[str]:
+        """Return everything that waits for a task, also through others."""
+        found: dict[str, None] = {}
+        look = deque(self._waiting_for[task])
+        while look:
+            waiting = look.popleft()
+            if waiting not in found:
+                found[waiting] = None
+                look.extend(self._waiting_for[waiting])
+        return list(found)
+
     def part_outcome(self, statuses: Mapping[str, TaskStatus], task: str) -> tuple[bool, str] | None:
         """Return whether the parts of a task succeeded, and what failed if not; None until all of them have ended."""
         parts = self.parts(task)

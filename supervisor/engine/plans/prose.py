@@ -19,7 +19,7 @@ _QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
 _SUBSHELL = re.compile(r"[$<>=]\(|\(\)\s*\{")
 _SENTENCE = re.compile(r"[A-Z][a-z]+(?:['’][a-z]+)?[ ,]+[A-Za-z(]")
 _COUNT = re.compile(r"(>=|<=|==|!=|<|>|≥|≤)\s*\d+(\.\d+)?\s+[A-Za-z]|\d+\s+[a-z]+ ")
-_SHELL = re.compile(r"\s--?[A-Za-z]|[|&<>$`=*/\\]|\.\w+\b|^[a-z_]+=")
+_SHELL = re.compile(r"\s--?[A-Za-z]|[|&<>$`=*/\\]|;\s+[a-z./]|\.\w+\b|^[a-z_]+=")
 _LINKING = frozenset(
     (
         "the",

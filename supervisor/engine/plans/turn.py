@@ -37,6 +37,9 @@ RUNS_AGAIN: Final = frozenset({T.COMPLETED, T.FAILED, T.SKIPPED, T.BLOCKED})
 """What a person may have done once more."""
 
 
+WAITS: Final = frozenset({T.READY, T.WAITING_APPROVAL})
+"""What has not begun, or waits for a person."""
+
 LAST_FAILURE: Final = "last_failure"
 """In a task's result: why its last attempt failed."""
 
@@ -246,7 +249,12 @@ class Turn:
         revived = self.program.progress.revived_with(self._statuses, task)
         word = f"{by} has it done once more."
         self._move(task, T.READY, "person", word, released_by=by, step=0, not_before=None, ended_at=None)
-        revived = list(dict.fromkeys((*revived, *self._open_again(task, by))))
+        waiting = [each for each in self.program.progress.after(task) if self._statuses[each] in WAITS]
+        for each in waiting:
+            # What it needs is not done any more: what it asked, it asks anew.
+            if self._statuses[each] is T.WAITING_APPROVAL:
+                self._move(each, T.READY, "person", word)
+        revived = list(dict.fromkeys((*revived, *waiting, *self._open_again(task, by))))
         for each in revived:
             self._move(each, T.PENDING, "person", f"{by} has {task} done once more.", ended_at=None)
         revived += self._parts_again(task, "person", f"{by} has {task} done once more.")

@@ -1,0 +1,205 @@
+"""Plans under bad circumstances: what was found by trying to break them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from supervisor.model.errors import QuarterdeckError, Refused
+from supervisor.model.plans import PlanStatus, TaskStatus
+from supervisor.model.statuses import ApprovalStatus
+from supervisor.store import approvals
+from tests.support.git import git
+from tests.support.planruns import RunningPlan, created, scripted, sh, start, started
+from tests.support.runners import host_pid
+from tests.support.supervised import PERSON, Home, Supervised, eventually, throwaway_home
+from tests.wait import until
+
+P, T = PlanStatus, TaskStatus
+QUARTERDECK = f"{sys.executable} -P -m supervisor.cli.main"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    with throwaway_home(tmp_path) as home:
+        yield home
+
+
+@pytest.fixture
+async def inside(home: Home) -> AsyncIterator[Supervised]:
+    async with home.supervised() as inside:
+        yield inside
+
+
+async def revise(plan: RunningPlan, *tasks: dict[str, object]) -> None:
+    document = json.dumps({"id": plan.id, "advance": "auto", "tasks": list(tasks)}).encode()
+    await plan.inside.engine.planning.revise(plan.id, document, "plan.json", "It must change", PERSON)
+    plan.inside.engine.plan_runs.revised(plan.id)
+
+
+async def test_what_a_plan_runs_decides_nothing(inside: Supervised) -> None:
+    gate = {"id": "ok", "kind": "gate", "approval": True}
+    complete = f"{QUARTERDECK} task complete plan-x/ok --evidence selfmade"
+    write = f"echo '{QUARTERDECK} approve $({QUARTERDECK} approvals --json | grep -o app_[0-9a-z]*)' > t.sh"
+    approve = [sh("w", write), sh("y", "sh ./t.sh", "w")]
+    plan = await started(inside, gate, sh("x", complete), *approve, sh("z", "true", "ok"))
+    await plan.task_is("ok", T.WAITING_APPROVAL)
+    await plan.task_is("x", T.FAILED)
+    await plan.task_is("y", T.FAILED)
+    assert (await plan.statuses())["ok"] == "waiting_approval"
+    assert (await plan.statuses())["z"] == "pending"
+
+
+async def test_what_a_task_changes_after_others_were_saved_is_saved_too(inside: Supervised, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    slow = f"echo half > slow.txt; until test -e {go}; do sleep 0.02; done; echo full > slow.txt; echo more > more.txt"
+    plan = await started(inside, sh("slow", slow), sh("own", "echo own > own.txt", workspace="own"))
+    await plan.task_is("own", T.COMPLETED)
+    go.touch()
+    await plan.reaches(P.COMPLETED)
+    assert await plan.git("show", "HEAD:slow.txt") == "full"
+    assert await plan.git("show", "HEAD:more.txt") == "more"
+
+
+async def test_a_plan_whose_worktree_is_gone_can_be_given_up(inside: Supervised, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    plan = await started(
+        inside,
+        sh("a", f"until test -e {go}; do sleep 0.02; done"),
+        {"id": "ok", "kind": "gate", "needs": ["a"], "approval": True},
+    )
+    await plan.task_is("a", T.RUNNING)
+    await asyncio.to_thread(shutil.rmtree, str((await plan.plan()).worktree))
+    go.touch()
+
+    async def said() -> bool:
+        found = await inside.payloads(None, "error")
+        return any("worktree" in str(each) or "plan-x" in str(each) for each in found)
+
+    await eventually(said, what=lambda: "it is said why it does not go on")
+    async with asyncio.timeout(20):
+        await inside.engine.plan_runs.cancel(plan.id, PERSON)
+    assert (await plan.plan()).status is P.ABANDONED
+
+
+async def test_an_id_that_was_used_before_asks_its_own_questions(inside: Supervised) -> None:
+    gate = {"id": "ok", "kind": "gate", "approval": True}
+    for _ in range(2):
+        plan = await started(inside, gate)
+        await plan.task_is("ok", T.WAITING_APPROVAL)
+        await plan.decide(approve=True)
+        await plan.reaches(P.COMPLETED)
+        await inside.engine.ending.archive(plan.id, PERSON)
+        await inside.engine.planning.delete(plan.id, PERSON)
+
+
+async def test_a_plan_that_ended_goes_on_when_it_is_revised(inside: Supervised) -> None:
+    plan = await started(inside, sh("a", "false"), sh("b", "echo b > b.txt", "a"))
+    await plan.reaches(P.FAILED)
+    await revise(plan, sh("a", "true"), sh("b", "echo b > b.txt", "a"))
+    await plan.reaches(P.COMPLETED)
+    await revise(plan, sh("a", "true"), sh("b", "echo b > b.txt", "a"), sh("c", "true", "b"))
+    await plan.when(lambda shown: len(shown.tasks) == 3 and shown.plan.status is P.COMPLETED, "the new task has run")
+
+
+async def test_a_command_that_was_given_up_while_its_place_was_made_never_starts(home: Home, tmp_path: Path) -> None:
+    ran, preparing, go = tmp_path / "ran", tmp_path / "preparing", tmp_path / "go"
+    setup = f"case $PWD in *--a*) touch {preparing}; until test -e {go}; do sleep 0.02; done;; esac"
+    home.configure(worktrees={"setup": setup})
+    async with home.supervised() as inside:
+        plan = await started(inside, sh("a", f"touch {ran}; sleep 600", workspace="own"))
+        await until(preparing.exists, what="its place is being made")
+        await inside.engine.plan_runs.cancel(plan.id, PERSON)
+        go.touch()
+        await until(lambda: not inside.engine.services.tasks.running("plan plan-x"), 20, "its loop has ended")
+        assert not await asyncio.to_thread(ran.exists)
+
+
+async def test_a_step_that_breaks_ends_its_task(inside: Supervised) -> None:
+    loop = sh("a", "ln -s l l", success_criteria=["exists('l')"])
+    deep = sh("b", "head -c 60000 /dev/zero | tr '\\0' '[' > deep", outputs={"deep": "deep"},
+              success_criteria=["outputs.deep > 1"])  # fmt: skip
+    plan = await started(inside, loop, deep)
+    await plan.reaches(P.FAILED)
+    assert set((await plan.statuses()).values()) <= {"failed", "completed"}
+
+
+async def test_idempotent_commands_survive_the_death_of_their_host(inside: Supervised, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    wait = f"until test -e {go}; do sleep 0.02; done"
+    plan = await started(inside, sh("a", wait, idempotent=True), sh("b", wait))
+    await plan.task_is("a", T.RUNNING)
+    await plan.task_is("b", T.RUNNING)
+    pid = host_pid(inside.paths.run)
+    assert pid is not None
+    psutil.Process(pid).send_signal(signal.SIGKILL)
+    await plan.task_is("b", T.BLOCKED)
+    go.touch()
+    await plan.task_is("a", T.COMPLETED)
+    assert "not known" in (await plan.task("b")).reason.text
+    await inside.engine.plan_runs.retry_task(plan.id, "b", PERSON)
+    await plan.reaches(P.COMPLETED)
+
+
+async def test_what_needs_a_task_that_is_done_once_more_waits_for_it(inside: Supervised) -> None:
+    gate = {"id": "g", "kind": "gate", "needs": ["a"], "approval": True}
+    plan = await started(inside, sh("a", "true"), sh("b", "true", "a"), gate, advance="manual")
+    runs = inside.engine.plan_runs
+    await runs.run_task(plan.id, "a", PERSON)
+    await plan.task_is("b", T.READY)
+    await runs.run_task(plan.id, "g", PERSON)
+    await plan.task_is("g", T.WAITING_APPROVAL)
+    before = await plan.asks()
+    await runs.retry_task(plan.id, "a", PERSON)
+    await plan.task_is("b", T.READY)
+    assert (await inside.engine.store.read(approvals.get, before.id)).status is ApprovalStatus.SUPERSEDED
+
+
+async def test_what_is_refused_changes_nothing(inside: Supervised) -> None:
+    plan = await started(inside, sh("a", "sleep 600"), sh("b", "true", "a"))
+    await plan.task_is("a", T.RUNNING)
+    await inside.engine.plan_runs.cancel(plan.id, PERSON)
+    with pytest.raises(QuarterdeckError):
+        await inside.engine.plan_runs.complete_task(plan.id, "b", PERSON, "by hand")
+    assert await plan.statuses() == {"a": "abandoned", "b": "abandoned"}
+
+
+async def test_an_agent_with_preconditions_begins_in_a_worktree_of_its_own(inside: Supervised) -> None:
+    plan = await started(
+        inside,
+        scripted("w", [{"write": {"path": "w.txt", "content": "w\n"}}], preconditions=["true", "plan.revision == 1"]),
+    )
+    await plan.reaches(P.COMPLETED)
+    assert await plan.file("w.txt") == "w\n"
+
+
+async def test_a_gate_asks_again_when_its_plan_was_revised(inside: Supervised) -> None:
+    gate = {"id": "ok", "kind": "gate", "approval": True}
+    plan = await started(inside, gate, sh("c", "echo old > c.txt", "ok"))
+    await plan.task_is("ok", T.WAITING_APPROVAL)
+    before = await plan.asks()
+    await revise(plan, gate, sh("c", "echo new > c.txt", "ok"))
+    await plan.when(lambda shown: shown.tasks[0].attempts == 2, "it asks again")
+    assert (await inside.engine.store.read(approvals.get, before.id)).status is ApprovalStatus.SUPERSEDED
+    await plan.decide(approve=True)
+    await plan.reaches(P.COMPLETED)
+    assert await plan.file("c.txt") == "new\n"
+
+
+async def test_a_branch_that_holds_work_is_not_taken_for_a_new_plan(inside: Supervised) -> None:
+    git(inside.repository, "branch", "qd/plan-x")
+    plan = await created(inside, sh("a", "echo a > new.txt"))
+    await start(plan)
+    await plan.reaches(P.COMPLETED)
+    await inside.engine.planning.delete(plan.id, PERSON)
+    again = await created(inside, sh("a", "true"))
+    with pytest.raises(Refused, match="holds work"):
+        await start(again)
