@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final
@@ -77,9 +78,11 @@ class Monitor:
 
     def _keep(self, event: Json) -> None:
         if event["type"] == EventType.VIEW_CLEARED:
-            # What happened in the same millisecond was there before it, too.
             payload = event["payload"]
-            self.clear_older(from_rfc3339(payload["before"]) + 1, payload.get("phase"))
+            # One that does not say until when clears nothing.
+            with suppress(KeyError, TypeError, ValueError):
+                # What happened in the same millisecond was there before it, too.
+                self.clear_older(from_rfc3339(payload["before"]) + 1, payload.get("phase"))
         phase = self._phases.get(event["phase"])
         if phase is None:  # A newer supervisor may know more phases than this app.
             phase = self._phases["telemetry"]

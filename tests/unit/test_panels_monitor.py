@@ -192,7 +192,7 @@ _JSON = st.recursive(
 )
 _NAMES = [
     "text", "reason", "tool", "argument", "tokens", "severity", "question", "risk", "to", "status", "phase", "done",
-    "of", "exit_code", "confidence", "resets_at", "approval", "agent",
+    "of", "exit_code", "confidence", "resets_at", "approval", "agent", "before",
 ]  # fmt: skip
 
 
