@@ -231,7 +231,12 @@ class PlansPanel(Panel, PlanActing, Deciding):
         return False
 
     def was_seen(self) -> bool:
-        """Whether the question has been there long enough to be read; says so when not."""
+        """Whether all of the question is here, and long enough to be read; one that does not fit is shown elsewhere."""
+        detail = self.query_one(TaskDetail)
+        for asked in self.chosen():
+            if not detail.shows_whole(asked):
+                self.shell.show_approval(asked["id"])
+                return False
         if monotonic() - self._asked_since >= GRACE_S:
             return True
         self.shell.say("A question has just come. Look at it first.", severity="warning")

@@ -112,11 +112,21 @@ def standing(approval: Mapping[str, Any], now: int) -> Line:
 
 def detail(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
     """Yield everything about a question but how it stands, in lines of so many cells; most important first."""
+    yield from consequences(approval, width)
+    yield from circumstances(approval, width)
+
+
+def consequences(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
+    """Yield all that would happen, and between what there is to choose: what must be seen by who decides."""
     yield from _title("What would happen" if approval["status"] == "pending" else "What it was about")
     yield from _preview(approval, width)
     if approval["options"]:
         yield from _title("Options")
         yield from _options(approval, width)
+
+
+def circumstances(approval: Mapping[str, Any], width: int) -> Iterator[Line]:
+    """Yield why it is asked, by whom, and since when."""
     yield from _title("Why it is asked")
     yield from _judgement(approval["judgement"], width)
     yield from _title("Facts")

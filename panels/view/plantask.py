@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from panels import shown
@@ -40,11 +40,18 @@ def detail(
     ``asked`` is the question about it that waits, if one does; ``steps`` are its commands with what they put out.
     """
 
-    def lay(width: int) -> Iterator[Line]:
-        for part in _parts(plan, task, asked, steps, now(), width - 1):
-            yield from broken(part, width, (" ", ""), (" ", "")) if part else [[]]
+    return lambda width: _laid(_parts(plan, task, asked, steps, now(), width - 1), width)
 
-    return lay
+
+def question_lines(task: TaskView, asked: Mapping[str, Any], now: int, width: int) -> range:
+    """Return which lines of the detail say what is asked and all that would happen: who decides must see them."""
+    before = len(list(_laid(_head(task), width)))
+    return range(before, before + len(list(_laid(_asked(asked, now, width - 1), width))))
+
+
+def _laid(parts: Iterable[Line], width: int) -> Iterator[Line]:
+    for part in parts:
+        yield from broken(part, width, (" ", ""), (" ", "")) if part else [[]]
 
 
 def _parts(
@@ -55,12 +62,10 @@ def _parts(
     now: int,
     width: int,
 ) -> Iterator[Line]:
-    yield from plain(one_line(task.title) or task.id, "bold")
-    yield _status(task)
-    style = {"blocked": "waiting", "waiting_approval": "waiting", "failed": "failed"}.get(task.status, "")
-    yield from plain(task.reason, style)
+    yield from _head(task)
     if asked is not None:
-        yield from _question(asked, now, width)
+        yield from _asked(asked, now, width)
+        yield from approvals.circumstances(asked, width)
     yield []
     yield from _facts(task, now)
     yield from _work(task.said)
@@ -71,18 +76,25 @@ def _parts(
     yield from _rest(task.said)
 
 
+def _head(task: TaskView) -> Iterator[Line]:
+    yield from plain(one_line(task.title) or task.id, "bold")
+    yield _status(task)
+    style = {"blocked": "waiting", "waiting_approval": "waiting", "failed": "failed"}.get(task.status, "")
+    yield from plain(task.reason, style)
+
+
 def _status(task: TaskView) -> Line:
     sign, style = PLAN_GLYPHS.get(task.status, ("·", ""))
     since = f"  since {shown.clock(task.reason_at)}" if task.reason_at is not None else ""
     return [(f"{sign} {task.status.replace('_', ' ')}", style), (since, "dim")]
 
 
-def _question(asked: Mapping[str, Any], now: int, width: int) -> Iterator[Line]:
+def _asked(asked: Mapping[str, Any], now: int, width: int) -> Iterator[Line]:
     yield []
-    yield [("◐ You are asked", "waiting-bold"), ("   a approves  r rejects  R says why", "dim")]
+    yield [("◐ You are asked", "waiting-bold"), ("   a r R decide; what does not fit is shown whole first", "dim")]
     yield from approvals.question(asked, width)
     yield approvals.standing(asked, now)
-    yield from approvals.detail(asked, width)
+    yield from approvals.consequences(asked, width)
 
 
 def _facts(task: TaskView, now: int) -> Iterator[Line]:

@@ -58,6 +58,7 @@ class PlanPane(Vertical):
     PlanPane #task { display: none; height: 45%; width: 1fr; border-top: tall $panel; }
     PlanPane #task:focus { border-top: tall $primary; }
     PlanPane.-opened #task { display: block; }
+    PlanPane.-asked #task { height: 65%; }
     PlanPane.-revisions #task { display: none; }
     """
 
@@ -298,7 +299,10 @@ class PlanPane(Vertical):
         if self.opened is not None:
             task = self.task_view
             known = self._steps[1] if task is not None and self._steps[0][1] == task.id else ()
-            self.query_one(TaskDetail).show(self.opened.plan, task, self.asked(), known)
+            asked = self.asked()
+            # What is to be decided has to be read: the drawing gives way to it.
+            self.set_class(asked is not None, "-asked")
+            self.query_one(TaskDetail).show(self.opened.plan, task, asked, known)
             if (
                 task is not None
                 and task.attempts

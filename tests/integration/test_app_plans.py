@@ -403,6 +403,12 @@ class TestActing:
             await shows(pilot, "Not started 1", "plan-y")
 
 
+def is_readable(panel: PlansPanel) -> bool:
+    """Whether the question can be read whole and has been there long enough."""
+    detail = panel.query_one(TaskDetail)
+    return bool(panel.chosen()) and all(map(detail.shows_whole, panel.chosen())) and panel.was_seen()
+
+
 class TestGates:
     async def test_it_is_approved_where_it_is_looked_at(
         self, supervised: Supervised, monkeypatch: pytest.MonkeyPatch
@@ -432,11 +438,11 @@ class TestGates:
     async def test_it_is_rejected_with_a_reason(self, supervised: Supervised) -> None:
         plan = await started(supervised, *GATE)
         await plan.task_is("ok", T.WAITING_APPROVAL)
-        async with opened(supervised.paths, (80, 24)) as pilot:
+        async with opened(supervised.paths, ROOMY) as pilot:
             panel = await opened_plan(pilot, plan)
             await shows(pilot, "You are asked")
             assert not offered(pilot, "A")["A"], "no rule answers a gate"
-            await becomes(pilot, panel.was_seen)
+            await becomes(pilot, lambda: is_readable(panel))
             await pilot.press("R")
             await becomes(pilot, lambda: isinstance(pilot.app.screen, AskText))
             await pilot.press(*"Later", "ctrl+s")
@@ -444,13 +450,24 @@ class TestGates:
             assert "Later" in (await plan.task("ok")).reason.text
             await shows(pilot, "✕ ◇ ok")
 
+    async def test_what_does_not_fit_is_shown_whole_before_a_key_decides_it(self, supervised: Supervised) -> None:
+        plan = await started(supervised, *GATE)
+        await plan.task_is("ok", T.WAITING_APPROVAL)
+        asked = await plan.asks()
+        async with opened(supervised.paths, (80, 24)) as pilot:
+            await opened_plan(pilot, plan)
+            await shows(pilot, "You are asked", "shown whole first")
+            await pilot.press("a")
+            await shows(pilot, "What would happen", "built.txt")
+            assert (await supervised.engine.store.read(approvals.get, asked.id)).status is ApprovalStatus.PENDING
+
     async def test_it_is_rejected(self, supervised: Supervised) -> None:
         plan = await started(supervised, *GATE)
         await plan.task_is("ok", T.WAITING_APPROVAL)
-        async with opened(supervised.paths, (80, 24)) as pilot:
+        async with opened(supervised.paths, ROOMY) as pilot:
             panel = await opened_plan(pilot, plan)
             await becomes(pilot, lambda: offered(pilot, "r")["r"])
-            await becomes(pilot, panel.was_seen)
+            await becomes(pilot, lambda: is_readable(panel))
             await pilot.press("r")
             await plan.reaches(P.FAILED)
 
