@@ -124,7 +124,9 @@ def parse_document(data: bytes, where: str, limits: Limits = Limits()) -> Docume
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = min(mark.line, text.count("\n")) + 1 if mark else 1  # the parser may name a line behind the last one
-        raise Unreadable(where, line, f"this is not YAML: {error.problem}") from error
+        raise Unreadable(
+            where, line, f"this is not {'JSON' if where.endswith('.json') else 'YAML'}: {error.problem}"
+        ) from error
 
 
 def _document(text: str, where: str, limit: int) -> Document:

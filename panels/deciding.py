@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual.binding import BindingType
-from textual.dom import DOMNode
-from textual.screen import Screen
 
+from panels.asking import Asking
 from panels.keys import bindings
-from panels.shell import Json, Shell, shell
+from panels.shell import Json
 from supervisor.api.wording import headline
 from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.plain import exact, one_line
@@ -19,7 +18,7 @@ from supervisor.model.plain import exact, one_line
 DECISIONS: Final = frozenset({"approve", "approve_always", "reject", "reject_reason"})
 
 
-class Deciding(DOMNode):
+class Deciding(Asking):
     """Mixed into what knows which questions a key is meant for (`chosen`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("approve", "approve_always", "reject", "reject_reason")]
@@ -43,13 +42,6 @@ class Deciding(DOMNode):
     def settled(self, ids: Collection[str], *, decided: bool) -> None:
         """Take note that they were made, or could not be."""
         raise NotImplementedError
-
-    @property
-    def _shell(self) -> Shell:
-        return shell(self)
-
-    def _push(self, dialog: Screen[Any], done: Callable[[Any], None]) -> None:
-        self.app.push_screen(dialog, lambda answer: done(answer) if answer else None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer decisions only where something waits for one."""

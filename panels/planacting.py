@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.binding import BindingType
-from textual.dom import DOMNode
-from textual.screen import Screen
 
+from panels.asking import Asking
 from panels.keys import bindings
-from panels.shell import Json, Shell, shell
+from panels.shell import Json
 from panels.view.plan import RUNS_AGAIN, TaskView
 from panels.view.plans import ENDED
 from supervisor.api.environment import passed_on
 from supervisor.model.plain import one_line
 
 
-class PlanActing(DOMNode):
+class PlanActing(Asking):
     """Mixed into what knows which plan a key is meant for (`plan`), and which task (`task_view`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -38,13 +37,6 @@ class PlanActing(DOMNode):
     def acted(self, plan: Json) -> None:
         """Take note of how a plan stands after an action, as the API has it."""
         raise NotImplementedError
-
-    @property
-    def _shell(self) -> Shell:
-        return shell(self)
-
-    def _push(self, dialog: Screen[Any], done: Callable[[Any], None]) -> None:
-        self.app.push_screen(dialog, lambda answer: done(answer) if answer else None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done to the plan and the task now."""

@@ -230,3 +230,8 @@ def test_an_error_never_repeats_a_long_name_whole(text: str) -> None:
     with pytest.raises(ConfigError) as error:
         parse(text)
     assert len(error.value.message) < 200
+
+
+def test_a_broken_document_is_named_by_what_it_is() -> None:
+    with pytest.raises(Unreadable, match="this is not JSON"):
+        parse_document(b'{"tasks": [}', "plan.json")
