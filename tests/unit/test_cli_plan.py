@@ -56,14 +56,14 @@ def test_what_is_wrong_is_printed_for_people_and_editors(broken: Path, capsys: p
     assert printed.err == "2 errors, 0 warnings.\n"
 
 
-def test_a_document_that_is_no_yaml_has_its_line_and_no_path(
+def test_a_document_that_cannot_be_read_has_its_line_and_no_path(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "x.json").write_text('{"id": "p",\n "tasks": [}')
     assert run(["plan", "validate", str(tmp_path / "x.json"), "--json"]) == 2
     (problem,) = json.loads(capsys.readouterr().out)["errors"]
     assert (problem["path"], problem["line"]) == ("", 2)
-    assert "not YAML" in problem["message"]
+    assert "not JSON" in problem["message"]
 
 
 def test_a_valid_plan_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
