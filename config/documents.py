@@ -9,6 +9,7 @@ import json
 import os
 import re
 import stat
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,10 @@ _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _FRACTION = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
 _NUMERIC = frozenset("+-.0123456789")
 
-# What JSON may hold inside its quotes and YAML reads as something else: line breaks of Unicode, and surrogate pairs.
-_UNLIKE_YAML = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\\u[dD][89abAB]")
+# What JSON may hold inside its quotes and YAML reads as something else: line breaks of Unicode, surrogate pairs, and
+# escapes of letters, six characters each, of which YAML takes only so many in a key.
+_UNLIKE_YAML = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\\u[0-9a-fA-F]")
+_ESCAPED = re.compile(r"(\\\\)|\\u([0-9a-fA-F]{4})")
 _PAIR = re.compile(r"(\\\\)|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _ODD = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
@@ -222,8 +225,16 @@ def _json_as_yaml(text: str) -> str:
         json.loads(text, parse_int=str)
     except (ValueError, RecursionError):
         return text
-    text = _PAIR.sub(_joined, text)
+    text = _ESCAPED.sub(_unescaped, _PAIR.sub(_joined, text))
     return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """Return the letter that an escape stands for; what cannot stand for itself in quotes stays escaped."""
+    if escape[1]:
+        return escape[1]
+    letter = chr(int(escape[2], 16))
+    return letter if letter.isalnum() or unicodedata.category(letter).startswith("M") else escape[0]
 
 
 def _joined(pair: re.Match[str]) -> str:

@@ -235,3 +235,8 @@ def test_an_error_never_repeats_a_long_name_whole(text: str) -> None:
 def test_a_broken_document_is_named_by_what_it_is() -> None:
     with pytest.raises(Unreadable, match="this is not JSON"):
         parse_document(b'{"tasks": [}', "plan.json")
+
+
+def test_a_long_key_of_foreign_letters_is_one_however_it_is_escaped() -> None:
+    value = {"\u0928\u093e\u092e" * 100: "\u00fc"}
+    assert parse(json.dumps(value)).value == parse(json.dumps(value, ensure_ascii=False)).value == value

@@ -278,7 +278,7 @@ class TestTask:
         found = "\n".join(self.lines("ok", gate_approval("plan-shop", "ok")))
         for text in (
             "You are asked",
-            "a approves",
+            "a r R decide",
             "Go live?: May it go on?",
             "holds: test -f index.db",
             "a person approves",
