@@ -88,8 +88,12 @@ class Client:
     ) -> None:
         self._revive = revive
         self._token_file = None if token else token_file
+        # There is no TLS on a socket of this machine, and loading the authorities for it takes 40 ms.
+        transport = httpx.AsyncHTTPTransport(
+            uds=str(socket), verify=False, limits=httpx.Limits(keepalive_expiry=KEPT_S)
+        )
         self._http = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket), limits=httpx.Limits(keepalive_expiry=KEPT_S)),
+            transport=transport,
             base_url="http://quarterdeck",
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout_s,
@@ -112,7 +116,8 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        # A second cancellation, as of an app that closes, would leave the rest of the connections open.
+        await asyncio.shield(self._http.aclose())
 
     async def get(self, path: str, /, **query: Any) -> Json:
         """Return the answer to a GET; parameters that are None are left out."""
