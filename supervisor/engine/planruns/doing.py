@@ -20,10 +20,12 @@ from supervisor.engine.planruns.environment import Surroundings, surroundings
 from supervisor.engine.planruns.keeping import keep_all
 from supervisor.engine.planruns.knowledge import Knowledge
 from supervisor.engine.planruns.places import Places
+from supervisor.engine.planruns.recalling import recall, remember
 from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
 from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
+from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.ports import ExitRecord, Launch
 from supervisor.engine.services import Services
@@ -76,6 +78,10 @@ class Doing:
                 await self._keep(loop, start)
             elif start.step.what == "merge":
                 await self._merge(loop, start)
+            elif start.step.what == "recall":
+                await recall(self, loop, start)
+            elif start.step.what == "remember":
+                await remember(self, loop, start)
         except Exception as error:
             # Whatever goes wrong in a step ends that step: a task that runs for ever helps nobody.
             expected = isinstance(error, QuarterdeckError)
@@ -178,7 +184,7 @@ class Doing:
         seen = await self._seen(state)
         if not loop.is_wanted(start):
             raise Refused("It was given up before it began.")
-        if planned.place == "plan":
+        if planned.place == "plan" or str(cwd) == state.plan.worktree:
             self.unsaved[planned.id] = planned
         hit("plan.before_start")
         await self.commands.start(
@@ -218,6 +224,9 @@ class Doing:
             return await self.places.scratch(start.task, start.attempt), {}
         if planned.place == "plan" or (planned.runner == "agent" and start.step.before):
             # Before an agent begins there is no worktree of its own.
+            return Path(state.plan.worktree or state.project.root), {}
+        if start.number >= UNDO and "commit" in state.board.tasks[start.task].result:
+            # What it did was merged: it is undone there.
             return Path(state.plan.worktree or state.project.root), {}
         if (path := await self._of_session(state.board.tasks[start.task])) is not None:
             return path, {}

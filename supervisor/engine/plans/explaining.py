@@ -42,7 +42,7 @@ def _said(job: Job, step: Step) -> str:
     text = step.text.strip()
     if step.what == "session":
         return f"{job.task.agent or 'the default agent'} works on: {text}"
-    if step.what in ("merge", "parts", "repeat", "keep"):
+    if step.what in ("merge", "parts", "repeat", "keep", "recall", "remember"):
         return text
     if step.what == "ask":
         about = f": {'; '.join(step.judged)}" if step.judged else "."
