@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from supervisor.model.plans import PlanStatus, Task, TaskStatus
-from supervisor.store import artifacts, attempts
+from supervisor.store import artifacts, attempts, sessions
 from supervisor.store.rows import to_json
 from tests.support.git import git
-from tests.support.planruns import Document, RunningPlan, created, sh, start, started
+from tests.support.planruns import Document, RunningPlan, created, scripted, sh, start, started
 from tests.support.supervised import PERSON, Home, Supervised, throwaway_home
 
 P, T = PlanStatus, TaskStatus
@@ -284,3 +284,19 @@ async def test_a_restart_takes_what_was_remembered(home: Home) -> None:
         plan = RunningPlan(inside, "plan-x")
         assert (await again(plan, "a")).reason.signal == "unchanged"
         assert ran(inside) == ["a"]
+
+
+async def test_what_an_agent_gave_is_taken_without_a_session(inside: Supervised) -> None:
+    work = [{"write": {"path": "page.html", "content": "hello"}}]
+    task = scripted("w", work, artifacts=[{"name": "page.html"}], **WORDS)
+    plan = await done(inside, task)
+    session = (await plan.task("w")).session
+    after = await again(plan, "w")
+    assert (after.reason.signal, after.session) == ("unchanged", session)
+    other = await done(inside, task, plan="plan-y")
+    assert (await other.task("w")).reason.signal == "unchanged"
+    assert await other.file("page.html") == "hello"
+    assert len(await inside.engine.store.read(sessions.find)) == 1
+    after = await again(other, "w", force=True)
+    assert (after.reason.text, after.attempts) == ("Everything succeeded.", 1)
+    assert len(await inside.engine.store.read(sessions.find)) == 2

@@ -46,7 +46,7 @@ def files(folder: Path, pattern: str) -> dict[str, str]:
             raise Unknowable(f"{pattern} leads out of its folder")
         for path in _below(base):
             name = path.relative_to(folder)
-            if not _matches(parts[fixed:], name.parts[fixed:]):
+            if _GIT in name.parts or not _matches(parts[fixed:], name.parts[fixed:]):
                 continue
             size += path.lstat().st_size
             if len(found) >= FILES_LIMIT or size > BYTES_LIMIT:
@@ -83,7 +83,7 @@ def digest_of(path: Path) -> str:
     mode = path.lstat().st_mode
     said = ""
     if stat.S_ISLNK(mode):
-        said = f"link {path.readlink()} "
+        said = f"link {os.readlink(path)} "  # noqa: PTH115 - as it stands there
         if not path.exists():
             return hashlib.sha256(os.fsencode(said)).hexdigest()
         mode = path.stat().st_mode
