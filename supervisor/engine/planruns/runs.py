@@ -173,8 +173,8 @@ class PlanRuns:
 
     async def undo(self, plan_id: str, task: str) -> Undo:
         """Return what rolling a task back would do, and why it cannot be done now. Nothing is done."""
-        loop = self._loops.get(plan_id)
-        state = loop.state if loop is not None else await load(self._services.ledger, plan_id)
+        # From what is stored: what a loop has in memory comes a moment later.
+        state = await load(self._services.ledger, plan_id)
         found = undo_of_task(state.program, state.plan, state.board.tasks, existing(state, task))
         try:
             if not found.refusal:
