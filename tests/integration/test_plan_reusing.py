@@ -14,6 +14,7 @@ from supervisor.store.rows import to_json
 from tests.support.git import git
 from tests.support.planruns import Document, RunningPlan, created, scripted, sh, start, started
 from tests.support.supervised import PERSON, Home, Supervised, throwaway_home
+from tests.wait import until
 
 P, T = PlanStatus, TaskStatus
 
@@ -272,6 +273,37 @@ async def test_what_cannot_be_looked_at_runs_it(inside: Supervised, tmp_path: Pa
     await start(plan)
     await plan.reaches(P.COMPLETED)
     assert (await plan.task("a")).result["why_run"] == f"What it depends on is not known: {why}."
+
+
+async def test_what_runs_elsewhere_is_not_waited_for(inside: Supervised) -> None:
+    task = counting("a", "test -e $HOME/go || { touch $HOME/sleeps; sleep 60; }", **WORDS)
+    first = await started(inside, task, plan="nightly-1")
+    await until((inside.paths.state / "sleeps").exists)
+    (inside.paths.state / "go").touch()
+    second = await done(inside, task, plan="nightly-2")
+    assert (await second.task("a")).result["why_run"] == "It has not ended in nightly-1."
+    await inside.engine.plan_runs.cancel("nightly-1", PERSON)
+
+
+async def test_a_supervisor_that_dies_between_does_not_lose_or_double_anything(home: Home) -> None:
+    async with home.supervised() as inside:
+        (inside.repository / "words.txt").write_text("lamp\n")
+        git(inside.repository, "add", "-A")
+        git(inside.repository, "commit", "-qm", "words")
+        many = [counting(f"t{number}", f"echo {number} > out{number}", writes=[f"out{number}"], **WORDS)
+                for number in range(12)]  # fmt: skip
+        await started(inside, *many)
+    async with home.supervised() as inside:
+        plan = RunningPlan(inside, "plan-x")
+        await plan.reaches(P.COMPLETED)
+        assert sorted(ran(inside)) == sorted(f"t{number}" for number in range(12))
+        for number in range(12):
+            await inside.engine.plan_runs.run_task(plan.id, f"t{number}", PERSON)
+    async with home.supervised() as inside:
+        plan = RunningPlan(inside, "plan-x")
+        shown = await plan.reaches(P.COMPLETED)
+        assert {task.reason.signal for task in shown.tasks} == {"unchanged"}
+        assert len(ran(inside)) == 12
 
 
 async def test_a_restart_takes_what_was_remembered(home: Home) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.model.statuses import ApprovalStatus, AttemptStatus
 from supervisor.store import approvals, attempts, audit, checkpoints
 from tests.support.planruns import Document, RunningPlan, created, scripted, sh, started
+from tests.support.runners import host_pid
 from tests.support.supervised import PERSON, Home, Supervised, eventually, throwaway_home
 
 P, T = PlanStatus, TaskStatus
@@ -200,6 +204,52 @@ async def test_in_a_plan_that_was_given_up_it_is_undone_and_stays_given_up(insid
     shown = await plan.reaches(P.ABANDONED)
     assert not (Path(str(shown.plan.worktree)) / "live.txt").exists()
     assert await plan.git("status", "--porcelain") == ""
+
+
+async def test_what_is_put_away_has_no_place_to_be_undone_in(inside: Supervised) -> None:
+    plan = await started(inside, deploy(), sh("b", "true"))
+    await plan.reaches(P.COMPLETED)
+    await inside.engine.ending.archive(plan.id, PERSON)
+    with pytest.raises(Refused, match="The worktree of plan-x is gone"):
+        await inside.engine.plan_runs.roll_back(plan.id, "a", PERSON)
+    assert (await plan.task("a")).status is T.COMPLETED
+
+
+async def test_one_that_is_being_undone_is_not_undone_twice_nor_run_and_ends_with_its_plan(inside: Supervised) -> None:
+    plan = await started(inside, deploy(undo="sleep 60"), sh("b", "true", "a"))
+    await plan.reaches(P.COMPLETED)
+    runs = inside.engine.plan_runs
+    both = await asyncio.gather(*(runs.roll_back(plan.id, "a", PERSON) for _ in range(2)), return_exceptions=True)
+    assert sum(isinstance(each, Refused) for each in both) == 1
+    assert (await plan.plan()).status is P.RUNNING
+    for act in (runs.run_task, runs.retry_task, runs.roll_back):
+        with pytest.raises(Refused, match="is running"):
+            await act(plan.id, "a", PERSON)
+    await runs.cancel(plan.id, PERSON)
+    await plan.reaches(P.ABANDONED)
+
+    async def has_ended() -> bool:
+        made = await inside.engine.store.read(attempts.of_task, "plan-x", "a")
+        return made[-1].status is AttemptStatus.CANCELLED
+
+    await eventually(has_ended, what=lambda: "the command was stopped")
+    assert (await plan.task("a")).status is T.ABANDONED
+
+
+async def test_a_rollback_that_goes_away_with_its_host_is_not_repeated(inside: Supervised) -> None:
+    plan = await started(inside, deploy(undo="echo x >> begun; sleep 60", idempotent=True))
+    await plan.reaches(P.COMPLETED)
+    await inside.engine.plan_runs.roll_back(plan.id, "a", PERSON)
+    worktree = Path(str((await plan.plan()).worktree))
+
+    async def has_begun() -> bool:
+        return (worktree / "begun").exists()
+
+    await eventually(has_begun, what=lambda: "begun")
+    os.kill(host_pid(inside.paths.run), signal.SIGKILL)
+    why = (await plan.task_is("a", T.BLOCKED)).reason.text
+    assert why.endswith("It went away with the process that ran it. Whether it did its work is not known.")
+    assert (worktree / "begun").read_text() == "x\n"
 
 
 async def test_in_a_paused_plan_nothing_else_begins(inside: Supervised) -> None:

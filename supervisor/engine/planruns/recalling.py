@@ -134,6 +134,8 @@ async def _former(doing: Doing, loop: Loop, start: Start, parts: Mapping[str, st
     elif other is None:
         raise Runs(NOT_BEFORE)
     else:
+        if other.ended_at is None and MADE not in other.result:
+            raise Runs(f"It has not ended in {other.plan}.")
         found = Former(other.plan, other.result, other.input_hash, here=other.plan == plan.id)
     if why := found.result.get(NOT_REMEMBERED) or (task.result.get(NOT_REMEMBERED) if here else None):
         raise Runs(f"What it gave was not remembered: {why}")
