@@ -23,10 +23,11 @@ GONE = "The runner's host went away."
 class OwnedRuns:
     """Commands whose parent is the host of a runtime folder.
 
-    Cheaper than sessions: nothing is written for one that puts nothing out, and the exits of a moment
-    share one sync of ``<folder>/exits.jsonl``. The price: when the host is killed, its commands end
-    with it for the caller (``gone``), so they are to be idempotent or guarded. Output goes to
-    ``<folder>/<attempt>.log``. Requests are pipelined on one connection. ``identity`` names the host, by pid and start.
+    Cheaper than sessions: nothing is written for one that puts nothing out, and an end is told as soon as it is in
+    ``<folder>/exits.jsonl``, which is synced for all ends of a moment together: whoever is told keeps it durably.
+    The price: when the host is killed, its commands end with it for the caller (``gone``), so they are to be
+    idempotent or guarded. Output goes to ``<folder>/<attempt>.log``. Requests are pipelined on one connection.
+    ``identity`` names the host, by pid and start.
     """
 
     def __init__(self, run: Path, executor: LocalExecutor) -> None:
@@ -82,7 +83,7 @@ class OwnedRuns:
         return set((await self._ask({"op": "list"}))["own"])
 
     async def exits(self) -> AsyncIterator[ExitRecord]:
-        """Yield the ends of commands as they come, each of them durable; stops when the host goes away."""
+        """Yield the ends of commands as they come, each in the journal by then; stops when the host goes away."""
         while (record := await self._exits.get()) is not None:
             yield record
 

@@ -40,7 +40,7 @@ class CommandHost(Protocol):
         ...
 
     def exits(self) -> AsyncIterator[ExitRecord]:
-        """Yield the ends of commands as they come, each of them durable; stops when the host goes away."""
+        """Yield the ends of commands as they come, each in the journal by then; stops when the host goes away."""
         ...
 
 
