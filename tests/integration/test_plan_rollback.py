@@ -273,6 +273,20 @@ async def test_what_an_agent_did_is_undone_where_it_was_merged(inside: Supervise
     assert await plan.git("status", "--porcelain") == ""
 
 
+async def test_what_failed_in_a_worktree_of_its_own_is_undone_there(inside: Supervised) -> None:
+    plan = await started(
+        inside, deploy(command="echo half > live.txt; exit 1", workspace="own", undo="pwd > where.txt; rm live.txt")
+    )
+    await plan.reaches(P.FAILED)
+    assert (await inside.engine.plan_runs.undo(plan.id, "a")).place == "in its own worktree"
+    await inside.engine.plan_runs.roll_back(plan.id, "a", PERSON)
+    await plan.when(lambda shown: "rolled_back" in shown.tasks[0].result, "rolled back")
+    shown = await plan.reaches(P.FAILED)
+    (where,) = inside.paths.worktrees.rglob("where.txt")
+    assert where.parent != Path(str(shown.plan.worktree))
+    assert not (where.parent / "live.txt").exists()
+
+
 async def test_a_part_is_undone_and_what_it_is_a_part_of_says_so(inside: Supervised) -> None:
     subplan = {"tasks": [deploy("one"), sh("two", "true")]}
     plan = await started(inside, {"id": "build", "subplan": subplan}, sh("after", "true", "build"))

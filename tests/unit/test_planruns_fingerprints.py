@@ -85,12 +85,15 @@ def test_a_link_is_where_it_leads_and_what_is_there(folder: Path) -> None:
 def test_what_cannot_be_known_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "round").symlink_to("round/x")
     (folder / "out").symlink_to(folder.parent)
+    (folder.parent / "secret").touch()
+    (folder / "secret").symlink_to("../secret")
     (folder / "src" / "up").symlink_to("..")
     os.mkfifo(folder / "pipe")
     (folder / "sub" / os.fsdecode(b"\xff")).touch()
     for pattern, why in (
         ("round/y", "leads in a circle"),
         ("out/x", "leads out of its folder"),
+        ("secret", "secret leads out of its folder"),
         ("../place", "leads out of its folder"),
         ("/etc/hosts", "is outside of its folder"),
         ("src", "up is a link to a folder"),

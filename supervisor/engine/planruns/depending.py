@@ -29,6 +29,8 @@ NAMED: Final = 40
 """Files of one pattern that are named when they change; of more, the pattern is."""
 
 ARTIFACT: Final = "artifacts."
+LONGEST_NAME: Final = 255
+"""Bytes of an input that may name a file: a longer part of a path cannot be one's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +138,9 @@ def unread(state: State, task_id: str, parts: dict[str, str]) -> str:
 
 def _file(folder: Path, text: str) -> str | None:
     """Return the digest of the file that an input names; None when it names none."""
-    if not text or len(text) > 1_000 or "\0" in text or "\n" in text or text.startswith("/") or ".." in text:
+    if not text.isprintable() or text.startswith("/") or ".." in text or len(text.encode()) > LONGEST_NAME:
         return None
-    return tree(folder, text) if (folder / text).is_file() else None
+    return tree(folder, text) if text and (folder / text).is_file() else None
 
 
 def _hash(text: str) -> str:

@@ -27,6 +27,7 @@ from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
 from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.plans.undoing import is_merged
 from supervisor.engine.ports import ExitRecord, Launch
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
@@ -239,8 +240,8 @@ class Doing:
         if planned.place == "plan" or (planned.runner == "agent" and start.step.before):
             # Before an agent begins there is no worktree of its own.
             return Path(state.plan.worktree or state.project.root), {}
-        if start.number >= UNDO and "commit" in state.board.tasks[start.task].result:
-            # What it did was merged: it is undone there.
+        if start.number >= UNDO and is_merged(state.board.tasks[start.task]):
+            # It is undone where its work is.
             return Path(state.plan.worktree or state.project.root), {}
         if (path := await self._of_session(state.board.tasks[start.task])) is not None:
             return path, {}

@@ -42,13 +42,16 @@ def files(folder: Path, pattern: str) -> dict[str, str]:
         # What is there under the very name is meant, whatever is in it.
         fixed = len(parts) if os.path.lexists(folder.joinpath(*parts)) else next(wild, len(parts))
         base = folder.joinpath(*parts[:fixed])
-        if not base.resolve().is_relative_to(folder.resolve()):
+        whole = folder.resolve()
+        if not base.resolve().is_relative_to(whole):
             raise Unknowable(f"{pattern} leads out of its folder")
         for path in _below(base):
             name = path.relative_to(folder)
             if _GIT in name.parts or not _matches(parts[fixed:], name.parts[fixed:]):
                 continue
-            size += path.lstat().st_size
+            if path.is_symlink() and not path.resolve().is_relative_to(whole):
+                raise Unknowable(f"{path.name} leads out of its folder")
+            size += path.stat().st_size if path.exists() else 0
             if len(found) >= FILES_LIMIT or size > BYTES_LIMIT:
                 raise Unknowable(f"{pattern} is too much to look at")
             if not str(name).isprintable():

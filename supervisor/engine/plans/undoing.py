@@ -51,7 +51,7 @@ def undo_of_task(program: Program, plan: Plan, tasks: Mapping[str, Task], task: 
     job, now = program.jobs[task], tasks[task]
     after = _after(program, task)
     refusal, hint = _refusal(program, plan, tasks, task, after)
-    merged = "commit" in now.result
+    merged = is_merged(now)
     place = {
         "plan": "in the plan's worktree",
         "own": "in the plan's worktree, where its work was merged" if merged else "in its own worktree",
@@ -122,6 +122,12 @@ def _is_within(program: Program, task: str, holder: str) -> bool:
 def is_rolling_back(task: Task) -> bool:
     """Whether a task is being rolled back."""
     return task.status is T.RUNNING and task.step >= UNDO
+
+
+def is_merged(task: Task) -> bool:
+    """Whether what a task did in a worktree of its own is in the plan's: by the supervisor, or by who completed it."""
+    was = (task.result.get(ROLLING) or task.result.get(ROLLED) or {}).get("was", task.status)
+    return "commit" in task.result or was == T.COMPLETED
 
 
 def roll_back(turn: Turn, task: str, by: str) -> Undo:
