@@ -15,7 +15,7 @@ from supervisor.engine.plans.flattening import holders
 from supervisor.engine.plans.graph import layers
 from supervisor.engine.plans.outline import said_before, whole_graph
 from supervisor.engine.plans.program import UNDO
-from supervisor.engine.plans.reusing import NOT_REMEMBERED, hindrance
+from supervisor.engine.plans.reusing import NOT_REMEMBERED, REUSED, hindrance
 from supervisor.engine.plans.undoing import Undo
 from supervisor.model.entities import Attempt
 from supervisor.model.plan.task import Task as PlannedTask
@@ -171,7 +171,7 @@ def reuse_json(task: Task, planned: PlannedTask) -> dict[str, Any] | None:
         "always_runs": hindrance(planned) or None,
         "why_run": task.result.get("why_run"),
         "not_remembered": task.result.get(NOT_REMEMBERED),
-        "taken_from": task.result["reused"]["plan"] if "reused" in task.result else None,
+        "taken_from": task.result[REUSED]["plan"] if REUSED in task.result else None,
         "input_hash": task.input_hash,
     }
 

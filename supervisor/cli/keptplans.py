@@ -173,7 +173,8 @@ async def delete(client: Client, ref: str, yes: bool, as_json: bool) -> int:
 
 def _why(task: dict[str, Any]) -> str:
     """Return why a task stands as it does, where that is not plain."""
-    plain = task["status"] in ("pending", "completed")
+    told = task["status_reason"]["signal"] in ("unchanged", "rollback")  # completed, but not as usual
+    plain = task["status"] in ("pending", "completed") and not told
     return "" if plain else one_line(task["status_reason"]["text"])
 
 

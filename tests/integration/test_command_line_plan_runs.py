@@ -110,6 +110,7 @@ def test_a_task_is_taken_as_it_was_run_anyway_and_rolled_back(quarterdeck: Comma
     taken = quarterdeck("task", "show", "plan-undo/a")
     assert "Unchanged inputs: it was not run" in taken.out
     assert "taken from" in taken.out
+    assert "Unchanged inputs" in quarterdeck("plan", "show", "plan-undo").out
     reuse = quarterdeck("task", "show", "plan-undo/a", "--json").json["task"]["reuse"]
     assert (reuse["taken_from"], reuse["always_runs"]) == ("plan-undo", None)
     assert quarterdeck("task", "run", "plan-undo/a", "--force").code == 0
@@ -127,6 +128,8 @@ def test_a_task_is_taken_as_it_was_run_anyway_and_rolled_back(quarterdeck: Comma
     undone = quarterdeck("task", "show", "plan-undo/a").out
     assert "person rolled it back." in undone
     assert "rollback $ echo undone" in undone
+    assert "It is built on a" in quarterdeck("plan", "show", "plan-undo").out
+    assert "taken from" not in undone
     assert "It is built on a, which person rolled back." in quarterdeck("task", "show", "plan-undo/b").out
     *_, step = quarterdeck("task", "show", "plan-undo/a", "--json").json["task"]["steps"]
     assert (step["rollback"], step["output"]) == (True, [{"stream": "stdout", "text": "undone"}])

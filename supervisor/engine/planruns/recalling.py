@@ -24,6 +24,7 @@ from supervisor.engine.plans.reusing import (
     INPUTS,
     MADE,
     NOT_REMEMBERED,
+    REUSED,
     changes,
     declared,
     remembered,
@@ -46,7 +47,7 @@ log = logging.getLogger(__name__)
 
 NOT_BEFORE: Final = "It has not run before in this project."
 NOT_TAKEN: Final = "It did not succeed when it ran last."
-NOT_TAKEN_ALONG: Final = frozenset({LAST_FAILURE, "why_run", "reused"})
+NOT_TAKEN_ALONG: Final = frozenset({LAST_FAILURE, "why_run", REUSED})
 """What of an earlier result is of that run alone."""
 
 
@@ -171,7 +172,7 @@ async def _taken(doing: Doing, loop: Loop, start: Start, former: Former) -> dict
     result = {name: value for name, value in former.result.items() if name not in NOT_TAKEN_ALONG}
     if restored or not former.here:
         result["kept"] = await keep_all(doing.artifacts, state, start.task, folder)
-    return {**result, "reused": {"plan": former.plan, "restored": restored}}
+    return {**result, REUSED: {"plan": former.plan, "restored": restored}}
 
 
 async def _made(planned: PlannedTask, folder: Path) -> dict[str, str | None]:

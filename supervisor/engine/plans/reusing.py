@@ -33,6 +33,9 @@ FORMER: Final = "former"
 FORCED: Final = "forced"
 """In a task's result: who has it run whether anything has changed or not."""
 
+REUSED: Final = "reused"
+"""In the result of a task that was not run: the plan that it was taken from, and what of its files was put back."""
+
 NOT_REMEMBERED: Final = "not_remembered"
 """In a task's result: why what it gave may not be taken again."""
 
