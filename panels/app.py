@@ -133,7 +133,7 @@ class QuarterdeckApp(App[None]):
         self._loaded()
         measuring = import_module("panels.measuring")
         async with module.open_client(self.paths) as self._client:
-            feed: Feed = module.Feed(self._client, self.view, self._changed, self._revive)
+            feed: Feed = module.Feed(self._client, self.view, self._changed, self._revive, self.paths)
             self._measuring = measuring.Measuring(self._client, self.view, feed.refresh)
             feed.listen(self._measuring.heard)
             self.run_worker(self._measuring.run(), name="measuring", exit_on_error=False)

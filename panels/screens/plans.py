@@ -217,7 +217,10 @@ class PlansPanel(Panel, PlanActing, Deciding):
         view = self.shell.view
         if view.plans is not None:
             listed = {name: value for name, value in plan.items() if name not in ("tasks", "revisions", "next_task")}
-            view.take_plans({**view.plans, plan["id"]: listed}.values())
+            kept = {**view.plans, plan["id"]: listed}
+            if plan["archived_at"] is not None:
+                del kept[plan["id"]]
+            view.take_plans(kept.values())
         self.view_changed(frozenset({"plans"}))
         self.pane.read()
 
