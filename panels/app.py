@@ -222,6 +222,12 @@ class QuarterdeckApp(App[None]):
         if isinstance(self.screen, MainScreen):
             self.screen.show_approval(approval)
 
+    def show_plan(self, plan: str, task: str | None = None) -> None:
+        """Open a plan in its panel, at one of its tasks."""
+        self.show_panel("plans")
+        if isinstance(self.screen, MainScreen):
+            self.screen.show_plan(plan, task)
+
     async def refresh_view(self) -> None:
         """Read again what the view model calls stale, now."""
         if self._feed is not None:

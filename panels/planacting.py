@@ -21,7 +21,9 @@ class PlanActing(Asking):
     """Mixed into what knows which plan a key is meant for (`plan`), and which task (`task_view`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("begin", "advance", "advance_level", "pause", "stop", "restart", "complete", "edit", "merge", "archive")
+        *bindings(
+            "begin", "advance", "advance_level", "pause", "stop", "restart", "complete", "edit", "merge", "archive"
+        )
     ]
 
     @property
@@ -192,8 +194,8 @@ class PlanActing(Asking):
         if (plan := self._possible("archive")) is None:
             return
         body = (
-            f"{one_line(plan['title'])}\n\nIt leaves the list, with its sessions. Its document and a readme for whoever "
-            "goes on are written to .quarterdeck/plans/ in the project. "
+            f"{one_line(plan['title'])}\n\nIt leaves the list, with its sessions. Its document and a readme for "
+            "whoever goes on are written to .quarterdeck/plans/ in the project. "
         )
         body += (
             f"The branch {one_line(plan['branch'])} stays; so does a worktree that holds what is in no commit."

@@ -83,6 +83,8 @@ class PlansPanel(Panel, PlanActing, Deciding):
         self._deciding: set[str] = set()
         self._asked: str | None = None
         self._asked_since = 0.0
+        self._going_to: tuple[str, str | None] | None = None
+        """The plan, and the task of it, that is to be opened as soon as it is in the list."""
         self._filter = ""
         """What the list is narrowed to while a plan is opened, whose tasks are searched then."""
 
@@ -139,6 +141,9 @@ class PlansPanel(Panel, PlanActing, Deciding):
         self._say_standing()
         self._say_why_empty(wanted)
         self._look()
+        known = view.plans or {}
+        if self._going_to is not None and (self._going_to[0] in known or (known and "plans" in topics)):
+            self._arrive(*self._going_to)
         if "connection" in topics and view.connection.state == "live":
             self.pane.read()
         if "approvals" in topics:
@@ -328,6 +333,31 @@ class PlansPanel(Panel, PlanActing, Deciding):
             self.pane.read()
             self.pane.lines.focus()
             self.refresh_bindings()
+
+    def go_to(self, plan: str, task: str | None) -> None:
+        """Open a plan, and look at a task of it, as soon as it is in the list."""
+        self._going_to = plan, task
+        if self.is_composed:
+            self._ask()
+
+    def _arrive(self, plan: str, task: str | None) -> None:
+        self._going_to = None
+        if self.is_opened:
+            self._close()
+        self.query_one(SearchBox).close()
+        self.view_changed(frozenset())
+        index = self.listed.index_of(plan)
+        if index is None:
+            self.shell.say(
+                f"{plan} is in the list no more; `quarterdeck plan show {plan}` shows it.", severity="warning"
+            )
+            return
+        self.listed.cursor = index
+        self._look()
+        self.open()
+        if self.pane.view == "revisions":
+            self.pane.show_view("drawing")
+        self.pane.choose(task)
 
     def _close(self) -> None:
         search = self.query_one(SearchBox)

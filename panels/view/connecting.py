@@ -11,7 +11,9 @@ STOPPED: Final = (
     "The supervisor was stopped; what runs goes on. "
     "To start it: open the app again, or `quarterdeck serve` in another terminal."
 )
-STARTING: Final = "No supervisor answers yet: the app is starting one. What there is appears here as soon as it answers."
+STARTING: Final = (
+    "No supervisor answers yet: the app is starting one. What there is appears here as soon as it answers."
+)
 AGAIN: Final = "The app tries again until it answers."
 
 

@@ -24,7 +24,8 @@ from supervisor.model.usage import By
 async def cost_command(client: Client, by: str, since_s: float | None, project: str | None, as_json: bool) -> None:
     """Show what was used: money, tokens, calls, time of work, attempts; the dearest first.
 
-    A task's row has all its attempts and agents. What an agent does not tell is unknown; >= says that there was more. Days are those of this machine's time zone.
+    A task's row has all its attempts and agents. What an agent does not tell is unknown; >= says that there was more.
+    Days are those of this machine's time zone.
 
     Example: quarterdeck cost --by day --since 604800
     """

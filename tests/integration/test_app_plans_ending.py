@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from panels.dialogs import AskLine, Confirm
 from supervisor.model.plans import PlanStatus, TaskStatus
 from tests.integration.test_app_plans import ROOMY, offered, opened_plan, plans, said
@@ -56,7 +54,7 @@ async def test_an_ended_plan_is_merged_and_then_archived(home: Home, supervised:
         await pilot.press("M")
         await shows(pilot, "Merge plan-x?", "qd/plan-x", "into main", "A conflict changes nothing")
         await pilot.press("n")
-        assert not Path(home.repository, "new.txt").exists()
+        assert "new.txt" not in git(home.repository, "ls-tree", "--name-only", "main")
         await pilot.press("M")
         await shows(pilot, "Merge plan-x?")
         await pilot.press("y")
@@ -71,7 +69,7 @@ async def test_an_ended_plan_is_merged_and_then_archived(home: Home, supervised:
         await said(pilot, "plan-x was archived; its readme is")
         await shows(pilot, "No plans yet.")
         assert not panel.is_opened
-        assert Path(home.repository, ".quarterdeck/plans/plan-x.md").is_file()
+        assert ".quarterdeck/plans/plan-x.md" in git(home.repository, "status", "--short", "--ignored", "-uall")
 
 
 async def test_a_plan_that_did_not_complete_says_so_before_a_merge(supervised: Supervised) -> None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from supervisor.api.auth import may
 from supervisor.api.state import project_named, state_of
-from supervisor.engine.budgets.weighing import COMMAND
+from supervisor.engine.budgets.weighing import free
 from supervisor.model.times import now_ms
 from supervisor.model.usage import NANO, UNITS, By, CostRow
 from supervisor.store import projects, sessions, usage
@@ -32,13 +32,12 @@ async def cost(
     those of the supervisor's time zone.
     """
     chosen = await project_named(request, project)
-    agents = state_of(request).engine.services.config_for(None).settings.agents
-    free = {usage.COMMAND, *(name for name, profile in agents.items() if profile.adapter == COMMAND)}
+    settings = state_of(request).engine.services.config_for(None).settings
     now = now_ms()
     since = now - round(since_s * 1000) if since_s is not None else None
 
     def look(conn: sqlite3.Connection) -> tuple[list[CostRow], dict[str, str]]:
-        rows = usage.cost(conn, by, now=now, since=since, project=chosen, free=free)
+        rows = usage.cost(conn, by, now=now, since=since, project=chosen, free=free(settings))
         if by == "project":
             return rows, projects.names(conn)
         ids = [row.key for row in rows if row.key] if by == "session" else []
