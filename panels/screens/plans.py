@@ -35,7 +35,7 @@ and bars in time. Nothing of it runs before you start it with b.
 
 Write one in a file, then keep it:
 
-  quarterdeck plan create plan.yaml
+  quarterdeck plan create plan.yaml        z shows what runs by itself
 
   id: plan-hello
   tasks:
@@ -75,7 +75,7 @@ class PlansPanel(Panel, PlanActing, Deciding):
     PlansPanel.-opened PlanPane, PlansPanel.-opened PlanPane:focus-within { display: block; border-left: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("previous_pane", "next_pane", "search", "view", "diff", "back", "refresh")
+        *bindings("previous_pane", "next_pane", "search", "view", "diff", "schedules", "back", "refresh")
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
@@ -377,6 +377,12 @@ class PlansPanel(Panel, PlanActing, Deciding):
         """Open what the session of the task changed."""
         if (task := self.task_view) is not None and task.session is not None:
             self.shell.open_session(task.session, "diff")
+
+    def action_schedules(self) -> None:
+        """Show what runs by itself."""
+        from panels.screens.schedules import SchedulesScreen
+
+        self.app.push_screen(SchedulesScreen())
 
     def action_next_pane(self) -> None:
         """Show the view to the right."""
