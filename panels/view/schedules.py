@@ -206,7 +206,7 @@ def _flowing(parts: Sequence[str], width: int) -> list[str]:
 def _run(run: Json, plans: Mapping[str, Json], width: int, now: int) -> Iterator[Row]:
     sign, style, said = outcome(run, plans)
     at = f"  {when(from_rfc3339(run['due']), now):<17}"
-    room = max(8, width - len(at) - 3 - len(said) - 1)
+    room = max(4, width - len(at) - 3 - len(said) - 1)
     yield Row(
         [(at, "dim"), (f" {sign} ", style), (fitted(run["plan"], min(room, 36)) + " ", ""), (said, style)],
         ("run", run["plan"], run["approval"]),
