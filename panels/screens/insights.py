@@ -213,13 +213,11 @@ class InsightsPanel(Panel, Lifting):
         when = spending.PERIODS[self.period][1]
         only = f", only {self.project[1]} (esc: all)" if self.project else ""
         first = when + only if self.tab != BUDGETS else budgets.alarm(self._budgets or ()) or "No budget is used up."
-        if found is not None and self.tab != BUDGETS:
+        if found is not None and found["rows"] and self.tab != BUDGETS:
             first += f":  {spending.summed(found['total'])}"
-        second = ABOUT[self.tab]
-        if found is not None and found["total"]["unknown"]:
-            second = f"{UNKNOWN}  {second}"
-        if (alarm := budgets.alarm(self._budgets or ())) and self.tab != BUDGETS:
-            second = f"{alarm}.  {second}"
+        alarm = budgets.alarm(self._budgets or ()) if self.tab != BUDGETS else ""
+        unknown = UNKNOWN if found is not None and found["total"]["unknown"] else ""
+        second = fitting([f"{alarm}." if alarm else "", unknown, ABOUT[self.tab]], self.size.width - 2)
         self.query_one("#about", Static).update(f"{first}\n{second}")
 
     def _figures(self, found: Json | None, width: int) -> list[Row]:
@@ -255,6 +253,11 @@ class InsightsPanel(Panel, Lifting):
 
     def _say_standing(self) -> None:
         self.query_one(SearchBox).say(self.shown_view.standing())
+
+    def on_resize(self) -> None:
+        """Say as much above the figures as there is room for."""
+        if self.is_mounted:
+            self._say_about(self._answers.get(self._key))
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         """Say which match the cursor came to; what can be lifted may be another."""
@@ -396,6 +399,15 @@ class InsightsPanel(Panel, Lifting):
         elif kind in ("plan", "task"):
             plan, _, task = name.partition("/")
             self.shell.show_plan(plan, task or None)
+
+
+def fitting(parts: Sequence[str], width: int) -> str:
+    """Return those of some sentences that have room in so many cells, the first ones first."""
+    said = ""
+    for part in filter(None, parts):
+        longer = f"{said}  {part}" if said else part
+        said = longer if not said or len(longer) <= width else said
+    return said
 
 
 def since_s(period: str, now: int) -> float | None:

@@ -174,8 +174,9 @@ def detail_rows(schedule: Json, lost: Sequence[Missed], plans: Mapping[str, Json
         rows += [Row([(line, "")]) for line in _flowing(times, width)]
         rows += [] if due else _said("It is never due again.", width, "waiting")
     rows += [Row([]), _title("Runs", "newest first; ⏎ opens the plan of one", width)]
+    said_cells = max((len(outcome(run, plans)[2]) for run in schedule["runs"]), default=0)
     for run in schedule["runs"]:
-        rows += _run(run, plans, width, now)
+        rows += _run(run, plans, width, said_cells, now)
     rows += [] if schedule["runs"] else _said("None yet. b makes one now.", width, "dim")
     rows += [Row([]), _title("Missed", MISSED.get(schedule["missed"], ""), width)]
     for each in lost:
@@ -203,10 +204,10 @@ def _flowing(parts: Sequence[str], width: int) -> list[str]:
     return lines
 
 
-def _run(run: Json, plans: Mapping[str, Json], width: int, now: int) -> Iterator[Row]:
+def _run(run: Json, plans: Mapping[str, Json], width: int, said_cells: int, now: int) -> Iterator[Row]:
     sign, style, said = outcome(run, plans)
     at = f"  {when(from_rfc3339(run['due']), now):<17}"
-    room = max(4, width - len(at) - 3 - len(said) - 1)
+    room = max(4, width - len(at) - 3 - said_cells - 1)
     yield Row(
         [(at, "dim"), (f" {sign} ", style), (fitted(run["plan"], min(room, 36)) + " ", ""), (said, style)],
         ("run", run["plan"], run["approval"]),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from panels.screens.insights import since_s
+from panels.screens.insights import fitting, since_s
 from panels.view.rows import Row
 from panels.view.spending import (
     ROOMY,
@@ -116,3 +116,9 @@ def test_a_period_begins_with_its_first_day(monkeypatch: pytest.MonkeyPatch) -> 
     assert since_s("today", noon) == 12 * 3_600
     assert since_s("fortnight", noon) == (13 * 24 + 12) * 3_600
     assert since_s("all", noon) is None
+
+
+def test_sentences_have_room_or_are_left_out() -> None:
+    assert fitting(["", "one.", "two.", "a long one."], 12) == "one.  two."
+    assert fitting(["one.", "a long one.", "two."], 12) == "one.  two."
+    assert fitting(["longer than there is room"], 5) == "longer than there is room"
