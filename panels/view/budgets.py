@@ -197,8 +197,9 @@ def _ended(session: SessionView, scope: str, width: int, *, is_lifted: bool) -> 
     sign, style = GLYPHS[session.status]
     yield _thing(sign, style, session.name, shown.money(session.cost_usd), width, ("session", session.id, scope))
     why = session.reason.rpartition(" quarterdeck budget resume ")[0]
-    lift = "It may use as much again: ⏎ opens it, a message (m) there goes on with it."
-    if not is_lifted:
-        lift = "U lets it use as much again; then ⏎ opens it, and a message (m) there goes on with it."
+    again = "⏎ opens it, a message (m) there goes on with it"
+    if scope.startswith("task:"):
+        again = "^r on its task does it once more: ⏎ in Tasks opens that"
+    lift = f"It may use as much again: {again}." if is_lifted else f"U lets it use as much again; then {again}."
     yield from _said(why, width)
     yield from _said(lift, width, "accent")

@@ -84,6 +84,8 @@ def test_a_session_that_was_stopped_for_good_stays_in_sight() -> None:
     assert lines[2].strip() == "Its budget of $1.00 is used up: $1.20."
     assert "U lets it use as much again; then" in "\n".join(lines)
     assert "It may use as much again: ⏎ opens it" in "\n".join(texts(sessions=(DEAR,), lifted={"session:ses_dear"}))
+    of_task = stopped("unit", "failed", "limit", "It is used up. quarterdeck budget resume task:plan-x/unit")
+    assert "^r on its task does it once more" in "\n".join(texts(sessions=(of_task,)))
 
 
 def test_what_is_not_told_is_not_nothing() -> None:
