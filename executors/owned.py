@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from executors import link
 from executors.local import LocalExecutor
+from executors.runner import identity, tree
 from supervisor.engine.ports import ExitRecord, Launch, Started
 from supervisor.model.errors import QuarterdeckError, Refused
 
@@ -102,6 +104,42 @@ class OwnedRuns:
         future = self._answers.popleft()
         if not future.done():  # whoever asked may have been cancelled
             future.set_result(told)
+
+
+def end_left(folder: Path, attempts: Collection[str]) -> bool:
+    """Kill what runs of these attempts though their host is dead, with all that it started; whether nothing is left.
+
+    To be called again while something is: it hangs in the kernel, or belongs to another user. A process is known by
+    its pid, start and boot from the journal, or by the mark that it inherited. Blocks.
+    """
+    noted = [each for each in _noted(folder) if each["attempt"] in attempts and each["boot_id"] == identity.boot_id()]
+
+    def members() -> list[int]:
+        found = {pid for pid in identity.running() if identity.marked(pid) in attempts}
+        for each in noted:
+            if identity.is_running(each["pid"], each["pid_started_at"]):
+                found.update(tree.family(each["pid"]))
+        return list(found | set(identity.below(found, identity.running())))
+
+    left = tree.Tree(members)
+    deadline = time.monotonic() + tree.FREEZE_WAIT_S
+    while members():
+        if time.monotonic() > deadline:
+            return False
+        left.kill()
+    return True
+
+
+def _noted(folder: Path) -> list[link.Message]:
+    """Return which processes a folder's journal says its attempts are."""
+    found: list[link.Message] = []
+    with suppress(FileNotFoundError):
+        for line in (folder / "exits.jsonl").read_bytes().splitlines():
+            with suppress(ValueError):  # a line that a crash cut
+                said = json.loads(line)
+                if "boot_id" in said:
+                    found.append(said)
+    return found
 
 
 def journal(folder: Path) -> dict[str, ExitRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 
@@ -72,7 +73,11 @@ def sync_folder(path: str) -> None:
 
 
 class Journal:
-    """``exits.jsonl`` of a folder: one record a line, many with one sync."""
+    """``exits.jsonl`` of a folder: one record a line, many with one sync.
+
+    Between them are lines that say which process an attempt is. They are not synced: they are for who comes after a
+    host that was killed, and after a crash of the whole machine nothing runs any more.
+    """
 
     def __init__(self, folder: str) -> None:
         path = f"{folder}/exits.jsonl"
@@ -83,6 +88,14 @@ class Journal:
             sync_folder(folder)
         self.waiting: list[Message] = []
         self._torn = os.fstat(self._fd).st_size > 0
+
+    def begun(self, attempt: str, pid: int, since: int, boot: str) -> None:
+        """Note which process an attempt is. What a full disk does not take is missing: the process has its mark."""
+        start = b"\n" if self._torn else b""
+        line = json.dumps({"attempt": attempt, "pid": pid, "pid_started_at": since, "boot_id": boot}).encode() + b"\n"
+        self._torn = True
+        with contextlib.suppress(OSError):
+            self._torn = os.write(self._fd, start + line) < len(start + line)
 
     def write(self) -> list[Message]:
         """Append what waits; returns it when it is on the disk. Raises OSError, and it waits on."""

@@ -33,6 +33,7 @@ class Owned:
         self._orphans_of: set[int] = set()
         self._write_due = False
         self._beats = False
+        self._boot = identity.boot_id()
 
     @property
     def has_children(self) -> bool:
@@ -82,6 +83,8 @@ class Owned:
 
     def _start(self, launch: Launch, journal: Journal) -> Message:
         streams = plain_streams(launch.has_stdin)
+        # Whatever it starts is known by this, also when nobody is left who could say which processes they are.
+        launch.env[identity.MARK] = launch.attempt
         try:
             pid = spawn(launch, streams.child)
         except SpawnFailed as failure:
@@ -102,6 +105,7 @@ class Owned:
         self._by_attempt[launch.attempt] = child
         self._by_pid[pid] = child
         child.begin(pid, streams)
+        journal.begun(launch.attempt, pid, child.pid_started_at, self._boot)
         self._beat_later(launch.heartbeat_s)
         return {"ok": True, "pid": pid, "pid_started_at": child.pid_started_at}
 

@@ -138,15 +138,57 @@ async def test_idempotent_commands_survive_the_death_of_their_host(inside: Super
     plan = await started(inside, sh("a", wait, idempotent=True), sh("b", wait))
     await plan.task_is("a", T.RUNNING)
     await plan.task_is("b", T.RUNNING)
-    pid = host_pid(inside.paths.run)
-    assert pid is not None
-    psutil.Process(pid).send_signal(signal.SIGKILL)
+    kill_host(inside)
     await plan.task_is("b", T.BLOCKED)
     go.touch()
     await plan.task_is("a", T.COMPLETED)
     assert "not known" in (await plan.task("b")).reason.text
     await inside.engine.plan_runs.retry_task(plan.id, "b", PERSON)
     await plan.reaches(P.COMPLETED)
+
+
+def alone(folder: Path) -> str:
+    """A command that finds out whether anything of an earlier one of it still lives; it leaves something behind."""
+    held = f"exec 9>>{folder}/held; flock -n 9 || touch {folder}/two"
+    return f"{held}; echo $$ >> {folder}/ran; setsid sleep 600 & until test -e {folder}/go; do sleep 0.02; done"
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def kill_host(inside: Supervised) -> None:
+    pid = host_pid(inside.paths.run)
+    assert pid is not None
+    psutil.Process(pid).send_signal(signal.SIGKILL)
+
+
+async def test_never_do_two_of_a_command_run_when_its_host_dies(inside: Supervised, tmp_path: Path) -> None:
+    plan = await started(inside, sh("a", alone(tmp_path), idempotent=True))
+    await until(lambda: lines(tmp_path / "ran") == 1, 20, "it runs")
+    kill_host(inside)
+    await until(lambda: lines(tmp_path / "ran") == 2, 20, "it runs again")
+    (tmp_path / "go").touch()
+    await plan.reaches(P.COMPLETED)
+    assert not (tmp_path / "two").exists()
+
+
+async def test_never_do_two_of_a_command_run_when_supervisor_and_host_die(home: Home, tmp_path: Path) -> None:
+    async with home.supervised() as inside:
+        plan = await started(inside, sh("a", alone(tmp_path), idempotent=True), sh("b", "sleep 601"))
+        await until(lambda: lines(tmp_path / "ran") == 1, 20, "it runs")
+        await plan.task_is("b", T.RUNNING)
+        pid = host_pid(inside.paths.run)
+        assert pid is not None
+    psutil.Process(pid).send_signal(signal.SIGKILL)
+    async with home.supervised() as inside:
+        plan = RunningPlan(inside, plan.id)
+        await until(lambda: lines(tmp_path / "ran") == 2, 20, "it runs again")
+        (tmp_path / "go").touch()
+        await plan.task_is("a", T.COMPLETED)
+        await plan.task_is("b", T.BLOCKED)
+    assert not (tmp_path / "two").exists()
+    assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "601"]]
 
 
 async def test_what_needs_a_task_that_is_done_once_more_waits_for_it(inside: Supervised) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -47,3 +47,6 @@ Connect = Callable[[], AbstractAsyncContextManager[CommandHost]]
 
 Journal = Callable[[Path], Mapping[str, ExitRecord]]
 """Returns the ends that a folder's journal holds, by attempt. Blocks."""
+
+EndLeft = Callable[[Path, Collection[str]], bool]
+"""Kills what runs of these attempts of a folder though their host is dead; whether nothing of them is left. Blocks."""

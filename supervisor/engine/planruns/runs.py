@@ -57,7 +57,7 @@ class PlanRuns:
     ) -> None:
         self._services = services
         self._artifacts, self._checkpoints = artifacts, checkpoints
-        self._commands = Commands(services.commands, services.journal)
+        self._commands = Commands(services.commands, services.journal, services.end_left)
         self._agents = Agents(services.ledger, begin, control, self._folder)
         self._loops: dict[str, Loop] = {}
         self._starting: set[str] = set()
