@@ -13,10 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from supervisor.engine.planruns.state import folder_of
 from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.model.statuses import ApprovalStatus
-from supervisor.store import approvals
+from supervisor.store import approvals, tokens
 from tests.support.git import git
 from tests.support.planruns import RunningPlan, created, scripted, sh, start, started
 from tests.support.runners import host_pid
@@ -134,10 +135,9 @@ async def test_a_step_that_breaks_ends_its_task(inside: Supervised) -> None:
 
 async def test_idempotent_commands_survive_the_death_of_their_host(inside: Supervised, tmp_path: Path) -> None:
     go = tmp_path / "go"
-    wait = f"until test -e {go}; do sleep 0.02; done"
+    wait = f"echo ran >> {tmp_path}/ran; until test -e {go}; do sleep 0.02; done"
     plan = await started(inside, sh("a", wait, idempotent=True), sh("b", wait))
-    await plan.task_is("a", T.RUNNING)
-    await plan.task_is("b", T.RUNNING)
+    await until(lambda: lines(tmp_path / "ran") == 2, 20, "both run")
     kill_host(inside)
     await plan.task_is("b", T.BLOCKED)
     go.touch()
@@ -175,9 +175,9 @@ async def test_never_do_two_of_a_command_run_when_its_host_dies(inside: Supervis
 
 async def test_never_do_two_of_a_command_run_when_supervisor_and_host_die(home: Home, tmp_path: Path) -> None:
     async with home.supervised() as inside:
-        plan = await started(inside, sh("a", alone(tmp_path), idempotent=True), sh("b", "sleep 601"))
-        await until(lambda: lines(tmp_path / "ran") == 1, 20, "it runs")
-        await plan.task_is("b", T.RUNNING)
+        other = f"touch {tmp_path}/other; exec sleep 601"
+        plan = await started(inside, sh("a", alone(tmp_path), idempotent=True), sh("b", other))
+        await until(lambda: lines(tmp_path / "ran") == 1 and (tmp_path / "other").exists(), 20, "both run")
         pid = host_pid(inside.paths.run)
         assert pid is not None
     psutil.Process(pid).send_signal(signal.SIGKILL)
@@ -245,3 +245,34 @@ async def test_a_branch_that_holds_work_is_not_taken_for_a_new_plan(inside: Supe
     again = await created(inside, sh("a", "true"))
     with pytest.raises(Refused, match="holds work"):
         await start(again)
+
+
+async def test_the_token_of_a_plan_is_valid_while_the_plan_is_under_way(inside: Supervised, tmp_path: Path) -> None:
+    keep = f"echo $QUARTERDECK_TOKEN >> {tmp_path}/tokens; test -e {tmp_path}/go"
+    plan = await started(inside, sh("a", keep), sh("b", f"{keep} || {QUARTERDECK} emit note", "a"))
+
+    async def valid() -> list[bool]:
+        found = (tmp_path / "tokens").read_text().split()
+        return [await inside.engine.store.read(tokens.get, each) is not None for each in found]
+
+    await plan.reaches(P.FAILED)
+    assert await valid() == [False]
+    await inside.engine.plan_runs.retry_task(plan.id, "a", PERSON)
+    await plan.when(lambda shown: shown.tasks[0].attempts == 2 and shown.plan.status is P.FAILED, "it failed again")
+    assert await valid() == [False, False]
+    assert len(set((tmp_path / "tokens").read_text().split())) == 2
+    (tmp_path / "go").touch()
+    await inside.engine.plan_runs.retry_task(plan.id, "a", PERSON)
+    await plan.reaches(P.COMPLETED)
+    assert await valid() == [False] * 4
+    *_, one, other = (tmp_path / "tokens").read_text().split()
+    assert one == other
+
+
+async def test_a_token_of_an_earlier_version_ends_with_its_plan(inside: Supervised, tmp_path: Path) -> None:
+    plan = await started(inside, sh("a", "true"))
+    await plan.reaches(P.COMPLETED)
+    (folder_of(inside.paths.state, plan.id) / "token").write_text("from-before")
+    await inside.engine.services.ledger.commit(lambda t: tokens.add(t.conn, "from-before", role="agent", now=t.now))
+    await inside.engine.ending.archive(plan.id, PERSON)
+    assert await inside.engine.store.read(tokens.get, "from-before") is None

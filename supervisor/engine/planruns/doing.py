@@ -19,6 +19,7 @@ from supervisor.engine.planruns.committing import Asked, Told
 from supervisor.engine.planruns.environment import Surroundings, surroundings
 from supervisor.engine.planruns.keeping import keep_all
 from supervisor.engine.planruns.knowledge import Knowledge
+from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
@@ -54,6 +55,7 @@ class Doing:
     places: Places
     artifacts: Artifacts
     checkpoints: Checkpoints
+    own_pass: Pass
     unsaved: dict[str, PlannedTask] = field(default_factory=dict)
     """Tasks that worked in the plan's worktree since it was last committed."""
     _surroundings: tuple[Settings, Surroundings] | None = None
@@ -208,9 +210,15 @@ class Doing:
         """Return what commands see; it is put together once, and again when the configuration changes."""
         settings = self.services.config_for(Path(state.project.root)).settings
         if self._surroundings is None or self._surroundings[0] is not settings:
-            found = await asyncio.to_thread(surroundings, self.services, settings, state.plan.id, self.places.folder)
+            plan, token = state.plan.id, await self.own_pass.token()
+            found = await asyncio.to_thread(surroundings, self.services, settings, plan, self.places.folder, token)
             self._surroundings = settings, found
         return self._surroundings[1]
+
+    def forget_pass(self) -> None:
+        """Take note that the plan has ended: what runs of it later sees another token."""
+        self._surroundings = None
+        self.own_pass.forget()
 
     async def _place(self, state: State, start: Start, planned: PlannedTask) -> tuple[Path, dict[str, str]]:
         """Return the folder that a step works in, and what that adds to its environment."""

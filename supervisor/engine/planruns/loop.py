@@ -17,6 +17,7 @@ from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.committing import Asked, Outdated, Told, claim_command, store
 from supervisor.engine.planruns.doing import Doing
+from supervisor.engine.planruns.passes import revoke
 from supervisor.engine.planruns.recovering import recover
 from supervisor.engine.planruns.state import State, load
 from supervisor.engine.plans.turn import Start, Turn
@@ -239,12 +240,20 @@ class Loop:
         def claim(transaction: Transaction, start: Start) -> Attempt:
             return claim_command(transaction, state.plan.id, start, boot, host)
 
-        return await self._services.ledger.commit(
-            lambda t: store(t, self._services.desk, state, turn, told, asked, claim)
-        )
+        ends = _ends(state, turn)
+        token = await self._doing.own_pass.kept() if ends else None
+
+        def commit(transaction: Transaction) -> dict[tuple[str, int], Attempt]:
+            if ends:
+                revoke(transaction.conn, token)
+            return store(transaction, self._services.desk, state, turn, told, asked, claim)
+
+        return await self._services.ledger.commit(commit)
 
     def _committed(self, turn: Turn, claimed: dict[tuple[str, int], Attempt]) -> None:
         self._problem = ""
+        if _ends(self.state, turn):
+            self._doing.forget_pass()
         self.state.plan = turn.plan
         self.state.board.put(turn.changed)
         self.state.board.settled = True
