@@ -96,7 +96,7 @@ class Owned:
         child = Child(
             self._loop,
             launch,
-            Spool(f"{launch.folder}/{launch.attempt}.log"),
+            Spool(f"{launch.folder}/{launch.attempt}.log", launch.log_limit),
             tree.Tree(lambda: tree.family(pid)),
             lambda: pid not in self._orphans_of,
             lambda event: self._tell(launch.attempt, event),

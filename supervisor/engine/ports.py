@@ -37,7 +37,8 @@ class Launch:
 
     ``run`` is the boot-scoped runtime folder (sockets, ``<attempt>.started``), ``folder`` the
     session's own (``stream.log``, ``exit-<number>.json``, ``token``). ``secrets`` are values that
-    the runner removes from everything it writes.
+    the runner removes from everything it writes. ``log_limit``, in bytes, is for commands without a session: of
+    more output than that the beginning and the end are kept.
     """
 
     attempt: str
@@ -56,6 +57,7 @@ class Launch:
     no_output_s: float | None = None
     stop_grace_s: float = 5.0
     heartbeat_s: float = 30.0
+    log_limit: int | None = None
     window: str = ""
     container: ContainerLaunch | None = None
 

@@ -276,3 +276,22 @@ async def test_a_token_of_an_earlier_version_ends_with_its_plan(inside: Supervis
     await inside.engine.services.ledger.commit(lambda t: tokens.add(t.conn, "from-before", role="agent", now=t.now))
     await inside.engine.ending.archive(plan.id, PERSON)
     assert await inside.engine.store.read(tokens.get, "from-before") is None
+
+
+async def test_a_command_that_prints_without_end_does_not_fill_the_disk(home: Home, tmp_path: Path) -> None:
+    home.configure(storage={"free_disk_floor_mb": 0, "command_log_mb": 8})
+    line = "x" * 1000
+    print_much = f"echo first; yes {line} | head -n 30000; echo last; test -e {tmp_path}/go"
+    async with home.supervised() as inside:
+        plan = await started(inside, sh("a", print_much), {"id": "each-*", "needs": ["a"], "command": "true"})
+        task = await plan.task_is("a", T.FAILED)
+        assert task.reason.text.endswith("last")
+        logs = list(folder_of(inside.paths.state, plan.id).glob("att_*.log"))
+        assert [log.stat().st_size < 9 << 20 for log in logs] == [True]
+        text = logs[0].read_text()
+        assert "first" in text.splitlines()[0]
+        assert "bytes of this log were left out here" in text
+        (tmp_path / "go").touch()
+        await inside.engine.plan_runs.retry_task(plan.id, "a", PERSON)
+        task = await plan.task_is("each-*", T.FAILED)
+        assert "put out more than" in task.reason.text

@@ -199,6 +199,7 @@ class Doing:
                 first_input=start.step.given.encode(),
                 start_to_close_s=planned.timeout,
                 no_output_s=planned.no_output,
+                log_limit=self.services.config_for(Path(state.project.root)).settings.storage.command_log_mb << 20,
             ),
             self.ended(loop, start, attempt),
         )
