@@ -24,6 +24,7 @@ from executors.git import (
     returns,
     setup,
     sharing,
+    standing,
     submodules,
     worktrees,
 )
@@ -61,6 +62,10 @@ class GitWorkspaces:
     async def check_branch(self, root: Path, branch: str) -> None:
         """Raise InvalidInput unless git takes this as the name of a branch."""
         await check_branch(root, branch)
+
+    async def checked_out(self, worktree: Path) -> str | None:
+        """Return the branch that a worktree has checked out, None when it is on none; NotFound when it is gone."""
+        return await standing.checked_out(worktree)
 
     async def prepare(self, request: WorkspaceRequest) -> Workspace:
         """Make or find the session's worktree and provision it. Idempotent per session."""

@@ -373,6 +373,10 @@ class Workspaces(Protocol):
         """Raise InvalidInput unless git takes this as the name of a branch."""
         ...
 
+    async def checked_out(self, worktree: Path) -> str | None:
+        """Return the branch that a worktree has checked out, None when it is on none; NotFound when it is gone."""
+        ...
+
     async def prepare(self, request: WorkspaceRequest) -> Workspace:
         """Make or find the session's worktree and provision it. Idempotent per session."""
         ...

@@ -295,3 +295,51 @@ async def test_a_command_that_prints_without_end_does_not_fill_the_disk(home: Ho
         await inside.engine.plan_runs.retry_task(plan.id, "a", PERSON)
         task = await plan.task_is("each-*", T.FAILED)
         assert "put out more than" in task.reason.text
+
+
+@pytest.mark.parametrize(("switch", "where"), [("git switch -qc other", "other"), ("git checkout -q HEAD~0", "no b")])
+async def test_what_switches_the_plans_branch_fails_and_nothing_is_committed_there(
+    inside: Supervised, switch: str, where: str
+) -> None:
+    stray = sh("stray", f"{switch}; echo mine > mine.txt", "first", retry={"attempts": 3})
+    plan = await started(inside, sh("first", "echo one > one.txt"), stray, sh("next", "echo n > n.txt", "stray"))
+    await plan.reaches(P.FAILED)
+    task = await plan.task("stray")
+    assert (task.status, task.attempts) == (T.FAILED, 1)
+    assert f"switched from its branch qd/plan-x to {where}" in task.reason.text
+    assert "quarterdeck task retry plan-x/stray" in task.reason.text
+    worktree = Path(str((await plan.plan()).worktree))
+    assert git(worktree, "rev-list", "--all", "--count", "--not", "main") == "0"
+    assert (worktree / "one.txt").read_text() == "one\n"
+    assert (worktree / "mine.txt").read_text() == "mine\n"
+    # Before a person has brought it back nothing of the plan runs there.
+    await inside.engine.plan_runs.retry_task(plan.id, "first", PERSON)
+    task = await plan.task_is("first", T.FAILED)
+    assert "switched from its branch" in task.reason.text
+    git(worktree, "switch", "-q", "qd/plan-x")
+    await revise(plan, sh("first", "echo one > one.txt"), sh("stray", "true"), sh("next", "echo n > n.txt", "stray"))
+    await inside.engine.plan_runs.retry_task(plan.id, "first", PERSON)
+    await plan.reaches(P.COMPLETED)
+    assert {"mine.txt", "n.txt", "one.txt"} <= set(git(worktree, "ls-tree", "--name-only", "qd/plan-x").split())
+
+
+async def test_a_merge_waits_until_the_plans_branch_is_back(inside: Supervised, tmp_path: Path) -> None:
+    wait = f"until test -e {tmp_path}/go; do sleep 0.02; done"
+    end = f"until test -e {tmp_path}/end; do sleep 0.02; done"
+    shared = sh("shared", f"echo shared > shared.txt; touch {tmp_path}/shared; {end}")
+    plan = await started(inside, sh("own", f"echo own > own.txt; {wait}", workspace="own"), shared)
+    await until((tmp_path / "shared").exists, 20, "both run")
+    worktree = Path(str((await plan.plan()).worktree))
+    git(worktree, "switch", "-qc", "other")
+    (tmp_path / "go").touch()
+
+    async def said() -> bool:
+        return any("switched from its branch" in str(each) for each in await inside.payloads(None, "error"))
+
+    await eventually(said, what=lambda: "it is said why it does not go on")
+    git(worktree, "switch", "-q", "qd/plan-x")
+    await plan.task_is("own", T.COMPLETED)
+    (tmp_path / "end").touch()
+    await plan.reaches(P.COMPLETED)
+    assert git(worktree, "rev-list", "--count", "main..other") == "0"
+    assert {"own.txt", "shared.txt"} <= set(git(worktree, "ls-tree", "--name-only", "qd/plan-x").split())

@@ -20,6 +20,7 @@ from supervisor.engine.planruns.doing import Doing
 from supervisor.engine.planruns.passes import revoke
 from supervisor.engine.planruns.recovering import recover
 from supervisor.engine.planruns.state import State, load
+from supervisor.engine.planruns.straying import Strayed, strayed
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
@@ -160,6 +161,8 @@ class Loop:
             if self._stale:
                 self.state = await load(self._services.ledger, self.state.plan.id)
                 self._stale = False
+            # After what has ended, and before anything is committed or started because of it.
+            self.state.strayed = await strayed(self._services.workspaces, self.state.plan)
             turn, told, answers = self._decide(taken)
             if not (turn.changed or told.ends or told.audits or turn.plan is not self.state.plan or turn.starts):
                 break
@@ -226,10 +229,12 @@ class Loop:
             try:
                 await self._doing.save(self.state, risky, turn.changed)
             except QuarterdeckError as error:
-                # Giving a plan up must always be possible; its worktree stays as it is.
-                if turn.plan.status is not PlanStatus.ABANDONED:
+                # Giving a plan up must always be possible, and so must its end when that is why it has failed; its
+                # worktree stays as it is.
+                why = isinstance(error, Strayed) and turn.plan.status is PlanStatus.FAILED
+                if turn.plan.status is not PlanStatus.ABANDONED and not why:
                     raise
-                log.warning("%s was given up, and what it changed could not be committed: %s", self.name, error)
+                log.warning("%s has ended, and what it changed could not be committed: %s", self.name, error)
         return {start.task: await self._doing.asked(self.state, turn, start) for start in turn.questions}
 
     async def _commit(
