@@ -63,9 +63,11 @@ class OwnedRuns:
 
     async def stop(self, attempt: str, *, grace_s: float) -> None:
         """End a command's tree; one that has ended already is no error."""
-        answer = await self._ask({"op": "stop", "attempt": attempt, "grace_s": grace_s})
-        if not answer["ok"] and answer["code"] != "not_found":
-            raise Refused(answer["message"], code=answer["code"])
+        await self._have({"op": "stop", "attempt": attempt, "grace_s": grace_s})
+
+    async def hold(self, attempt: str, *, held: bool) -> None:
+        """Stop the clocks of a command's timeouts, or let them run on; one that has ended already is no error."""
+        await self._have({"op": "hold", "attempt": attempt, "held": held})
 
     async def running(self) -> set[str]:
         """Return the attempts that have not ended, whoever started them."""
@@ -75,6 +77,12 @@ class OwnedRuns:
         """Yield the ends of commands as they come, each of them durable; stops when the host goes away."""
         while (record := await self._exits.get()) is not None:
             yield record
+
+    async def _have(self, message: link.Message) -> None:
+        """Have something done to a command, if it has not ended."""
+        answer = await self._ask(message)
+        if not answer["ok"] and answer["code"] != "not_found":
+            raise Refused(answer["message"], code=answer["code"])
 
     async def _ask(self, message: link.Message) -> link.Message:
         if self._writer is None or self._reading is None or self._reading.done():

@@ -82,6 +82,10 @@ class Commands:
         """End a command; its end is told like any other."""
         await (await self._connected()).stop(attempt, grace_s=GRACE_S)
 
+    async def hold(self, attempt: str, *, held: bool) -> None:
+        """Let the timeouts of a command rest while a person decides what it asks, or run on."""
+        await (await self._connected()).hold(attempt, held=held)
+
     async def close(self) -> None:
         """Disconnect; the commands go on."""
         if self._listening is not None:

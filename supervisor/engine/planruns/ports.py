@@ -33,6 +33,10 @@ class CommandHost(Protocol):
         """End a command's tree; one that has ended already is no error."""
         ...
 
+    async def hold(self, attempt: str, *, held: bool) -> None:
+        """Stop the clocks of a command's timeouts, or let them run on; one that has ended already is no error."""
+        ...
+
     async def running(self) -> set[str]:
         """Return the attempts that have not ended, whoever started them."""
         ...

@@ -199,9 +199,13 @@ class PlanRuns:
             self._agents.heard(session)
 
     async def decided(self, event: Event) -> None:
-        """Hear that a question was answered, or will not be."""
+        """Hear that a question was asked, was answered, or will not be."""
         approval_id = str(msgspec.json.decode(event.payload).get("approval"))
         approval = await self._services.ledger.store.read(approvals.get, approval_id)
+        if approval.attempt is not None:
+            # A command asked; it fetches the answer by itself, and has all its time for that.
+            asking = await self._services.ledger.store.read(approvals.asking_attempts)
+            await self._commands.hold(approval.attempt, held=approval.attempt in asking)
         # Whether a plan may start at all is no question of one of its tasks: its schedule hears that.
         if approval.channel == "engine" and approval.task is not None and approval.plan in self._loops:
             self._loops[approval.plan].post(answer(approval))
