@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from executors.git import (
     changes,
     checkpoints,
     clones,
+    discarding,
     exclusion,
     files,
     merging,
@@ -178,6 +179,13 @@ class GitWorkspaces:
     async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Say what a worktree holds that exists nowhere else."""
         return await removal.state(worktree, branch, base_commit)
+
+    async def discard(
+        self, root: Path, places: Sequence[tuple[Path, str]], base_commit: str, *, force: bool
+    ) -> WorktreeState:
+        """Remove worktrees and their branches; with work that exists nowhere else only with ``force``."""
+        async with self._locks.hold(root, places[0][0].parent):
+            return await discarding.discard(root, places, base_commit, force=force)
 
     async def remove(self, root: Path, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Remove a worktree that holds no work; one that does is kept, and the answer says what."""

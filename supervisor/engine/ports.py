@@ -459,6 +459,15 @@ class Workspaces(Protocol):
         """Say what a worktree holds that exists nowhere else."""
         ...
 
+    async def discard(
+        self, root: Path, places: Sequence[tuple[Path, str]], base_commit: str, *, force: bool
+    ) -> WorktreeState:
+        """Remove worktrees, of one folder, and their branches together.
+
+        When something in them exists nowhere else nothing is removed without ``force``, and the answer says what.
+        """
+        ...
+
     async def remove(self, root: Path, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Remove a worktree that holds no work; one that does is kept, and the answer says what."""
         ...

@@ -241,6 +241,7 @@ async def test_a_branch_that_holds_work_is_not_taken_for_a_new_plan(inside: Supe
     plan = await created(inside, sh("a", "echo a > new.txt"))
     await start(plan)
     await plan.reaches(P.COMPLETED)
+    # As an earlier version did: the worktree and the branch stayed.
     await inside.engine.planning.delete(plan.id, PERSON)
     again = await created(inside, sh("a", "true"))
     with pytest.raises(Refused, match="holds work"):
