@@ -14,7 +14,8 @@ import pytest
 
 from executors import link
 from executors.local import LocalExecutor
-from executors.owned import OwnedRuns, journal
+from executors.owned import OwnedRuns, end_left, journal
+from executors.runner import identity
 from supervisor.engine.ports import ExitRecord, Launch, Started
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 from tests.support.attempts import RECORD, Home
@@ -189,6 +190,34 @@ async def test_a_killed_host_ends_the_connection_and_the_journal_tells(place: Ho
     async with connected(place) as again:
         assert await again.runs.running() == set()
         assert set(journal(again.folder)) == {done.attempt}
+
+
+async def test_what_outlived_its_host_is_ended_and_nothing_else(place: Home) -> None:
+    script = "setsid sleep 60 & echo $! > pids; echo $$ >> pids; exec env -i PATH=$PATH sleep 60"
+    async with connected(place) as plan:
+        one, other = plan.launch("one", "sh", "-c", script), plan.launch("other", "sleep", "60")
+        await plan.runs.start(one)
+        stays = await plan.runs.start(other)
+        pids = await pids_in(one.cwd / "pids", 2)
+        kill(host_pid(place.run))
+        await until(lambda: end_left(plan.folder, [one.attempt]), what="it is gone")
+        assert not any(map(is_alive, pids))
+        assert is_alive(stays.pid)
+        assert end_left(plan.folder, [one.attempt, other.attempt])
+        assert not is_alive(stays.pid)
+
+
+async def test_a_number_that_was_given_out_again_is_left_alone(place: Home) -> None:
+    async with connected(place) as plan:
+        launch = plan.launch("again", "sleep", "60")
+        found = await plan.runs.start(launch)
+        line = {"pid": found.pid, "pid_started_at": found.pid_started_at, "boot_id": identity.boot_id()}
+        other = place.state / "other"
+        other.mkdir()
+        said = [{**line, "attempt": "att_a", "pid_started_at": 1}, {**line, "attempt": "att_b", "boot_id": "before"}]
+        (other / "exits.jsonl").write_text("".join(json.dumps(each) + "\n" for each in said) + '{"torn')
+        assert end_left(other, ["att_a", "att_b"])
+        assert is_alive(found.pid)
 
 
 async def test_a_client_that_comes_back_finds_its_commands(place: Home) -> None:

@@ -110,6 +110,8 @@ async def remember(doing: Doing, loop: Loop, start: Start) -> None:
 
 async def _depends(doing: Doing, loop: Loop, task: str) -> dict[str, str]:
     state = loop.state
+    if state.strayed:
+        raise Unknowable("the plan's worktree has another branch checked out")
     planned = state.program.jobs[task].task
     settings = doing.services.config_for(Path(state.project.root)).settings
     earlier = before(state, task, doing.places.scratches)
