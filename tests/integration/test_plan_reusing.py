@@ -275,6 +275,14 @@ async def test_what_cannot_be_looked_at_runs_it(inside: Supervised, tmp_path: Pa
     assert (await plan.task("a")).result["why_run"] == f"What it depends on is not known: {why}."
 
 
+async def test_nothing_is_taken_in_a_worktree_with_another_branch(inside: Supervised) -> None:
+    plan = await done(inside, counting("a", "true", **WORDS))
+    git(await worktree(plan), "switch", "-qc", "other")
+    after = await again(plan, "a")
+    assert after.status is T.FAILED
+    assert "another branch checked out" in after.result["why_run"]
+
+
 async def test_an_artifact_that_it_is_given_is_what_is_in_it(inside: Supervised) -> None:
     plan = await done(
         inside,

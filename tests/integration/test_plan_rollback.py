@@ -15,7 +15,7 @@ import pytest
 from supervisor.model.errors import NotFound, Refused
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.model.statuses import ApprovalStatus, AttemptStatus
-from supervisor.store import approvals, attempts, audit, checkpoints
+from supervisor.store import approvals, attempts, audit, checkpoints, tokens
 from tests.support.planruns import Document, RunningPlan, created, scripted, sh, started
 from tests.support.runners import host_pid
 from tests.support.supervised import PERSON, Home, Supervised, eventually, throwaway_home
@@ -196,7 +196,8 @@ async def test_a_task_that_never_ran_has_nothing_to_undo(inside: Supervised) -> 
 
 
 async def test_in_a_plan_that_was_given_up_it_is_undone_and_stays_given_up(inside: Supervised) -> None:
-    plan = await started(inside, deploy(), sh("b", "sleep 60", "a"))
+    undo = 'rm live.txt; echo "$QUARTERDECK_TOKEN" > $HOME/token'
+    plan = await started(inside, deploy(undo=undo), sh("b", "sleep 60", "a"))
     await plan.task_is("b", T.RUNNING)
     await inside.engine.plan_runs.cancel(plan.id, PERSON)
     await plan.reaches(P.ABANDONED)
@@ -204,6 +205,9 @@ async def test_in_a_plan_that_was_given_up_it_is_undone_and_stays_given_up(insid
     shown = await plan.reaches(P.ABANDONED)
     assert not (Path(str(shown.plan.worktree)) / "live.txt").exists()
     assert await plan.git("status", "--porcelain") == ""
+    token = (inside.paths.state / "token").read_text().strip()
+    assert token, "with none at all it would be taken for the person"
+    assert await inside.engine.store.read(tokens.get, token) is None
 
 
 async def test_what_is_put_away_has_no_place_to_be_undone_in(inside: Supervised) -> None:
