@@ -37,6 +37,7 @@ from supervisor.engine.ports import (
     KeptCheckpoint,
     MadeCheckpoint,
     MergeResult,
+    Present,
     PushResult,
     Repository,
     Restored,
@@ -110,6 +111,14 @@ class GitWorkspaces:
         """Return everything since ``base_commit``: commits, uncommitted and untracked files."""
         return await changes.diff(worktree, base_commit, stat=stat)
 
+    async def present(self, worktree: Path) -> Present:
+        """Return the commit that is checked out, and the tree of everything that is not ignored."""
+        return await changes.present(worktree)
+
+    async def changed(self, worktree: Path, before: str, after: str) -> frozenset[str]:
+        """Return the paths that are not the same in two commits or trees."""
+        return await changes.changed(worktree, before, after)
+
     async def files(self, worktree: Path, base_commit: str) -> tuple[list[WorktreeFile], bool]:
         """Return the files that are not ignored and what became of each; whether some were left out."""
         return await files.files(worktree, base_commit)
@@ -173,6 +182,11 @@ class GitWorkspaces:
     async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Say what a worktree holds that exists nowhere else."""
         return await removal.state(worktree, branch, base_commit)
+
+    async def discard(self, root: Path, worktree: Path) -> None:
+        """Remove a worktree that was made for nothing but looking at, with whatever is in it."""
+        async with self._locks.hold(root, worktree.parent):
+            await removal.discard(root, worktree)
 
     async def remove(self, root: Path, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Remove a worktree that holds no work; one that does is kept, and the answer says what."""

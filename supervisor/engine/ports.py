@@ -360,6 +360,14 @@ class Restored:
     left: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What is in a worktree at a moment: the commit that is checked out, and the tree of all that is not ignored."""
+
+    commit: str
+    tree: str
+
+
 class Workspaces(Protocol):
     """Git, as the engine sees it."""
 
@@ -389,6 +397,14 @@ class Workspaces(Protocol):
 
     async def diff(self, worktree: Path, base_commit: str, *, stat: bool = False) -> str:
         """Return everything since ``base_commit``: commits, uncommitted and untracked files."""
+        ...
+
+    async def present(self, worktree: Path) -> Present:
+        """Return the commit that is checked out, and the tree of everything that is not ignored."""
+        ...
+
+    async def changed(self, worktree: Path, before: str, after: str) -> frozenset[str]:
+        """Return the paths that are not the same in two commits or trees; raises when one of them is gone."""
         ...
 
     async def files(self, worktree: Path, base_commit: str) -> tuple[list[WorktreeFile], bool]:
@@ -451,6 +467,10 @@ class Workspaces(Protocol):
 
     async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Say what a worktree holds that exists nowhere else."""
+        ...
+
+    async def discard(self, root: Path, worktree: Path) -> None:
+        """Remove a worktree that was made for nothing but looking at, with whatever is in it."""
         ...
 
     async def remove(self, root: Path, worktree: Path, branch: str, base_commit: str) -> WorktreeState:

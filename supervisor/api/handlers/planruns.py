@@ -14,7 +14,7 @@ from supervisor.api.decisions import approval_json
 from supervisor.api.handlers.plans import READ, Operator, plan_named, whole
 from supervisor.api.plans import AdvanceBody, CompleteBody, GateBody, StartBody, step_json, task_json
 from supervisor.api.protocol import MergeBody
-from supervisor.api.state import state_of
+from supervisor.api.state import roles_of, state_of
 from supervisor.engine.deciding import Decision
 from supervisor.engine.planruns.committing import key_of
 from supervisor.engine.planruns.runs import PlanRuns
@@ -153,7 +153,8 @@ async def complete_task(
 ) -> dict[str, Any]:
     """Say that a task is done, and what shows it."""
     plan = await plan_named(request, ref)
-    await _runs(request).complete_task(plan.id, task, principal.actor, body.evidence)
+    roles = roles_of(request, principal)
+    await _runs(request).complete_task(plan.id, task, principal.actor, body.evidence, roles=roles)
     return await whole(request, plan.id)
 
 
@@ -175,7 +176,8 @@ async def _decide(
     plan = await plan_named(request, ref)
     engine = state_of(request).engine
     asked = await engine.store.read(_asked, plan, gate)
-    await engine.broker.decide([Decision(asked.id, approve=approve, rationale=rationale)], principal.actor)
+    decision = Decision(asked.id, approve=approve, rationale=rationale, roles=roles_of(request, principal))
+    await engine.broker.decide([decision], principal.actor)
     return await whole(request, plan.id)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from supervisor.engine.deciding import consume
+from supervisor.engine.deciding import APPROVER_ROLE, consume
 from supervisor.engine.desk import Desk, close
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.state import State
@@ -20,6 +20,9 @@ from supervisor.model.events import EventType, Severity
 from supervisor.model.plans import Plan, PlanStatus, TaskStatus
 from supervisor.model.statuses import ATTEMPT_ENDED, ApprovalStatus, AttemptStatus
 from supervisor.store import approvals, attempts, plans, tasks
+
+BOUND: Final = "bound"
+"""In a question as it is stored: the content that it is about. The question's digest covers it."""
 
 ASKS = Judgement("ask", "gates are a person's", "The plan says that a person decides.", "medium")
 
@@ -44,10 +47,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a person is asked about a task: the question, and what they are shown."""
+    """What a person is asked about a task: the question, and what they are shown.
+
+    ``bound`` is the content that the decision is bound to, ``role`` whose decision it is.
+    """
 
     question: str
     preview: Mapping[str, Any]
+    bound: Mapping[str, Any] | None = None
+    role: str | None = None
 
 
 def key_of(plan: Plan, task: str, attempt: int, step: int) -> str:
@@ -87,8 +95,9 @@ def store(
             continue
         task = state.board.tasks[task_id]
         tasks.move(conn, task, after)
+        if task.status is not after.status or task_id in turn.anew:
+            _withdraw(transaction, before.id, task.id, task.status, turn.anew.get(task_id))
         if task.status is not after.status:
-            _withdraw(transaction, before.id, task.id, task.status)
             transaction.task_event(before, task, after)
     if turn.plan != before:
         plans.update(conn, turn.plan)
@@ -139,6 +148,8 @@ def _ask(transaction: Transaction, desk: Desk, state: State, start: Start, asked
             "preview": dict(asked.preview),
             "subject": f"{plan.id} {start.task}",
             "expires_s": None,
+            **({BOUND: dict(asked.bound)} if asked.bound is not None else {}),
+            **({APPROVER_ROLE: asked.role} if asked.role is not None else {}),
         },
         ASKS,
         subject_type="gate",
@@ -148,12 +159,12 @@ def _ask(transaction: Transaction, desk: Desk, state: State, start: Start, asked
     )
 
 
-def _withdraw(transaction: Transaction, plan: str, task: str, was: TaskStatus) -> None:
+def _withdraw(transaction: Transaction, plan: str, task: str, was: TaskStatus, why: str | None) -> None:
     """Void the question about a task that does not wait for its answer any more."""
     if was is not TaskStatus.WAITING_APPROVAL:
         return
     for approval in approvals.open_of_task(transaction.conn, plan, task):
-        close(transaction, approval, ApprovalStatus.SUPERSEDED, "The task does not wait for it any more.")
+        close(transaction, approval, ApprovalStatus.SUPERSEDED, why or "The task does not wait for it any more.")
 
 
 def claim_command(transaction: Transaction, plan: str, start: Start, boot_id: str, host: str) -> Attempt:

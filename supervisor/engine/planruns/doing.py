@@ -19,12 +19,14 @@ from supervisor.engine.planruns.committing import Asked, Told
 from supervisor.engine.planruns.environment import Surroundings, surroundings
 from supervisor.engine.planruns.keeping import keep_all
 from supervisor.engine.planruns.knowledge import Knowledge
+from supervisor.engine.planruns.measuring import Measuring, compare_noted, note
 from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
+from supervisor.engine.planruns.subjects import Subject, Subjects, as_stored
 from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
-from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.plans.turn import CHANGED, Start, Turn
 from supervisor.engine.ports import ExitRecord, Launch
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
@@ -40,6 +42,12 @@ log = logging.getLogger(__name__)
 
 CHANGES_SHOWN: Final = 20_000
 """Characters of the list of changed files that a person is shown at a gate."""
+
+DIFF_SHOWN: Final = 200_000
+"""Characters of a diff that a person reviews there; how to see a longer one is said behind them."""
+
+CHANGED_SHOWN: Final = 100
+"""Paths that a person is shown that have changed while they were asked."""
 
 NOT_STARTED: Final = 127
 
@@ -57,6 +65,16 @@ class Doing:
     unsaved: dict[str, PlannedTask] = field(default_factory=dict)
     """Tasks that worked in the plan's worktree since it was last committed."""
     _surroundings: tuple[Settings, Surroundings] | None = None
+
+    @property
+    def subjects(self) -> Subjects:
+        """What finds out what decisions are bound to."""
+        return Subjects(self.services.workspaces)
+
+    @property
+    def measuring(self) -> Measuring:
+        """What does the checks that look back."""
+        return Measuring(self.places, self.artifacts)
 
     async def do(self, loop: Loop, start: Start, attempt: Attempt | None) -> None:
         """Do a step, and tell the loop what came of it."""
@@ -76,6 +94,8 @@ class Doing:
                 await self._keep(loop, start)
             elif start.step.what == "merge":
                 await self._merge(loop, start)
+            elif start.step.what in ("evidence", "recall", "compare", "tidy"):
+                await self._look_back(loop, start)
         except Exception as error:
             # Whatever goes wrong in a step ends that step: a task that runs for ever helps nobody.
             expected = isinstance(error, QuarterdeckError)
@@ -125,11 +145,19 @@ class Doing:
             preview["to judge"] = list(start.step.judged)
         if proofs := task.result.get("proofs"):
             preview["checked"] = [f"{'holds' if each['holds'] else 'does not hold'}: {each['text']}" for each in proofs]
+        if planned.approver_role:
+            preview["who decides"] = f"somebody with the role {planned.approver_role}"
+        if changed := task.result.get(CHANGED):
+            preview["changed since it was asked before"] = changed[:CHANGED_SHOWN]
         preview["completed before"] = [f"{each}: {_outcome(turn.task(each))}" for each in task.needs]
-        if changes := await self._changes(state, task, planned):
-            preview["changes"] = changes
+        worktree, base = await self._subject(state, start, task, planned)
+        subject = None
+        if worktree is not None:
+            subject = await self.subjects.of(state, turn, task, planned, worktree)
+            preview |= await self._content(subject, base, whole=planned.diff_review)
         what = "Is this done as it should be" if start.step.judged else "May it go on"
-        return Asked(f"{planned.name}: {what}?", preview)
+        bound = None if subject is None else as_stored(subject)
+        return Asked(f"{planned.name}: {what}?", preview, bound, planned.approver_role)
 
     def stop(self, loop: Loop, task_id: str) -> None:
         """End what runs for a task."""
@@ -139,6 +167,10 @@ class Doing:
         """Return what takes the end of a command in."""
 
         def take(_: str, record: ExitRecord | None) -> None:
+            if record is not None and start.step.measures and record.cause == "exit":
+                name = f"{loop.name} {attempt.id} measured"
+                self.services.tasks.ensure(name, lambda: self._measured(loop, start, attempt, record))
+                return
             if record is None or record.exit_code == 0:
                 loop.post(lambda turn, told: self._took(turn, told, start, attempt, record, ""))
                 return
@@ -155,8 +187,44 @@ class Doing:
 
         return take
 
+    async def _measured(self, loop: Loop, start: Start, attempt: Attempt, record: ExitRecord) -> None:
+        measured = await self.measuring.of(attempt, record)
+
+        def take(turn: Turn, told: Told) -> None:
+            told.ends[attempt.id] = record
+            note(turn, start, measured)
+
+        loop.post(take)
+
+    async def _leave_base(self, loop: Loop, start: Start) -> None:
+        """Remove the worktree of what the plan began with, as nothing more is looked at there."""
+        if start.step.at_base:
+            try:
+                await self.measuring.tidy(loop.state, start)
+            except QuarterdeckError as error:
+                log.warning("%s: the worktree of its base stays: %s", loop.name, error)
+
+    async def _look_back(self, loop: Loop, start: Start) -> None:
+        """Do a step of a gate that runs nothing of the plan's."""
+        state, step = loop.state, start.step
+        if step.what == "compare":
+            loop.post(lambda turn, _: compare_noted(turn, start))
+        elif step.what == "recall":
+            measured = await self.measuring.recalled(state, step.text)
+            loop.post(lambda turn, _: note(turn, start, measured))
+        else:
+            ok, why = True, ""
+            if step.what == "tidy":
+                await self.measuring.tidy(state, start)
+            else:
+                folder, _ = await self._place(state, start, state.program.jobs[start.task].task)
+                ok = await self.measuring.is_there(state, start, folder)
+                why = "" if ok else f"There is no {step.text}: neither such a file, nor anything kept by that name."
+            loop.post(lambda turn, _: turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why))
+
     async def _failed(self, loop: Loop, start: Start, attempt: Attempt, record: ExitRecord) -> None:
         words = await asyncio.to_thread(last_words, self.places.folder / f"{attempt.id}.log")
+        await self._leave_base(loop, start)
         loop.post(lambda turn, told: self._took(turn, told, start, attempt, record, words))
 
     def _took(
@@ -214,6 +282,9 @@ class Doing:
 
     async def _place(self, state: State, start: Start, planned: PlannedTask) -> tuple[Path, dict[str, str]]:
         """Return the folder that a step works in, and what that adds to its environment."""
+        if start.step.at_base:
+            base = await self.measuring.base(state, start)
+            return base.path, base.env
         if planned.place == "none":
             return await self.places.scratch(start.task, start.attempt), {}
         if planned.place == "plan" or (planned.runner == "agent" and start.step.before):
@@ -238,6 +309,8 @@ class Doing:
         value = await asyncio.to_thread(expression.evaluate, knowledge)
         why = await asyncio.to_thread(expression.explain, knowledge)
         holds = value is True
+        if not holds:
+            await self._leave_base(loop, start)
         loop.post(
             lambda turn, _: turn.step_ended(
                 start.task, start.attempt, start.number, ok=holds, why="" if holds else f"{start.step.text}. {why}"
@@ -301,15 +374,33 @@ class Doing:
             )
         )
 
-    async def _changes(self, state: State, task: Task, planned: PlannedTask) -> str:
-        """Return the changed files that a decision is about: of the task's own worktree, or of the whole plan."""
-        worktree, base = state.plan.worktree, state.plan.base_commit
-        if planned.place == "own" and (session := await self.agents.session_of(task)) is not None:
-            worktree, base = session.worktree, session.base_commit
-        if worktree is None or base is None:
-            return ""
-        stat = await self.services.workspaces.diff(Path(worktree), base, stat=True)
-        return stat if len(stat) <= CHANGES_SHOWN else f"{stat[:CHANGES_SHOWN]}\n… and more"
+    async def _subject(
+        self, state: State, start: Start, task: Task, planned: PlannedTask
+    ) -> tuple[Path | None, str | None]:
+        """Return the worktree that a decision is about, and what it began with: the task's own, or the whole plan's."""
+        if planned.place == "own" and not start.step.before:
+            if (session := await self.agents.session_of(task)) is not None and session.worktree is not None:
+                return Path(session.worktree), session.base_commit
+            workspace = await self.places.own_worktree(start.task, start.attempt)
+            return workspace.path, workspace.base_commit
+        if state.plan.worktree is None or (planned.place == "none" and planned.kind != "gate"):
+            return None, None
+        return Path(state.plan.worktree), state.plan.base_commit
+
+    async def _content(self, subject: Subject, base: str | None, *, whole: bool) -> dict[str, object]:
+        """Return what a person is shown of the content that is decided about."""
+        shown: dict[str, object] = {}
+        worktree = Path(subject.worktree)
+        if base is not None:
+            if changes := await self.services.workspaces.diff(worktree, base, stat=True):
+                shown["changes"] = _cut(changes, CHANGES_SHOWN)
+            if whole:
+                diff = await self.services.workspaces.diff(worktree, base)
+                shown["diff"] = _cut(diff, DIFF_SHOWN, f"; all of it: git -C {worktree} diff {base[:12]}") or "nothing"
+        shown["bound to"] = f"commit {subject.commit[:12]}, files {subject.tree[:12]}"
+        if subject.moving:
+            shown["not bound, others write it"] = list(subject.moving[:CHANGED_SHOWN])
+        return shown
 
     async def _stop(self, loop: Loop, task_id: str) -> None:
         """Stop the command or the session of a task; its end is told like any other."""
@@ -332,6 +423,10 @@ def _why(start: Start, record: ExitRecord, words: str) -> str:
         return f"`{line}` could not be started: {record.message}"
     said = f": {words}" if words else "."
     return f"`{line}` ended with exit code {record.exit_code}{said}"
+
+
+def _cut(text: str, limit: int, more: str = "") -> str:
+    return text if len(text) <= limit else f"{text[:limit]}\n… and {len(text) - limit:,} characters more{more}"
 
 
 def _outcome(task: Task) -> str:

@@ -57,6 +57,15 @@ class Places:
         name = own_name(self.plan, task, attempt)
         return await self._prepare(name, f"qd/{name}", branch_of(self.plan))
 
+    async def base_worktree(self, task: str, attempt: int, base: str) -> Workspace:
+        """Make or find the worktree of what the plan began with (a commit), for the checks of a gate."""
+        name = own_name(self.plan, task, attempt)
+        return await self._prepare(name, f"qd/{name}", base)
+
+    async def discard(self, worktree: Path) -> None:
+        """Remove such a worktree, whatever checks have left in it."""
+        await self.services.workspaces.discard(Path(self.project.root), worktree)
+
     async def scratch(self, task: str, attempt: int) -> Path:
         """Make or find the scratch folder of a task's attempt."""
         folder = self.folder / "scratch" / own_name(self.plan, task, attempt)

@@ -43,6 +43,12 @@ WAITS: Final = frozenset({T.READY, T.WAITING_APPROVAL})
 LAST_FAILURE: Final = "last_failure"
 """In a task's result: why its last attempt failed."""
 
+CHANGED: Final = "changed"
+"""In a task's result: paths that changed while a person was asked about it, so that it was asked anew."""
+
+MOVING: Final = "moving"
+"""Those of them that others may go on changing."""
+
 KEPT: Final = frozenset({LAST_FAILURE, ITEMS, "left_out"})
 """What of a task's result another attempt begins with. Items are found once: their tasks are there."""
 
@@ -61,7 +67,8 @@ class Turn:
     """Takes in what happened to a plan whose tasks stand as on ``board``, at ``now``.
 
     ``program`` has the parts of tasks that were repeated in it. ``starts`` (steps), ``questions`` (of tasks that wait
-    for a person) and ``stops`` (tasks whose work is to end) are what is to be done after it was committed.
+    for a person) and ``stops`` (tasks whose work is to end) are what is to be done after it was committed. ``anew``
+    says of tasks that waited for a person why they are asked about anew.
     """
 
     def __init__(self, program: Program, plan: Plan, board: Board, now: int) -> None:
@@ -76,6 +83,7 @@ class Turn:
         self.starts: list[Start] = []
         self.questions: list[Start] = []
         self.stops: list[str] = []
+        self.anew: dict[str, str] = {}
 
     def task(self, task: str) -> Task:
         """Return a task as it stands now; NotFound when there is none."""
@@ -144,7 +152,7 @@ class Turn:
         step = job.steps[number]
         found = dict(result or {})
         if step.proves:
-            found["proofs"] = [*now.result.get("proofs", ()), {"text": step.text, "holds": ok, "why": why}]
+            found["proofs"] = [*now.result.get("proofs", ()), {"text": step.said, "holds": ok, "why": why}]
         if found:
             now = self._keep(replace(now, result={**now.result, **found}))
         if ok:
@@ -191,7 +199,7 @@ class Turn:
             return
         job = self.program.jobs[task]
         step = job.steps[number]
-        if job.task.idempotent or step.proves or step.before:
+        if job.task.idempotent or step.proves or step.before or step.measures:
             self.starts.append(Start(task, attempt, number, step))
             return
         word = "It went away with the process that ran it. Whether it did its work is not known."
@@ -213,6 +221,23 @@ class Turn:
             self._go_on(task, job)
         else:
             self._move(task, T.COMPLETED, "person", word, step=now.step + 1, ended_at=self.now)
+
+    def ask_anew(self, task: str, why: str, changed: Sequence[str], moving: Sequence[str]) -> None:
+        """What a person was asked about has changed: it is checked again, then asked anew. Work is not done again."""
+        now = self.task(task)
+        if now.status is not T.WAITING_APPROVAL:
+            return
+        job = self.program.jobs[task]
+        asks = [number for number, step in enumerate(job.steps[: now.step]) if step.what == "ask"]
+        first = asks[-1] + 1 if asks else 0
+        if job.task.kind != "gate" and not job.steps[now.step].before:
+            checks = (n for n in range(first, now.step) if job.steps[n].proves or job.steps[n].what == "keep")
+            first = next(checks, now.step)
+        result = {name: value for name, value in now.result.items() if name != "proofs"}
+        result |= {CHANGED: list(changed), MOVING: sorted({*result.get(MOVING, ()), *moving})}
+        self.anew[task] = why
+        self._move(task, T.RUNNING, "change", why, step=first, result=result)
+        self._go_on(task, job)
 
     def release(self, by: str, *, level: bool) -> list[str]:
         """Let the next ready task run, or with ``level`` all that are ready; returns which. Refused when none is."""
