@@ -31,13 +31,15 @@ def check_production(tasks: Tasks, *, within: bool = False) -> set[int]:
     behind = set(named) if within else set[str]()
     """What runs only after a gate has let it through."""
 
+    def passed(name: str) -> bool:
+        return name in behind or name in gates
+
     def follows(name: str) -> bool:
-        passed = behind | gates
-        if passed.intersection(needs[name]):
+        if any(map(passed, needs[name])):
             return True
         # One way is enough for it to run: each of them must lead through a gate.
         return bool(ways[name]) and all(
-            source in (passed if outcome == "success" else behind) for outcome, source in ways[name]
+            passed(source) if outcome == "success" else source in behind for outcome, source in ways[name]
         )
 
     waiting = [target for gate in (gates | behind) for target in after[gate]]
