@@ -32,8 +32,9 @@ def refuse_role(needed: str | None, roles: Iterable[str], what: str) -> None:
     found = sorted(set(roles))
     if needed is None or has_role(needed, found):
         return
+    hint = f"At the terminal: if that is you, add {needed!r} to `roles` under `approvals:` in your config.yaml "
+    hint += "(`quarterdeck config path`), then decide again. Else whoever has that role decides."
     raise Forbidden(
         f"{what} is decided by somebody with the role {needed}; you are {', '.join(found) or 'nobody of any role'}.",
-        hint=f"If that is you: add {needed!r} to `roles` under `approvals:` in your config.yaml "
-        "(`quarterdeck config path`), then decide again. Else ask whoever has that role.",
+        hint="The person at the terminal decides, or a token of that role." if needed == APPROVER else hint,
     )

@@ -102,17 +102,21 @@ async def archive(request: Request, ref: str, principal: Operator) -> dict[str, 
 async def show_task(
     request: Request, ref: str, task: str, lines: Annotated[int, Query(ge=0, le=1000)] = 20
 ) -> dict[str, Any]:
-    """A task: what it is, how it stands, its commands with their last ``lines``, and what is asked about it."""
+    """A task: what it is, how it stands, its commands with their last ``lines``, what is asked about it, and what was
+    decided."""
     engine = state_of(request).engine
     shown = await engine.planning.show((await plan_named(request, ref)).id)
     plan = shown.plan
 
-    def look(conn: sqlite3.Connection) -> tuple[Task, list[Attempt], Approval | None]:
+    def look(conn: sqlite3.Connection) -> tuple[Task, list[Attempt], Approval | None, list[Approval]]:
         found = tasks.get(conn, plan.id, plan.revision, task)
         asked = approvals.by_key(conn, None, key_of(plan, task, found.attempts, found.step))
-        return found, attempts.of_task(conn, plan.id, task), asked
+        # What was asked about an earlier plan of this id is another one's.
+        said = [each for each in approvals.of_plan(conn, plan.id) if each.created_at >= plan.created_at]
+        decided = [each for each in said if each.task == task and each.decided_by is not None]
+        return found, attempts.of_task(conn, plan.id, task), asked, decided
 
-    found, made, asked = await engine.store.read(look)
+    found, made, asked, decided = await engine.store.read(look)
     folder = folder_of(engine.services.paths.state, plan.id)
     logs = [folder / f"{attempt.id}.log" for attempt in made]
     said = await asyncio.to_thread(lambda: [last_lines(log, lines) for log in logs])
@@ -127,6 +131,7 @@ async def show_task(
             "workspace": planned.place,
             "steps": [step_json(*each) for each in zip(made, logs, said, strict=True)],
             "approval": None if asked is None else approval_json(asked, None, None),
+            "decisions": [approval_json(each, None, None) for each in decided],
         }
     }
 

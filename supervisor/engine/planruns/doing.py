@@ -157,7 +157,8 @@ class Doing:
             preview |= await self._content(subject, base, whole=planned.diff_review)
         what = "Is this done as it should be" if start.step.judged else "May it go on"
         bound = None if subject is None else as_stored(subject)
-        return Asked(f"{planned.name}: {what}?", preview, bound, planned.approver_role)
+        by = f" Decided by: {planned.approver_role}." if planned.approver_role else ""
+        return Asked(f"{planned.name}: {what}?{by}", preview, bound, planned.approver_role)
 
     def stop(self, loop: Loop, task_id: str) -> None:
         """End what runs for a task."""

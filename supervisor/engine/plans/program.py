@@ -184,7 +184,8 @@ def _compared(task: Task) -> list[Step]:
     now = []
     for number, each in enumerate(task.regressions):
         before, after = f"{number} before", f"{number} now"
-        line = Step("command", each.command, argv_of(each.command), measures=after)
+        # By a shell in any case: that a program is missing in the base is a result like another.
+        line = Step("command", each.command, ("sh", "-c", each.command), measures=after)
         if each.baseline is None:
             base.append(replace(line, at_base=True, measures=before))
         else:

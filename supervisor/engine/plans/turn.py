@@ -234,7 +234,9 @@ class Turn:
             checks = (n for n in range(first, now.step) if job.steps[n].proves or job.steps[n].what == "keep")
             first = next(checks, now.step)
         result = {name: value for name, value in now.result.items() if name != "proofs"}
-        result |= {CHANGED: list(changed), MOVING: sorted({*result.get(MOVING, ()), *moving})}
+        result |= {CHANGED: list(changed)}
+        if moving:
+            result[MOVING] = sorted({*result.get(MOVING, ()), *moving})
         self.anew[task] = why
         self._move(task, T.RUNNING, "change", why, step=first, result=result)
         self._go_on(task, job)
@@ -411,7 +413,9 @@ class Turn:
         if now.step < len(job.steps):
             start = Start(task, now.attempts, now.step, job.steps[now.step])
             if start.step.what == "ask":
-                self._move(task, T.WAITING_APPROVAL, "plan", "A person decides.")
+                role = job.task.approver_role
+                word = f"Somebody with the role {role} decides." if role else "A person decides."
+                self._move(task, T.WAITING_APPROVAL, "plan", word)
                 self.questions.append(start)
             elif start.step.what == "repeat" and ITEMS in now.result:
                 self._keep(replace(now, step=now.step + 1))
