@@ -15,12 +15,12 @@ _STAT_WIDTH = 100
 _NOBODY = {"NAME": "Quarterdeck", "EMAIL": "quarterdeck@localhost"}
 
 
-async def diff(worktree: Path, base_commit: str, *, stat: bool) -> str:
-    """Return everything since a commit: later commits, staged, unstaged and untracked files.
+async def diff(worktree: Path, base_commit: str, *, stat: bool, now: str | None = None) -> str:
+    """Return everything since a commit: later commits, staged, unstaged and untracked files; or up to the tree ``now``.
 
     Text that is not UTF-8 is shown with replacement characters, binary files by name only.
     """
-    return await difference(worktree, base_commit, await snapshot(worktree), stat=stat)
+    return await difference(worktree, base_commit, now or await snapshot(worktree), stat=stat)
 
 
 async def difference(worktree: Path, before: str, after: str, *, stat: bool) -> str:

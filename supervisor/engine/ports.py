@@ -395,8 +395,8 @@ class Workspaces(Protocol):
         """Bring a container's commits and uncommitted files back to the worktree; says what came."""
         ...
 
-    async def diff(self, worktree: Path, base_commit: str, *, stat: bool = False) -> str:
-        """Return everything since ``base_commit``: commits, uncommitted and untracked files."""
+    async def diff(self, worktree: Path, base_commit: str, *, stat: bool = False, now: str | None = None) -> str:
+        """Return everything since ``base_commit``: commits, uncommitted and untracked files; or up to the tree ``now``."""
         ...
 
     async def present(self, worktree: Path) -> Present:

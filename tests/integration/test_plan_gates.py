@@ -297,3 +297,27 @@ async def test_what_an_agent_did_is_judged_as_it_is_and_not_done_again(inside: S
     await plan.decide(approve=True)
     await plan.reaches(P.COMPLETED)
     assert await plan.file("a.txt") == "two\n"
+
+
+async def test_what_must_hold_before_an_agent_is_asked_about_the_plans_worktree(
+    inside: Supervised, tmp_path: Path
+) -> None:
+    """Where others may be at work, too."""
+    go = tmp_path / "go"
+    agent = scripted("a", [{"say": "Done."}], preconditions=["The interface is agreed with the team"])
+    plan = await started(inside, sh("b", f"until test -e {go}; do sleep 0.02; done; echo b > b.txt"), agent)
+    await plan.task_is("a", T.WAITING_APPROVAL)
+    assert (await plan.asks()).asked["bound"]["worktree"] == str(await folder(plan))
+    go.touch()
+    await plan.task_is("b", T.COMPLETED)
+    await plan.decide(approve=True)
+    await plan.reaches(P.COMPLETED)
+
+
+async def test_a_gate_that_needs_nothing_asks_with_the_start_and_is_bound(inside: Supervised) -> None:
+    plan = await started(inside, {"id": "ok", "kind": "gate", "approval": True})
+    await plan.task_is("ok", T.WAITING_APPROVAL)
+    (await folder(plan) / "new.txt").write_text("new\n")
+    await refused(plan, r"new\.txt")
+    await plan.decide(approve=True)
+    await plan.reaches(P.COMPLETED)

@@ -14,8 +14,9 @@ from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.failpoints import hit
 from supervisor.engine.planruns.agents import Agents
+from supervisor.engine.planruns.asking import Asking
 from supervisor.engine.planruns.commands import Commands
-from supervisor.engine.planruns.committing import Asked, Told
+from supervisor.engine.planruns.committing import Told
 from supervisor.engine.planruns.environment import Surroundings, surroundings
 from supervisor.engine.planruns.keeping import keep_all
 from supervisor.engine.planruns.knowledge import Knowledge
@@ -23,10 +24,10 @@ from supervisor.engine.planruns.measuring import Measuring, compare_noted, note
 from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
-from supervisor.engine.planruns.subjects import Subject, Subjects, as_stored
+from supervisor.engine.planruns.subjects import Subjects
 from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
-from supervisor.engine.plans.turn import CHANGED, Start, Turn
+from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.ports import ExitRecord, Launch
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
@@ -39,15 +40,6 @@ if TYPE_CHECKING:
     from supervisor.engine.planruns.loop import Loop
 
 log = logging.getLogger(__name__)
-
-CHANGES_SHOWN: Final = 20_000
-"""Characters of the list of changed files that a person is shown at a gate."""
-
-DIFF_SHOWN: Final = 200_000
-"""Characters of a diff that a person reviews there; how to see a longer one is said behind them."""
-
-CHANGED_SHOWN: Final = 100
-"""Paths that a person is shown that have changed while they were asked."""
 
 NOT_STARTED: Final = 127
 
@@ -70,6 +62,11 @@ class Doing:
     def subjects(self) -> Subjects:
         """What finds out what decisions are bound to."""
         return Subjects(self.services.workspaces)
+
+    @property
+    def asking(self) -> Asking:
+        """What puts questions to people together."""
+        return Asking(self.services, self.agents, self.places)
 
     @property
     def measuring(self) -> Measuring:
@@ -131,34 +128,6 @@ class Doing:
             now = (changed or {}).get(task) or state.board.tasks.get(task)
             if now is None or now.status is not TaskStatus.RUNNING:
                 self.unsaved.pop(task, None)
-
-    async def asked(self, state: State, turn: Turn, start: Start) -> Asked:
-        """Return what a person is asked about a task, with all that speaks for or against it."""
-        task, planned = turn.task(start.task), state.program.jobs[start.task].task
-        preview: dict[str, object] = {
-            "plan": f"{state.plan.id}: {state.plan.title}",
-            "task": f"{task.id}: {planned.name}",
-        }
-        if planned.description:
-            preview["description"] = planned.description
-        if start.step.judged:
-            preview["to judge"] = list(start.step.judged)
-        if proofs := task.result.get("proofs"):
-            preview["checked"] = [f"{'holds' if each['holds'] else 'does not hold'}: {each['text']}" for each in proofs]
-        if planned.approver_role:
-            preview["who decides"] = f"somebody with the role {planned.approver_role}"
-        if changed := task.result.get(CHANGED):
-            preview["changed since it was asked before"] = changed[:CHANGED_SHOWN]
-        preview["completed before"] = [f"{each}: {_outcome(turn.task(each))}" for each in task.needs]
-        worktree, base = await self._subject(state, start, task, planned)
-        subject = None
-        if worktree is not None:
-            subject = await self.subjects.of(state, turn, task, planned, worktree)
-            preview |= await self._content(subject, base, whole=planned.diff_review)
-        what = "Is this done as it should be" if start.step.judged else "May it go on"
-        bound = None if subject is None else as_stored(subject)
-        by = f" Decided by: {planned.approver_role}." if planned.approver_role else ""
-        return Asked(f"{planned.name}: {what}?{by}", preview, bound, planned.approver_role)
 
     def stop(self, loop: Loop, task_id: str) -> None:
         """End what runs for a task."""
@@ -375,34 +344,6 @@ class Doing:
             )
         )
 
-    async def _subject(
-        self, state: State, start: Start, task: Task, planned: PlannedTask
-    ) -> tuple[Path | None, str | None]:
-        """Return the worktree that a decision is about, and what it began with: the task's own, or the whole plan's."""
-        if planned.place == "own" and not start.step.before:
-            if (session := await self.agents.session_of(task)) is not None and session.worktree is not None:
-                return Path(session.worktree), session.base_commit
-            workspace = await self.places.own_worktree(start.task, start.attempt)
-            return workspace.path, workspace.base_commit
-        if state.plan.worktree is None or (planned.place == "none" and planned.kind != "gate"):
-            return None, None
-        return Path(state.plan.worktree), state.plan.base_commit
-
-    async def _content(self, subject: Subject, base: str | None, *, whole: bool) -> dict[str, object]:
-        """Return what a person is shown of the content that is decided about."""
-        shown: dict[str, object] = {}
-        worktree = Path(subject.worktree)
-        if base is not None:
-            if changes := await self.services.workspaces.diff(worktree, base, stat=True):
-                shown["changes"] = _cut(changes, CHANGES_SHOWN)
-            if whole:
-                diff = await self.services.workspaces.diff(worktree, base)
-                shown["diff"] = _cut(diff, DIFF_SHOWN, f"; all of it: git -C {worktree} diff {base[:12]}") or "nothing"
-        shown["bound to"] = f"commit {subject.commit[:12]}, files {subject.tree[:12]}"
-        if subject.moving:
-            shown["not bound, others write it"] = list(subject.moving[:CHANGED_SHOWN])
-        return shown
-
     async def _stop(self, loop: Loop, task_id: str) -> None:
         """Stop the command or the session of a task; its end is told like any other."""
         for attempt in await self.agents.live_attempts(loop.state.plan.id):
@@ -424,14 +365,6 @@ def _why(start: Start, record: ExitRecord, words: str) -> str:
         return f"`{line}` could not be started: {record.message}"
     said = f": {words}" if words else "."
     return f"`{line}` ended with exit code {record.exit_code}{said}"
-
-
-def _cut(text: str, limit: int, more: str = "") -> str:
-    return text if len(text) <= limit else f"{text[:limit]}\n… and {len(text) - limit:,} characters more{more}"
-
-
-def _outcome(task: Task) -> str:
-    return f"{task.status}, {task.reason.text}"
 
 
 def _not_started(attempt: Attempt, why: str) -> ExitRecord:

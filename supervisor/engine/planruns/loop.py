@@ -229,7 +229,7 @@ class Loop:
                 if turn.plan.status is not PlanStatus.ABANDONED:
                     raise
                 log.warning("%s was given up, and what it changed could not be committed: %s", self.name, error)
-        return {start.task: await self._doing.asked(self.state, turn, start) for start in turn.questions}
+        return {start.task: await self._doing.asking.asked(self.state, turn, start) for start in turn.questions}
 
     async def _commit(
         self, turn: Turn, told: Told, asked: dict[str, Asked], host: str

@@ -71,7 +71,7 @@ class Subjects:
         """Return what a question is about that is asked now, of a task that works in ``worktree``."""
         at = now_ms()
         now = await self.workspaces.present(worktree)
-        shared = planned.place != "own"
+        shared = str(worktree) == turn.plan.worktree
         moving: tuple[str, ...] = ()
         if shared and beside(state.program, {**state.board.tasks, **turn.changed}, task.id, at):
             moving = tuple(task.result.get(MOVING, ()))
