@@ -57,21 +57,6 @@ async def remove(root: Path, worktree: Path, branch: str, base_commit: str) -> W
     return WorktreeState(exists=False, detail=f"Removed {worktree}. {said}")
 
 
-async def discard(root: Path, worktree: Path) -> None:
-    """Remove a worktree of ours whatever lies in it, and its branch unless only that has commits.
-
-    The caller holds the repository's lock.
-    """
-    records = Records(worktree.parent)
-    record = await asyncio.to_thread(records.read, worktree.name)
-    if record is None or Path(record.path) != worktree or not record.ours:
-        return
-    # Twice: also one that git has locked.
-    await ask(root, "worktree", "remove", "--force", "--force", worktree)
-    await _remove_branch(root, record)
-    await asyncio.to_thread(records.drop, record.session)
-
-
 async def left_alone(worktree: Path, branch: str, base_commit: str) -> WorktreeState:
     """Say what a worktree holds that was not made for a session; it is never removed."""
     return _not_ours(await state(worktree, branch, base_commit))

@@ -21,9 +21,11 @@ from supervisor.engine.planruns.environment import Surroundings, surroundings
 from supervisor.engine.planruns.keeping import keep_all
 from supervisor.engine.planruns.knowledge import Knowledge
 from supervisor.engine.planruns.measuring import Measuring, compare_noted, note
+from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
+from supervisor.engine.planruns.straying import Outcome, Strayed, judged
 from supervisor.engine.planruns.subjects import Subjects
 from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
@@ -54,6 +56,7 @@ class Doing:
     places: Places
     artifacts: Artifacts
     checkpoints: Checkpoints
+    own_pass: Pass
     unsaved: dict[str, PlannedTask] = field(default_factory=dict)
     """Tasks that worked in the plan's worktree since it was last committed."""
     _surroundings: tuple[Settings, Surroundings] | None = None
@@ -73,12 +76,30 @@ class Doing:
         """What does the checks that look back."""
         return Measuring(self.places, self.artifacts)
 
-    async def do(self, loop: Loop, start: Start, attempt: Attempt | None) -> None:
-        """Do a step, and tell the loop what came of it."""
+    async def run(self, loop: Loop, commands: Sequence[tuple[Start, Attempt]]) -> None:
+        """Run the commands of steps, all at once; the loop is told how each ends."""
+        launches = []
+        for start, attempt in commands:
+            try:
+                launches.append((await self._launch(loop, start, attempt), self.ended(loop, start, attempt)))
+            except Exception as error:
+                self._went_wrong(loop, start, attempt, error)
+        hit("plan.before_start")
         try:
-            if start.step.what == "command" and attempt is not None:
-                await self._command(loop, start, attempt)
-            elif start.step.what == "expression":
+            await self.commands.start(launches)
+        except Exception as error:
+            for start, attempt in commands:
+                self._went_wrong(loop, start, attempt, error)
+            return
+        hit("plan.after_start")
+        for start, attempt in commands:
+            if not loop.is_wanted(start):
+                await self.commands.stop(attempt.id)
+
+    async def do(self, loop: Loop, start: Start) -> None:
+        """Do a step that is no command, and tell the loop what came of it."""
+        try:
+            if start.step.what == "expression":
                 await self._expression(loop, start)
             elif start.step.what == "session":
                 planned = loop.state.program.jobs[start.task].task
@@ -94,17 +115,21 @@ class Doing:
             elif start.step.what in ("evidence", "recall", "compare", "tidy"):
                 await self._look_back(loop, start)
         except Exception as error:
-            # Whatever goes wrong in a step ends that step: a task that runs for ever helps nobody.
-            expected = isinstance(error, QuarterdeckError)
-            log.log(logging.INFO if expected else logging.ERROR, "%s: %s", loop.name, start.task, exc_info=not expected)
-            why = str(error) if expected else f"{start.step.text[:100]}: {type(error).__name__}: {error}"[:500]
+            self._went_wrong(loop, start, None, error)
 
-            def failed(turn: Turn, told: Told) -> None:
-                if attempt is not None:
-                    told.ends[attempt.id] = _not_started(attempt, why)
-                turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why)
+    def _went_wrong(self, loop: Loop, start: Start, attempt: Attempt | None, error: Exception) -> None:
+        """Whatever goes wrong in a step ends that step: a task that runs for ever helps nobody."""
+        expected = isinstance(error, QuarterdeckError)
+        log.log(logging.INFO if expected else logging.ERROR, "%s: %s", loop.name, start.task, exc_info=not expected)
+        final = isinstance(error, Strayed)
+        why = str(error) if expected else f"{start.step.text[:100]}: {type(error).__name__}: {error}"[:500]
 
-            loop.post(failed)
+        def failed(turn: Turn, told: Told) -> None:
+            if attempt is not None:
+                told.ends[attempt.id] = _not_started(attempt, why)
+            turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why, final=final)
+
+        loop.post(failed)
 
     async def save(self, state: State, before: Sequence[str] = (), changed: Mapping[str, Task] | None = None) -> None:
         """Commit what tasks changed in the plan's worktree since the last time, and keep a checkpoint of it.
@@ -117,9 +142,8 @@ class Doing:
         saved = dict(self.unsaved)
         order = {task: position for position, task in enumerate(state.program.jobs)}
         if saved:
-            await self.places.save(
-                Path(state.plan.worktree), sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
-            )
+            planned = sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
+            await self.places.save(state.plan, Path(state.plan.worktree), planned)
         last = max((*saved, *before), key=lambda task: order.get(task, -1))
         why = f"before {', '.join(before)}" if before else f"after {', '.join(saved)}"
         await self.checkpoints.make_if_changed(self.checkpoints.of_plan(state.plan, last, changed), why, "supervisor")
@@ -142,7 +166,7 @@ class Doing:
                 self.services.tasks.ensure(name, lambda: self._measured(loop, start, attempt, record))
                 return
             if record is None or record.exit_code == 0:
-                loop.post(lambda turn, told: self._took(turn, told, start, attempt, record, ""))
+                loop.post(lambda turn, told: self._took(loop.state, turn, told, start, attempt, record, ""))
                 return
             name = f"{loop.name} {attempt.id} end"
             self.services.tasks.ensure(name, lambda: self._failed(loop, start, attempt, record))
@@ -162,7 +186,11 @@ class Doing:
 
         def take(turn: Turn, told: Told) -> None:
             told.ends[attempt.id] = record
-            note(turn, start, measured)
+            ended = judged(loop.state, start.task, Outcome(ok=True))
+            if ended.ok:
+                note(turn, start, measured)
+            else:
+                turn.step_ended(start.task, start.attempt, start.number, ok=False, why=ended.why, final=ended.final)
 
         loop.post(take)
 
@@ -195,10 +223,17 @@ class Doing:
     async def _failed(self, loop: Loop, start: Start, attempt: Attempt, record: ExitRecord) -> None:
         words = await asyncio.to_thread(last_words, self.places.folder / f"{attempt.id}.log")
         await self._leave_base(loop, start)
-        loop.post(lambda turn, told: self._took(turn, told, start, attempt, record, words))
+        loop.post(lambda turn, told: self._took(loop.state, turn, told, start, attempt, record, words))
 
     def _took(
-        self, turn: Turn, told: Told, start: Start, attempt: Attempt, record: ExitRecord | None, words: str
+        self,
+        state: State,
+        turn: Turn,
+        told: Told,
+        start: Start,
+        attempt: Attempt,
+        record: ExitRecord | None,
+        words: str,
     ) -> None:
         told.ends[attempt.id] = record
         if record is None:
@@ -206,49 +241,54 @@ class Doing:
             return
         result = {} if start.step.proves or start.step.before else {"exit_code": record.exit_code}
         ok = record.exit_code == 0 and record.cause == "exit"
-        why = "" if ok else _why(start, record, words)
-        turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why, result=result)
+        ended = Outcome(ok, "" if ok else _why(start, record, words))
+        ended = judged(state, start.task, ended)
+        turn.step_ended(
+            start.task, start.attempt, start.number, ok=ended.ok, why=ended.why, final=ended.final, result=result
+        )
 
-    async def _command(self, loop: Loop, start: Start, attempt: Attempt) -> None:
+    async def _launch(self, loop: Loop, start: Start, attempt: Attempt) -> Launch:
         state = loop.state
         planned = state.program.jobs[start.task].task
+        if not (begins := judged(state, start.task, Outcome(ok=True))).ok:
+            raise Strayed(begins.why)
         cwd, more = await self._place(state, start, planned)
-        seen = await self._seen(state)
+        settings, seen = await self._seen(state)
         if not loop.is_wanted(start):
             raise Refused("It was given up before it began.")
         if planned.place == "plan":
             self.unsaved[planned.id] = planned
-        hit("plan.before_start")
-        await self.commands.start(
-            Launch(
-                attempt=attempt.id,
-                session="",
-                number=attempt.number,
-                token=attempt.fencing_token,
-                run=self.services.paths.run,
-                folder=self.places.folder,
-                argv=start.step.argv,
-                env={**seen.of(planned), **more},
-                cwd=cwd,
-                secrets=seen.secrets,
-                stdin="pipe" if start.step.given else "null",
-                first_input=start.step.given.encode(),
-                start_to_close_s=planned.timeout,
-                no_output_s=planned.no_output,
-            ),
-            self.ended(loop, start, attempt),
+        return Launch(
+            attempt=attempt.id,
+            session="",
+            number=attempt.number,
+            token=attempt.fencing_token,
+            run=self.services.paths.run,
+            folder=self.places.folder,
+            argv=start.step.argv,
+            env={**seen.of(planned), **more},
+            cwd=cwd,
+            secrets=seen.secrets,
+            stdin="pipe" if start.step.given else "null",
+            first_input=start.step.given.encode(),
+            start_to_close_s=planned.timeout,
+            no_output_s=planned.no_output,
+            log_limit=settings.storage.command_log_mb << 20,
         )
-        hit("plan.after_start")
-        if not loop.is_wanted(start):
-            await self.commands.stop(attempt.id)
 
-    async def _seen(self, state: State) -> Surroundings:
-        """Return what commands see; it is put together once, and again when the configuration changes."""
+    async def _seen(self, state: State) -> tuple[Settings, Surroundings]:
+        """Return the settings in force, and what commands see with them: put together once, until they change."""
         settings = self.services.config_for(Path(state.project.root)).settings
         if self._surroundings is None or self._surroundings[0] is not settings:
-            found = await asyncio.to_thread(surroundings, self.services, settings, state.plan.id, self.places.folder)
+            plan, token = state.plan.id, await self.own_pass.token()
+            found = await asyncio.to_thread(surroundings, self.services, settings, plan, self.places.folder, token)
             self._surroundings = settings, found
-        return self._surroundings[1]
+        return self._surroundings
+
+    def forget_pass(self) -> None:
+        """Take note that the plan has ended: what runs of it later sees another token."""
+        self._surroundings = None
+        self.own_pass.forget()
 
     async def _place(self, state: State, start: Start, planned: PlannedTask) -> tuple[Path, dict[str, str]]:
         """Return the folder that a step works in, and what that adds to its environment."""

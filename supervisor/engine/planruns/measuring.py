@@ -45,7 +45,7 @@ class Measuring:
 
     async def tidy(self, state: State, start: Start) -> None:
         """Remove that worktree."""
-        await self.places.discard((await self.base(state, start)).path)
+        await self.places.discard(await self.base(state, start))
 
     async def is_there(self, state: State, start: Start, folder: Path) -> bool:
         """Whether there is a piece of evidence: a file, or what the plan has kept under that name."""
