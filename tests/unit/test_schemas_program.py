@@ -26,10 +26,20 @@ def fit(folder: Path, document: str, schema: Any) -> tuple[int, str]:
     ("document", "schema", "code", "said"),
     [
         ('{"a": [1, 2]}', {"properties": {"a": {"items": {"type": "integer"}}}}, 0, "d.json fits s.json"),
-        ('{"a": [1, "x"]}', {"properties": {"a": {"items": {"type": "integer"}}}}, 1, "d.json at $.a[1]: 'x' is not of"),
+        (
+            '{"a": [1, "x"]}',
+            {"properties": {"a": {"items": {"type": "integer"}}}},
+            1,
+            "d.json at $.a[1]: 'x' is not of",
+        ),
         ("1", {"$ref": "#/$defs/n", "$defs": {"n": {"type": "integer"}}}, 0, "fits"),
         ('{"type": "nonsense"}', {"$ref": "https://json-schema.org/draft/2020-12/schema"}, 1, "d.json at $.type"),
-        ("1", {"$ref": "http://127.0.0.1:9/other.json"}, 2, "s.json refers to http://127.0.0.1:9/other.json, which is not"),
+        (
+            "1",
+            {"$ref": "http://127.0.0.1:9/other.json"},
+            2,
+            "s.json refers to http://127.0.0.1:9/other.json, which is not",
+        ),
         ("1", {"$ref": "file:///etc/hostname"}, 2, "s.json refers to file:///etc/hostname"),
         ("1", {"$ref": "#/missing"}, 2, "which is not in it"),
         ("1", {"type": 5}, 2, "s.json is no JSON schema"),
