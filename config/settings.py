@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from config.profiles import AgentProfile, ContainerProfile, Strict
 from supervisor.model.errors import ConfigError
+from supervisor.model.roles import AGENT, role_key
 
 SHORTEST_SECRET = 6
 """Characters. Removing a shorter value from every output would remove ordinary text."""
@@ -51,6 +52,14 @@ def _inside(pattern: str) -> str:
     return pattern
 
 
+def _role(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("a role is a word or a few, such as lead")
+    if role_key(text) == AGENT:
+        raise ValueError("agent is the role of what reports; nobody who decides has it")
+    return text
+
+
 def _hours(text: str) -> str:
     if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]", text):
         raise ValueError("quiet hours are written as 22:00-07:00")
@@ -74,11 +83,17 @@ class Queue(Strict):
     waiting: int = Field(10, ge=0, le=10_000, description="sessions that wait; one more is refused")
 
 
+Role = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_role)]
+
+
 class Approvals(Strict):
-    """How long questions wait for a person."""
+    """How long questions wait for a person, and whose decisions the person's are."""
 
     expires_s: float | None = Field(
         86_400, gt=0, description="seconds after which an agent's or a tool's question expires; null means never"
+    )
+    roles: tuple[Role, ...] = Field(
+        (), description="roles that you have beside approver, such as lead: a gate's approver_role may ask for one"
     )
 
 

@@ -8,18 +8,19 @@ from pathlib import Path
 
 from executors.git.run import ask, git
 from executors.git.snapshot import snapshot
+from supervisor.engine.ports import Present
 from supervisor.model.errors import QuarterdeckError
 
 _STAT_WIDTH = 100
 _NOBODY = {"NAME": "Quarterdeck", "EMAIL": "quarterdeck@localhost"}
 
 
-async def diff(worktree: Path, base_commit: str, *, stat: bool) -> str:
-    """Return everything since a commit: later commits, staged, unstaged and untracked files.
+async def diff(worktree: Path, base_commit: str, *, stat: bool, now: str | None = None) -> str:
+    """Return everything since a commit: later commits, staged, unstaged and untracked files; or up to the tree ``now``.
 
     Text that is not UTF-8 is shown with replacement characters, binary files by name only.
     """
-    return await difference(worktree, base_commit, await snapshot(worktree), stat=stat)
+    return await difference(worktree, base_commit, now or await snapshot(worktree), stat=stat)
 
 
 async def difference(worktree: Path, before: str, after: str, *, stat: bool) -> str:
@@ -43,6 +44,22 @@ async def compare(worktree: Path, base_commit: str, tree: str, *options: str) ->
             hint="Was the history that the session began from removed? `git log` shows what there is.",
         )
     return answer.out
+
+
+async def present(worktree: Path) -> Present:
+    """Return what is in a worktree now."""
+    commit = (await git(worktree, "rev-parse", "--verify", "HEAD^{commit}", reads=True)).strip()
+    return Present(commit, await snapshot(worktree))
+
+
+async def changed(worktree: Path, before: str, after: str) -> frozenset[str]:
+    """Return the paths that are not the same in two commits or trees; a byte that is not UTF-8 is written as U+FFFD."""
+    listing = await ask(
+        worktree, "diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--", reads=True
+    )
+    if listing.code != 0:
+        raise QuarterdeckError(f"{before[:12]} and {after[:12]} cannot be compared: {listing.complaint}.")
+    return frozenset(path for path in listing.out.decode(errors="replace").split("\0") if path)
 
 
 async def commit(worktree: Path, message: str) -> str | None:

@@ -39,6 +39,7 @@ from supervisor.engine.ports import (
     KeptCheckpoint,
     MadeCheckpoint,
     MergeResult,
+    Present,
     PushResult,
     Repository,
     Restored,
@@ -113,9 +114,17 @@ class GitWorkspaces:
         """Bring a container's commits and uncommitted files back to the worktree; says what came."""
         return await returns.bring_back(clone, workspace, branch)
 
-    async def diff(self, worktree: Path, base_commit: str, *, stat: bool = False) -> str:
-        """Return everything since ``base_commit``: commits, uncommitted and untracked files."""
-        return await changes.diff(worktree, base_commit, stat=stat)
+    async def diff(self, worktree: Path, base_commit: str, *, stat: bool = False, now: str | None = None) -> str:
+        """Return everything since ``base_commit``: commits, uncommitted and untracked files; or up to a tree."""
+        return await changes.diff(worktree, base_commit, stat=stat, now=now)
+
+    async def present(self, worktree: Path) -> Present:
+        """Return the commit that is checked out, and the tree of everything that is not ignored."""
+        return await changes.present(worktree)
+
+    async def changed(self, worktree: Path, before: str, after: str) -> frozenset[str]:
+        """Return the paths that are not the same in two commits or trees."""
+        return await changes.changed(worktree, before, after)
 
     async def files(self, worktree: Path, base_commit: str) -> tuple[list[WorktreeFile], bool]:
         """Return the files that are not ignored and what became of each; whether some were left out."""

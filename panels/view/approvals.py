@@ -195,6 +195,7 @@ def _facts(approval: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     who = approval["session_name"]
     found = {
         "asked by": f"{who} ({approval['requested_by']})" if who else approval["requested_by"],
+        "decided by role": approval.get("approver_role"),
         "agent": approval.get("agent"),
         "project": approval.get("project_name") or approval["project"],
         "cwd": cwd,

@@ -11,6 +11,7 @@ from panels.palette import GLYPHS, PLAN_GLYPHS
 from panels.view import approvals
 from panels.view.exactly import Line, broken, plain
 from panels.view.plan import ENDED, PlanView, TaskView
+from supervisor.api.wording import to_prove
 from supervisor.model.plain import one_line
 
 Json = dict[str, Any]
@@ -178,11 +179,11 @@ def _steps(steps: Sequence[Json]) -> Iterator[Line]:
 def _proofs(task: TaskView) -> Iterator[Line]:
     """Yield what must hold when it is done, and which of it was found to hold."""
     said = task.said
-    wanted = [*(said.get("success_criteria") or ()), *(said.get("checks") or ())]
-    wanted += [f"evidence {path}" for path in (*(said.get("evidence") or ()), *(said.get("evidence_required") or ()))]
+    wanted = to_prove(said)
     known = {proof["text"]: proof for proof in task.result.get("proofs") or ()}
     wanted += [text for text in known if text not in wanted]
-    if not wanted and not said.get("approval"):
+    approved = any(said.get(key) for key in ("approval", "diff_review", "approver_role"))
+    if not wanted and not approved:
         return
     yield from _title("To prove")
     for text in wanted:
@@ -199,10 +200,12 @@ def _proofs(task: TaskView) -> Iterator[Line]:
                 f"does not hold: {one_line(proof['why'])}" if proof["why"] else "does not hold",
             )
         yield [(sign, style), (one_line(text), ""), (f"  {word}" if word else "", "dim" if proof is None else style)]
-    if said.get("approval"):
+    if approved:
         done = task.status == "completed"
-        role = f" ({one_line(said['approver_role'])})" if said.get("approver_role") else ""
-        yield [("✓ " if done else "· ", "ok" if done else "dim"), (f"a person approves it{role}", "")]
+        role = said.get("approver_role")
+        who = f"somebody with the role {one_line(role)}" if role else "a person"
+        what = "reviews the diff and approves it" if said.get("diff_review") else "approves it"
+        yield [("✓ " if done else "· ", "ok" if done else "dim"), (f"{who} {what}", "")]
 
 
 def _result(task: TaskView) -> Iterator[Line]:

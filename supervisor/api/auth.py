@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from typing import Literal
 from fastapi import Request
 
 from supervisor.model.errors import Forbidden
+from supervisor.model.roles import AGENT
 from supervisor.store import tokens
 from supervisor.store.database import Store
 
@@ -42,6 +43,14 @@ class Principal:
     actor: str
     session: str | None = None
     plan: str | None = None
+
+    def roles(self, also: Iterable[str] = ()) -> frozenset[str]:
+        """Return the roles with which a decision is made: what the token carries, with all that may do less.
+
+        ``also`` are those that the person at the terminal says that they have; another token does not have them.
+        """
+        less = {role for role in _MAY if role != AGENT and _MAY[role] <= _MAY[self.role]}
+        return frozenset({*less, *(also if self.actor == OWNER else ())})
 
     def can(self, right: Right) -> bool:
         """Whether the role carries a right."""

@@ -98,6 +98,8 @@ class Client:
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout_s,
         )
+        self._under_way = 0
+        self._left = False
         self._take_token()
 
     def _take_token(self) -> None:
@@ -116,8 +118,30 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._left = True
+        await self._close()
+
+    async def _close(self) -> None:
         # A second cancellation, as of an app that closes, would leave the rest of the connections open.
-        await asyncio.shield(self._http.aclose())
+        await asyncio.shield(self._close_unless_busy())
+
+    async def _close_unless_busy(self) -> None:
+        # Closing forgets connections that are just being made: the last request closes them all.
+        if not self._under_way:
+            await self._http.aclose()
+
+    @contextlib.asynccontextmanager
+    async def _requesting(self) -> AsyncGenerator[None, None]:
+        """Count a request; SupervisorUnreachable when the client is closed."""
+        if self._http.is_closed:
+            raise _unreachable()
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if self._left:
+                await self._close()
 
     async def get(self, path: str, /, **query: Any) -> Json:
         """Return the answer to a GET; parameters that are None are left out."""
@@ -185,7 +209,10 @@ class Client:
         headers = {"Range": f"bytes={begin}-"} if begin else {}
         self._take_token()
         try:
-            async with self._http.stream("GET", path, headers=headers, timeout=TIMEOUT_S) as response:
+            async with (
+                self._requesting(),
+                self._http.stream("GET", path, headers=headers, timeout=TIMEOUT_S) as response,
+            ):
                 if response.is_error:
                     await response.aread()
                     raise _error(response)
@@ -210,7 +237,10 @@ class Client:
             params["after"] = cursor
         self._take_token()
         try:
-            async with self._http.stream("GET", "/events/stream", params=params, timeout=None) as response:
+            async with (
+                self._requesting(),
+                self._http.stream("GET", "/events/stream", params=params, timeout=None) as response,
+            ):
                 if response.status_code != httpx.codes.OK:
                     await response.aread()
                     raise _error(response)
@@ -298,7 +328,8 @@ class Client:
     async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         self._take_token()
         try:
-            response = await self._http.request(method, path, **options)
+            async with self._requesting():
+                response = await self._http.request(method, path, **options)
         except httpx.TimeoutException as error:
             raise SupervisorUnreachable(
                 "The supervisor did not answer in time.",

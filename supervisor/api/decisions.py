@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from supervisor.api.protocol import TEXT_LIMIT, AbsolutePath, Body, Document, PlainText
+from supervisor.engine.deciding import APPROVER_ROLE
 from supervisor.engine.policy.rules import Rule
 from supervisor.engine.suggesting import Proposal
 from supervisor.model.acts import Judgement
@@ -171,6 +172,7 @@ def approval_json(approval: Approval, session_name: str | None, project_name: st
         ],
         "default": approval.default,
         "risk": approval.risk,
+        "approver_role": approval.asked.get(APPROVER_ROLE),
         "preview": approval.preview,
         "judgement": approval.judgement,
         "digest": approval.digest,

@@ -72,7 +72,7 @@ class CompleteBody(Body):
 class GateBody(Body):
     """Decide what a gate asks."""
 
-    rationale: str | None = Field(default=None, max_length=10_000)
+    rationale: PlainText | None = Field(default=None, max_length=10_000)
 
 
 def listed_json(plan: Plan, project_name: str | None, tasks: Mapping[TaskStatus, int]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from fastapi import Request
 
+from supervisor.api.auth import Principal
 from supervisor.engine.engine import Engine
 from supervisor.model.entities import Project, Session
 from supervisor.model.errors import NotFound
@@ -51,6 +52,12 @@ async def project_named(request: Request, ref: str | None) -> str | None:
 async def project_of(request: Request, session: Session) -> Project:
     """Return the project of a session."""
     return await state_of(request).engine.store.read(projects.get, session.project)
+
+
+def roles_of(request: Request, principal: Principal) -> frozenset[str]:
+    """Return the roles with which somebody decides; those of the person at the terminal are in the settings, too."""
+    settings = state_of(request).engine.services.config_for(None).settings
+    return principal.roles(settings.approvals.roles)
 
 
 def worktree_of(session: Session) -> Path:

@@ -22,3 +22,14 @@ def headline(approval: Mapping[str, Any]) -> str:
     if command:
         return f"{preview.get('tool') or 'run'}: {words(command)}"
     return str(approval["subject"])
+
+
+def to_prove(document: Mapping[str, Any]) -> list[str]:
+    """Return what must hold when a task is done, as the proofs of it are called once they are there."""
+    found = [*(document.get("success_criteria") or ()), *(document.get("checks") or ())]
+    found += [f"{path} fits {schema}" for path, schema in (document.get("schemas") or {}).items()]
+    found += [f"evidence {path}" for path in document.get("evidence") or ()]
+    found += [f"evidence {path}" for path in document.get("evidence_required") or ()]
+    found += document.get("invariants") or ()
+    found += [f"no worse than before: {each['command']}" for each in document.get("regressions") or ()]
+    return found

@@ -94,6 +94,7 @@ async def show(client: Client, ref: str, as_json: bool) -> None:
             "decision": exact(approval["decision"]) if approval["decision"] else None,
             "risk": mark_risk(approval["risk"]),
             "asked by": _asker(approval),
+            "decided by role": one_line(approval["approver_role"]) if approval["approver_role"] else None,
             "rule": rule,
             "asked": f"{approval['created_at']}  ({age(approval['created_at'])} ago)",
             "expires": _expiry(approval),
@@ -107,7 +108,7 @@ async def show(client: Client, ref: str, as_json: bool) -> None:
 @click.command("approve")
 @click.argument("refs", metavar="ID…", nargs=-1, required=True)
 @click.option("--choice", metavar="V", help="The value of the option to choose, where the question has options.")
-@click.option("--rationale", metavar="T", help="Why; kept with the decision.")
+@click.option("--rationale", "--why", metavar="T", help="Why; kept with the decision.")
 @click.option("--always", is_flag=True, help="Also propose a rule, so that this need not be asked again.")
 @click.option("--yes", is_flag=True, help="Apply the rule that --always proposes without asking.")
 @json_option
@@ -137,7 +138,7 @@ async def approve_command(
 
 @click.command("reject")
 @click.argument("refs", metavar="ID…", nargs=-1, required=True)
-@click.option("--reason", metavar="T", help="Why not; told to what asked, and kept.")
+@click.option("--reason", "--why", metavar="T", help="Why not; told to what asked, and kept.")
 @click.option("--interrupt", is_flag=True, help="Also end the turn of the agent that asked.")
 @json_option
 @with_client

@@ -174,10 +174,15 @@ def _say(plan: Json) -> None:
     for task in plan["tasks"]:
         if task["status"] in ("failed", "blocked"):
             click.echo(f"  {mark_plan(task['status'])}  {task['id']}: {one_line(task['status_reason']['text'])}")
-    asked = [task["id"] for task in plan["tasks"] if task["status"] == "waiting_approval"]
+    asked: dict[str, list[str]] = {}
+    for task in plan["tasks"]:
+        if task["status"] == "waiting_approval":
+            asked.setdefault(task["status_reason"]["text"], []).append(task["id"])
     ready = [task["id"] for task in plan["tasks"] if task["status"] == "ready"]
     if asked:
-        click.echo(f"{', '.join(asked)}: a person decides. quarterdeck approvals")
+        for who, names in asked.items():
+            said = one_line(who)
+            click.echo(f"{', '.join(names)}: {said[:1].lower()}{said[1:]} quarterdeck approvals")
     elif plan["status"] == "running" and plan["advance"] == "manual" and ready:
         click.secho(f"quarterdeck plan advance {plan['id']}", dim=True)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from supervisor.api.client import Client, Json, at, of_task
+from supervisor.api.wording import to_prove
 from supervisor.cli.connection import refuse_in_session, with_client
 from supervisor.cli.output import age, facts, json_option, mark_plan, print_json
 from supervisor.model.errors import InvalidInput, NotFound
@@ -52,10 +53,16 @@ async def show(client: Client, ref: str, lines: int, as_json: bool) -> None:
             "prompt": clean(what.get("prompt") or ""),
             "rollback": clean("\n".join(what.get("rollback") or ())),
             **_reuse(task),
-            "to prove": "; ".join(map(one_line, [*what.get("success_criteria", []), *what.get("checks", [])])),
+            "to prove": "; ".join(map(one_line, to_prove(what))),
+            "approved by": one_line(f"somebody with the role {role}") if (role := what.get("approver_role")) else None,
             "asks": f"quarterdeck approve {task['approval']['id']}" if _asks(task) else None,
         }
     )
+    for each in task["decisions"]:
+        why = f": {one_line(each['rationale'])}" if each["rationale"] else ""
+        unused = f"; {one_line(each['reason'])}" if each["status"] == "superseded" else ""
+        word = "approved" if each["decision"] != "reject" else "rejected"
+        click.echo(f"{each['decided_at']}  {word} by {one_line(each['decided_by'])}{why}{unused}  ({each['id']})")
     for proof in task["result"].get("proofs", []):
         sign = click.style("+", fg="green") if proof["holds"] else click.style("x", fg="red")
         click.echo(f"{sign} {one_line(proof['text'])}{': ' + one_line(proof['why']) if proof['why'] else ''}")

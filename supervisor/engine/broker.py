@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +85,14 @@ class Command:
 ASKS: Final = Judgement("ask", "questions are a person's", "It asks for a decision itself.", "medium")
 
 
+Guard = Callable[[Decision], Awaitable[None]]
+"""Refuses a decision about what is not any more as it was when it was asked."""
+
+
+async def _unguarded(_: Decision) -> None:
+    """Let every decision through."""
+
+
 class Broker:
     """Stores questions, waits for decisions, makes them, and lets them expire."""
 
@@ -93,6 +101,7 @@ class Broker:
         self._desk = desk
         self._adapter_of = adapter_of
         self._deciding = Deciding(adapter_of)
+        self.guard: Guard = _unguarded
         self._bells: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._heard: dict[str, float] = {}
         self._new = asyncio.Event()
@@ -103,6 +112,8 @@ class Broker:
         """Decide questions, all of them or none; raises what forbids the first that cannot be decided."""
         if not decisions:
             raise InvalidInput("There is nothing to decide.", hint="Name at least one approval.")
+        for decision in decisions:
+            await self.guard(decision)
 
         def store(transaction: Transaction) -> list[Approval] | Refused:
             # What has expired is stored as such, also when a person comes too late to decide it.

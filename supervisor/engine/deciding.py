@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from supervisor.engine import reruns
 from supervisor.engine.desk import POLICY, answered, close
@@ -19,6 +20,7 @@ from supervisor.model.approvals import ONCE, Approval
 from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, Refused
 from supervisor.model.events import EventType
+from supervisor.model.roles import refuse_role
 from supervisor.model.statuses import ATTEMPT_ENDED, ApprovalStatus
 from supervisor.model.times import to_rfc3339
 from supervisor.store import approvals, attempts, outbox
@@ -26,18 +28,25 @@ from supervisor.store import approvals, attempts, outbox
 Q = ApprovalStatus
 
 REJECT = "reject"
+APPROVER_ROLE: Final = "approver_role"
+"""In a question as it is stored: the role that whoever decides it must have."""
+
 EXPIRED = "Nobody answered in time."
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A person's answer to one question, by its whole id. ``interrupt`` also ends the agent's turn."""
+    """A person's answer to one question, by its whole id. ``interrupt`` also ends the agent's turn.
+
+    ``roles`` are those of whoever decides.
+    """
 
     approval: str
     approve: bool
     choice: str | None = None
     rationale: str | None = None
     interrupt: bool = False
+    roles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class Deciding:
         """Decide a question, once; Refused when that is not possible any more, InvalidInput for a wrong choice."""
         approval = approvals.get(transaction.conn, decision.approval)
         _refuse_decided(approval)
+        refuse_role(approval.asked.get(APPROVER_ROLE), decision.roles, approval.id)
         if not is_intact(approval):
             raise Refused(
                 f"{approval.id} is not what it was when it was asked; it cannot be decided.",

@@ -49,6 +49,7 @@ class Engine:
         self.broker = Broker(services, services.desk, self.conductor.adapter_of)
         self.checkpoints = Checkpoints(services)
         self.plan_runs = PlanRuns(services, self.run, self.control, self.artifacts, self.checkpoints)
+        self.broker.guard = self.plan_runs.refuse_changed
         self.breakers = Breakers(services, bus, self.conductor, self.control, self.plan_runs)
         self.ending = Ending(services, self.planning, self.control)
         self.deleting = Deleting(services, self.planning)

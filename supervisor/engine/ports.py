@@ -362,6 +362,14 @@ class Restored:
     left: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What is in a worktree at a moment: the commit that is checked out, and the tree of all that is not ignored."""
+
+    commit: str
+    tree: str
+
+
 class Workspaces(Protocol):
     """Git, as the engine sees it."""
 
@@ -393,8 +401,16 @@ class Workspaces(Protocol):
         """Bring a container's commits and uncommitted files back to the worktree; says what came."""
         ...
 
-    async def diff(self, worktree: Path, base_commit: str, *, stat: bool = False) -> str:
-        """Return everything since ``base_commit``: commits, uncommitted and untracked files."""
+    async def diff(self, worktree: Path, base_commit: str, *, stat: bool = False, now: str | None = None) -> str:
+        """Return everything since ``base_commit``: commits, uncommitted and untracked files; or up to a tree."""
+        ...
+
+    async def present(self, worktree: Path) -> Present:
+        """Return the commit that is checked out, and the tree of everything that is not ignored."""
+        ...
+
+    async def changed(self, worktree: Path, before: str, after: str) -> frozenset[str]:
+        """Return the paths that are not the same in two commits or trees; raises when one of them is gone."""
         ...
 
     async def files(self, worktree: Path, base_commit: str) -> tuple[list[WorktreeFile], bool]:

@@ -76,3 +76,26 @@ async def test_cancelled_once_or_more_often_it_closes_every_connection(listening
         left += [str(each.message) for each in told if "unclosed" in str(each.message)]
     gc.unfreeze()
     assert not left
+
+
+async def test_what_is_under_way_when_it_closes_is_closed_with_its_end(listening: Path) -> None:
+    left: list[str] = []
+    gc.freeze()
+    for moment in range(MOMENTS):
+        async with Client(listening, token="t") as client:
+            late = [asyncio.create_task(client.get("/anything")) for _ in range(3)]
+            for _ in range(moment % 12):
+                await asyncio.sleep(0)
+        for _ in range(moment % 5):
+            await asyncio.sleep(0)
+        if moment % 2:
+            late[0].cancel()
+        await asyncio.wait(late)
+        assert [await each for each in late[1:]] == [{}, {}], "it is answered"
+        del client, late
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            gc.collect()
+        left += [str(each.message) for each in told if "unclosed" in str(each.message)]
+    gc.unfreeze()
+    assert not left

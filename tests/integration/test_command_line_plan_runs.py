@@ -147,3 +147,30 @@ def test_a_task_that_two_plans_have_is_asked_about(quarterdeck: CommandLine) -> 
     said = quarterdeck("task", "show", "a")
     assert said.code == 2
     assert "plan-hand/a, plan-other/a" in said.err
+
+
+def test_a_gate_with_a_role_says_so_and_is_decided_by_who_has_it(quarterdeck: CommandLine) -> None:
+    gate = "{id: ok, kind: gate, needs: [a], diff_review: true, approver_role: lead}"
+    Path("gate.yaml").write_text(
+        f"id: plan-gate\nadvance: auto\ntasks:\n  - {{id: a, command: echo a > a}}\n  - {gate}\n"
+    )
+    quarterdeck("plan", "create", "gate.yaml")
+    assert "a person with the role lead decides" in quarterdeck("plan", "start", "plan-gate", "--dry-run").out
+    waiting = quarterdeck("plan", "start", "plan-gate", "--wait")
+    assert waiting.code == 90
+    assert "ok: somebody with the role lead decides. quarterdeck approvals" in waiting.out
+    assert "Decided by: lead." in quarterdeck("approvals").out
+    (asked,) = quarterdeck("approvals", "--json").json["approvals"]
+    shown = quarterdeck("approvals", "show", asked["id"]).out
+    assert "decided by role" in shown
+    assert "+a" in shown
+    assert "somebody with the role lead" in quarterdeck("task", "show", "plan-gate/ok").out
+    refused = quarterdeck("approve", asked["id"], "--why", "I am")
+    assert refused.code == 4
+    assert "the role lead" in refused.err
+    assert "`roles` under `approvals:`" in refused.err
+    quarterdeck.paths.config_file.write_text('{"approvals": {"roles": ["Lead"]}, "storage": {"free_disk_floor_mb": 0}}')
+    assert quarterdeck("approve", asked["id"], "--why", "I am").code == 0
+    while quarterdeck("plan", "show", "plan-gate", "--json").json["plan"]["status"] != "completed":
+        pass
+    assert "approved by person: I am" in quarterdeck("task", "show", "plan-gate/ok").out

@@ -286,6 +286,25 @@ class TestTask:
             assert text in found, found
         assert "You are asked" not in "\n".join(self.lines("ok"))
 
+    def test_what_a_gate_looks_back_at_and_whose_decision_it_is(self) -> None:
+        plan = viewed(SHOP, BUSY)
+        task = plan.tasks["ok"]
+        task.said = {
+            "schemas": {"a.json": "s.json"}, "invariants": ["make check"], "regressions": [{"command": "make size"}],
+            "evidence_required": ["log"], "diff_review": True, "approver_role": "lead",
+        }  # fmt: skip
+        task.result = {"proofs": [{"text": "in the plan's base: make check", "holds": False, "why": "exit code 2"}]}
+        found = "\n".join(text_of(each) for each in detail(plan, task, None, [], lambda: NOW)(80))
+        for text in (
+            "· a.json fits s.json  not proven yet",
+            "· evidence log  not proven yet",
+            "· make check  not proven yet",
+            "✕ in the plan's base: make check  does not hold: exit code 2",
+            "· no worse than before: make size",
+            "· somebody with the role lead reviews the diff and approves it",
+        ):
+            assert text in found, found
+
     @pytest.mark.parametrize("width", [20, 79, 150])
     def test_hostile_text_fits_and_does_nothing(self, width: int) -> None:
         whole, document = answer(SHOP, BUSY)

@@ -190,6 +190,7 @@ def test_every_field_of_the_model_is_among_those_that_are_tried() -> None:
     """Fields that the strategies leave out are listed here, so that a new one is not forgotten."""
     tried = {"id", "kind", "needs", "next", "subplan", "using", "agent", "prompt", "commands", "http", "db", "git"}
     gates = {"checks", "evidence_required", "approval", "approver_role"}
+    gates |= {"schemas", "invariants", "regressions", "diff_review"}
     rest = {"assumptions", "risks", "fan_out", "heartbeat"}
     names = {"title", "priority", "owner", "budget", "artifacts", "metadata", "description", "status", "labels"}
     names |= {"inputs", "outputs", "capabilities", "reads", "writes", "resources", "preconditions", "success_criteria"}
@@ -211,7 +212,9 @@ def test_gates_runners_and_subplans_come_back() -> None:
       - {id: c, git: [tag, v1]}
       - {id: d, subplan: [one, {id: x, commands: [make, make test]}]}
       - {id: "e-*", fanOut: {items: [x, y], limit: 3}, needs: [d], assumptions: [x], risks: [y], heartbeat: 5}
-      - {id: g, kind: gate, evidenceRequired: [x], approval: true, approverRole: lead, checks: ["true"]}
+      - {id: g, kind: gate, evidenceRequired: [x], approval: true, approverRole: lead, checks: ["true"],
+         schemas: {a.json: b.json}, invariants: ["true"], diffReview: true,
+         regressions: [make, {command: wc, better: lower, tolerance: 0.5, baseline: size}]}
       - {id: h, agent: claude, prompt: Do it, using: agent, next: {failure: i}}
       - {id: i}
     """)

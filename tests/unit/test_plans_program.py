@@ -60,7 +60,7 @@ def test_a_gate_has_its_checks_and_its_approval() -> None:
     job = made(gate).jobs["g"]
     assert [(step.what, step.argv) for step in job.steps] == [
         ("command", ("sh", "-c", "test -f a")),
-        ("command", ("test", "-e", "log")),
+        ("evidence", ("log",)),
         ("ask", ()),
     ]
 

@@ -109,6 +109,29 @@ def test_a_gate_that_is_not_approved_fails_what_follows() -> None:
     assert plan.status == "failed"
 
 
+def test_what_is_asked_anew_is_checked_again_and_not_done_again() -> None:
+    work = shell(
+        "a",
+        preconditions=["The team agrees with what is planned here"],
+        success_criteria=["test -f a", "The text reads well to a newcomer"],
+    )
+    plan = Running(work).go()
+    plan.decide("a", approved=True)
+    plan.end("a")
+    plan.end("a")
+    assert (plan.asked, plan.tasks["a"].step) == (["a", "a"], 3)
+    turn = plan.turn()
+    turn.ask_anew("a", "x has changed", ["x"], [])
+    turn.ask_anew("a", "told twice", ["x"], [])
+    plan.take(turn)
+    assert turn.anew == {"a": "x has changed"}
+    assert plan.under_way["a"].step.text == "test -f a", "neither the work nor the first question"
+    assert plan.tasks["a"].result == {"changed": ["x"]}, "what was proven before is not shown"
+    plan.end("a")
+    assert (plan.asked, plan.tasks["a"].attempts) == (["a", "a", "a"], 1)
+    assert plan.statuses == {"a": "waiting_approval"}
+
+
 def test_what_is_done_must_be_proven() -> None:
     plan = Running(shell("a", success_criteria=["test -s out", "It reads well to somebody who is new"])).go()
     plan.end("a")

@@ -19,7 +19,7 @@ from supervisor.api.decisions import (
 )
 from supervisor.api.naming import named_approvals
 from supervisor.api.protocol import Number
-from supervisor.api.state import project_named, session_of, state_of
+from supervisor.api.state import project_named, roles_of, session_of, state_of
 from supervisor.engine.broker import Command, Question
 from supervisor.engine.deciding import Decision
 from supervisor.model.approvals import Approval
@@ -134,8 +134,9 @@ async def _decide(request: Request, asked: Sequence[OneDecision], principal: Pri
         raise InvalidInput("The same approval is decided twice.", hint="Name each one once.")
     for approval in found:
         _refuse_own(approval, principal)
+    roles = roles_of(request, principal)
     decisions = [
-        Decision(approval.id, each.approve, each.choice, each.rationale, each.interrupt)
+        Decision(approval.id, each.approve, each.choice, each.rationale, each.interrupt, roles)
         for approval, each in zip(found, asked, strict=True)
     ]
     decided = await engine.broker.decide(decisions, principal.actor)

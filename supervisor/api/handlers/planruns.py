@@ -25,7 +25,7 @@ from supervisor.api.plans import (
     undo_json,
 )
 from supervisor.api.protocol import MergeBody
-from supervisor.api.state import state_of
+from supervisor.api.state import roles_of, state_of
 from supervisor.engine.deciding import Decision
 from supervisor.engine.planruns.committing import key_of
 from supervisor.engine.planruns.runs import PlanRuns
@@ -113,17 +113,21 @@ async def archive(request: Request, ref: str, principal: Operator) -> dict[str, 
 async def show_task(
     request: Request, ref: str, task: str, lines: Annotated[int, Query(ge=0, le=1000)] = 20
 ) -> dict[str, Any]:
-    """A task: what it is, how it stands, its commands with their last ``lines``, and what is asked about it."""
+    """A task: what it is, how it stands, its commands with their last ``lines``, what is asked about it, and what was
+    decided."""
     engine = state_of(request).engine
     shown = await engine.planning.show((await plan_named(request, ref)).id)
     plan = shown.plan
 
-    def look(conn: sqlite3.Connection) -> tuple[Task, list[Attempt], Approval | None]:
+    def look(conn: sqlite3.Connection) -> tuple[Task, list[Attempt], Approval | None, list[Approval]]:
         found = tasks.get(conn, plan.id, plan.revision, task)
         asked = approvals.by_key(conn, None, key_of(plan, task, found.attempts, found.step))
-        return found, attempts.of_task(conn, plan.id, task), asked
+        # What was asked about an earlier plan of this id is another one's.
+        said = [each for each in approvals.of_plan(conn, plan.id) if each.created_at >= plan.created_at]
+        decided = [each for each in said if each.task == task and each.decided_by is not None]
+        return found, attempts.of_task(conn, plan.id, task), asked, decided
 
-    found, made, asked = await engine.store.read(look)
+    found, made, asked, decided = await engine.store.read(look)
     folder = folder_of(engine.services.paths.state, plan.id)
     logs = [folder / f"{attempt.id}.log" for attempt in made]
     said = await asyncio.to_thread(lambda: [last_lines(log, lines) for log in logs])
@@ -139,6 +143,7 @@ async def show_task(
             "reuse": reuse_json(found, planned),
             "steps": [step_json(*each) for each in zip(made, logs, said, strict=True)],
             "approval": None if asked is None else approval_json(asked, None, None),
+            "decisions": [approval_json(each, None, None) for each in decided],
         }
     }
 
@@ -181,7 +186,8 @@ async def complete_task(
 ) -> dict[str, Any]:
     """Say that a task is done, and what shows it."""
     plan = await plan_named(request, ref)
-    await _runs(request).complete_task(plan.id, task, principal.actor, body.evidence)
+    roles = roles_of(request, principal)
+    await _runs(request).complete_task(plan.id, task, principal.actor, body.evidence, roles=roles)
     return await whole(request, plan.id)
 
 
@@ -203,7 +209,8 @@ async def _decide(
     plan = await plan_named(request, ref)
     engine = state_of(request).engine
     asked = await engine.store.read(_asked, plan, gate)
-    await engine.broker.decide([Decision(asked.id, approve=approve, rationale=rationale)], principal.actor)
+    decision = Decision(asked.id, approve=approve, rationale=rationale, roles=roles_of(request, principal))
+    await engine.broker.decide([decision], principal.actor)
     return await whole(request, plan.id)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from supervisor.engine.deciding import consume
+from supervisor.engine.deciding import APPROVER_ROLE, consume
 from supervisor.engine.desk import Desk, close
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.state import State
@@ -20,6 +20,9 @@ from supervisor.model.events import EventType, Severity
 from supervisor.model.plans import Plan, PlanStatus, TaskStatus
 from supervisor.model.statuses import ATTEMPT_ENDED, ApprovalStatus, AttemptStatus
 from supervisor.store import approvals, attempts, plans, tasks
+
+BOUND: Final = "bound"
+"""In a question as it is stored: the content that it is about. The question's digest covers it."""
 
 ASKS = Judgement("ask", "gates are a person's", "The plan says that a person decides.", "medium")
 
@@ -44,10 +47,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a person is asked about a task: the question, and what they are shown."""
+    """What a person is asked about a task: the question, and what they are shown.
+
+    ``bound`` is the content that the decision is bound to, ``role`` whose decision it is.
+    """
 
     question: str
     preview: Mapping[str, Any]
+    bound: Mapping[str, Any] | None = None
+    role: str | None = None
 
 
 def key_of(plan: Plan, task: str, attempt: int, step: int) -> str:
@@ -139,6 +147,8 @@ def _ask(transaction: Transaction, desk: Desk, state: State, start: Start, asked
             "preview": dict(asked.preview),
             "subject": f"{plan.id} {start.task}",
             "expires_s": None,
+            **({BOUND: dict(asked.bound)} if asked.bound is not None else {}),
+            **({APPROVER_ROLE: asked.role} if asked.role is not None else {}),
         },
         ASKS,
         subject_type="gate",
@@ -155,11 +165,14 @@ def _withdraw(transaction: Transaction, state: State, turn: Turn, told: Told) ->
         for task_id, after in turn.changed.items()
         if (before := state.board.tasks.get(task_id)) is not None and _stops_asking(before.status, after.status)
     }
-    if not (over or told.ends):
+    if not (over or turn.anew or told.ends):
         return
     for approval in approvals.open_ones(transaction.conn):
-        if approval.plan == state.plan.id and (approval.task in over or approval.attempt in told.ends):
-            close(transaction, approval, ApprovalStatus.SUPERSEDED, "The task does not wait for it any more.")
+        if approval.plan != state.plan.id:
+            continue
+        if approval.task in over or approval.task in turn.anew or approval.attempt in told.ends:
+            why = turn.anew.get(str(approval.task), "The task does not wait for it any more.")
+            close(transaction, approval, ApprovalStatus.SUPERSEDED, why)
 
 
 def _stops_asking(before: TaskStatus, after: TaskStatus) -> bool:

@@ -14,17 +14,20 @@ from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.failpoints import hit
 from supervisor.engine.planruns.agents import Agents
+from supervisor.engine.planruns.asking import Asking
 from supervisor.engine.planruns.commands import Commands
-from supervisor.engine.planruns.committing import Asked, Told
+from supervisor.engine.planruns.committing import Told
 from supervisor.engine.planruns.environment import Surroundings, surroundings
 from supervisor.engine.planruns.keeping import keep_all
 from supervisor.engine.planruns.knowledge import Knowledge
+from supervisor.engine.planruns.measuring import Measuring, compare_noted, note
 from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.recalling import recall, remember
 from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
 from supervisor.engine.planruns.straying import Outcome, Strayed, judged
+from supervisor.engine.planruns.subjects import Subjects
 from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
 from supervisor.engine.plans.program import UNDO
@@ -43,9 +46,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHANGES_SHOWN: Final = 20_000
-"""Characters of the list of changed files that a person is shown at a gate."""
-
 NOT_STARTED: Final = 127
 
 
@@ -63,6 +63,21 @@ class Doing:
     unsaved: dict[str, PlannedTask] = field(default_factory=dict)
     """Tasks that worked in the plan's worktree since it was last committed."""
     _surroundings: tuple[Settings, Surroundings] | None = None
+
+    @property
+    def subjects(self) -> Subjects:
+        """What finds out what decisions are bound to."""
+        return Subjects(self.services.workspaces)
+
+    @property
+    def asking(self) -> Asking:
+        """What puts questions to people together."""
+        return Asking(self.services, self.agents, self.places)
+
+    @property
+    def measuring(self) -> Measuring:
+        """What does the checks that look back."""
+        return Measuring(self.places, self.artifacts)
 
     async def run(self, loop: Loop, commands: Sequence[tuple[Start, Attempt]]) -> None:
         """Run the commands of steps, all at once; the loop is told how each ends."""
@@ -104,6 +119,8 @@ class Doing:
                 await recall(self, loop, start)
             elif start.step.what == "remember":
                 await remember(self, loop, start)
+            elif start.step.what in ("evidence", "baseline", "compare", "tidy"):
+                await self._look_back(loop, start)
         except Exception as error:
             self._went_wrong(loop, start, None, error)
 
@@ -143,25 +160,6 @@ class Doing:
             if now is None or now.status is not TaskStatus.RUNNING:
                 self.unsaved.pop(task, None)
 
-    async def asked(self, state: State, turn: Turn, start: Start) -> Asked:
-        """Return what a person is asked about a task, with all that speaks for or against it."""
-        task, planned = turn.task(start.task), state.program.jobs[start.task].task
-        preview: dict[str, object] = {
-            "plan": f"{state.plan.id}: {state.plan.title}",
-            "task": f"{task.id}: {planned.name}",
-        }
-        if planned.description:
-            preview["description"] = planned.description
-        if start.step.judged:
-            preview["to judge"] = list(start.step.judged)
-        if proofs := task.result.get("proofs"):
-            preview["checked"] = [f"{'holds' if each['holds'] else 'does not hold'}: {each['text']}" for each in proofs]
-        preview["completed before"] = [f"{each}: {_outcome(turn.task(each))}" for each in task.needs]
-        if changes := await self._changes(state, task, planned):
-            preview["changes"] = changes
-        what = "Is this done as it should be" if start.step.judged else "May it go on"
-        return Asked(f"{planned.name}: {what}?", preview)
-
     def stop(self, loop: Loop, task_id: str) -> None:
         """End what runs for a task."""
         self.services.tasks.ensure(f"{loop.name} {task_id} stop", lambda: self._stop(loop, task_id))
@@ -170,6 +168,10 @@ class Doing:
         """Return what takes the end of a command in."""
 
         def take(_: str, record: ExitRecord | None) -> None:
+            if record is not None and start.step.measures and record.cause == "exit":
+                name = f"{loop.name} {attempt.id} measured"
+                self.services.tasks.ensure(name, lambda: self._measured(loop, start, attempt, record))
+                return
             if record is None or record.exit_code == 0:
                 loop.post(lambda turn, told: self._took(loop.state, turn, told, start, attempt, record, ""))
                 return
@@ -186,8 +188,48 @@ class Doing:
 
         return take
 
+    async def _measured(self, loop: Loop, start: Start, attempt: Attempt, record: ExitRecord) -> None:
+        measured = await self.measuring.of(attempt, record)
+
+        def take(turn: Turn, told: Told) -> None:
+            told.ends[attempt.id] = record
+            ended = judged(loop.state, start.task, Outcome(ok=True))
+            if ended.ok:
+                note(turn, start, measured)
+            else:
+                turn.step_ended(start.task, start.attempt, start.number, ok=False, why=ended.why, final=ended.final)
+
+        loop.post(take)
+
+    async def _leave_base(self, loop: Loop, start: Start) -> None:
+        """Remove the worktree of what the plan began with, as nothing more is looked at there."""
+        if start.step.at_base:
+            try:
+                await self.measuring.tidy(loop.state, start)
+            except QuarterdeckError as error:
+                log.warning("%s: the worktree of its base stays: %s", loop.name, error)
+
+    async def _look_back(self, loop: Loop, start: Start) -> None:
+        """Do a step of a gate that runs nothing of the plan's."""
+        state, step = loop.state, start.step
+        if step.what == "compare":
+            loop.post(lambda turn, _: compare_noted(turn, start))
+        elif step.what == "baseline":
+            measured = await self.measuring.recalled(state, step.text)
+            loop.post(lambda turn, _: note(turn, start, measured))
+        else:
+            ok, why = True, ""
+            if step.what == "tidy":
+                await self.measuring.tidy(state, start)
+            else:
+                folder, _ = await self._place(state, start, state.program.jobs[start.task].task)
+                ok = await self.measuring.is_there(state, start, folder)
+                why = "" if ok else f"There is no {step.text}: neither such a file, nor anything kept by that name."
+            loop.post(lambda turn, _: turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why))
+
     async def _failed(self, loop: Loop, start: Start, attempt: Attempt, record: ExitRecord) -> None:
         words = await asyncio.to_thread(last_words, self.places.folder / f"{attempt.id}.log")
+        await self._leave_base(loop, start)
         loop.post(lambda turn, told: self._took(loop.state, turn, told, start, attempt, record, words))
 
     def _took(
@@ -264,6 +306,9 @@ class Doing:
 
     async def _place(self, state: State, start: Start, planned: PlannedTask) -> tuple[Path, dict[str, str]]:
         """Return the folder that a step works in, and what that adds to its environment."""
+        if start.step.at_base:
+            base = await self.measuring.base(state, start)
+            return base.path, base.env
         if planned.place == "none":
             return await self.places.scratch(start.task, start.attempt), {}
         if planned.place == "plan" or (planned.runner == "agent" and start.step.before):
@@ -291,6 +336,8 @@ class Doing:
         value = await asyncio.to_thread(expression.evaluate, knowledge)
         why = await asyncio.to_thread(expression.explain, knowledge)
         holds = value is True
+        if not holds:
+            await self._leave_base(loop, start)
         loop.post(
             lambda turn, _: turn.step_ended(
                 start.task, start.attempt, start.number, ok=holds, why="" if holds else f"{start.step.text}. {why}"
@@ -354,16 +401,6 @@ class Doing:
             )
         )
 
-    async def _changes(self, state: State, task: Task, planned: PlannedTask) -> str:
-        """Return the changed files that a decision is about: of the task's own worktree, or of the whole plan."""
-        worktree, base = state.plan.worktree, state.plan.base_commit
-        if planned.place == "own" and (session := await self.agents.session_of(task)) is not None:
-            worktree, base = session.worktree, session.base_commit
-        if worktree is None or base is None:
-            return ""
-        stat = await self.services.workspaces.diff(Path(worktree), base, stat=True)
-        return stat if len(stat) <= CHANGES_SHOWN else f"{stat[:CHANGES_SHOWN]}\n… and more"
-
     async def _stop(self, loop: Loop, task_id: str) -> None:
         """Stop the command or the session of a task; its end is told like any other."""
         for attempt in await self.agents.live_attempts(loop.state.plan.id):
@@ -385,10 +422,6 @@ def _why(start: Start, record: ExitRecord, words: str) -> str:
         return f"`{line}` could not be started: {record.message}"
     said = f": {words}" if words else "."
     return f"`{line}` ended with exit code {record.exit_code}{said}"
-
-
-def _outcome(task: Task) -> str:
-    return f"{task.status}, {task.reason.text}"
 
 
 def _not_started(attempt: Attempt, why: str) -> ExitRecord:

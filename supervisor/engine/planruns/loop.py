@@ -242,7 +242,7 @@ class Loop:
                 if turn.plan.status is not PlanStatus.ABANDONED and not why:
                     raise
                 log.warning("%s has ended, and what it changed could not be committed: %s", self.name, error)
-        return {start.task: await self._doing.asked(self.state, turn, start) for start in turn.questions}
+        return {start.task: await self._doing.asking.asked(self.state, turn, start) for start in turn.questions}
 
     async def _commit(
         self, turn: Turn, told: Told, asked: dict[str, Asked], host: str

@@ -64,6 +64,16 @@ class Places:
         name = own_name(self.plan, task, attempt)
         return await self._prepare(name, f"qd/{name}", branch_of(self.plan))
 
+    async def base_worktree(self, task: str, attempt: int, base: str) -> Workspace:
+        """Make or find the worktree of what the plan began with (a commit), for the checks of a gate."""
+        name = own_name(self.plan, task, attempt)
+        return await self._prepare(name, f"qd/{name}", base)
+
+    async def discard(self, base: Workspace) -> None:
+        """Remove such a worktree, whatever checks have left in it."""
+        places = [(base.path, base.branch)]
+        await self.services.workspaces.discard(Path(self.project.root), places, base.base_commit, force=True)
+
     async def scratch(self, task: str, attempt: int) -> Path:
         """Make or find the scratch folder of a task's attempt."""
         folder = self.scratches / own_name(self.plan, task, attempt)

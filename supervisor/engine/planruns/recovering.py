@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from supervisor.engine.planruns.committing import Told, key_of
+from supervisor.engine.planruns.subjects import Change
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
@@ -42,7 +43,30 @@ async def recover(loop: Loop) -> None:
         task = state.board.tasks[task_id]
         loop.do(Start(task_id, task.attempts, task.step, state.program.jobs[task_id].step(task.step)))
     for approval in decided:
-        loop.post(answer(approval))
+        await take_answer(loop, approval)
+
+
+async def take_answer(loop: Loop, approval: Approval) -> None:
+    """Tell a loop what was decided about a task; when what was approved has changed since, to ask anew."""
+    change = None
+    if approval.status is ApprovalStatus.APPROVED:
+        change = await loop.doing.subjects.change(loop.state, approval)
+    loop.post(answer(approval) if change is None else ask_anew(approval, change))
+
+
+def ask_anew(approval: Approval, change: Change) -> Callable[[Turn, Told], None]:
+    """Return what it means to a plan that a question's subject has changed."""
+    task = str(approval.task)
+
+    def take(turn: Turn, told: Told) -> None:
+        now = turn.task(task)
+        if approval.request_key == key_of(turn.plan, task, now.attempts, now.step):
+            turn.ask_anew(task, change.words, change.paths, change.moving)
+            told.audits.append(
+                ("supervisor", "gate.changed", {"task": task, "approval": approval.id, "what": change.words})
+            )
+
+    return take
 
 
 def answer(approval: Approval) -> Callable[[Turn, Told], None]:

@@ -15,29 +15,32 @@ import msgspec
 from supervisor.engine.artifacts import Artifacts
 from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.control import Control
+from supervisor.engine.deciding import APPROVER_ROLE, Decision
 from supervisor.engine.intake import RunRequest
 from supervisor.engine.planruns.agents import Agents
 from supervisor.engine.planruns.commands import Commands
-from supervisor.engine.planruns.committing import Told
+from supervisor.engine.planruns.committing import BOUND, Told
 from supervisor.engine.planruns.doing import Doing
 from supervisor.engine.planruns.environment import keep_environment
 from supervisor.engine.planruns.judging import act_of
 from supervisor.engine.planruns.loop import Loop, Take
 from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places, branch_of
-from supervisor.engine.planruns.recovering import answer
+from supervisor.engine.planruns.recovering import ask_anew, take_answer
 from supervisor.engine.planruns.state import State, existing, folder_of, load
 from supervisor.engine.plans.explaining import Explained, explain
 from supervisor.engine.plans.program import Job, Step, with_examples
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.plans.undoing import Undo, roll_back, undo_of_task
 from supervisor.engine.services import Services
+from supervisor.model.approvals import Approval
 from supervisor.model.budgets import BUDGET
 from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event
 from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus, Task
-from supervisor.model.statuses import SESSION_ENDED
+from supervisor.model.roles import APPROVER, refuse_role
+from supervisor.model.statuses import SESSION_ENDED, ApprovalStatus
 from supervisor.store import approvals, attempts, budgets, plans, sessions, tasks
 
 log = logging.getLogger(__name__)
@@ -162,14 +165,21 @@ class PlanRuns:
         """Have a task done once more that has ended or is blocked; what was skipped because of it waits anew."""
         return await self._tell(plan_id, _on_task(task, actor, "task.retry", lambda turn: turn.run_again(task, actor)))
 
-    async def complete_task(self, plan_id: str, task: str, actor: str, evidence: str) -> Plan:
-        """Take a person's word, and what shows it, that a task is done."""
+    async def complete_task(
+        self, plan_id: str, task: str, actor: str, evidence: str, *, roles: frozenset[str] = frozenset()
+    ) -> Plan:
+        """Take a person's word, and what shows it, that a task is done. A gate is passed over by who may approve it."""
         if not evidence.strip():
             raise InvalidInput("What shows that it is done?", hint="Give --evidence.")
-        complete = _on_task(
-            task, actor, "task.complete", lambda turn: turn.complete(task, actor, evidence, evidence=evidence)
-        )
-        return await self._tell(plan_id, complete)
+
+        def complete(turn: Turn) -> None:
+            job = turn.program.jobs.get(task)
+            if job is not None and job.task.kind == "gate":
+                refuse_role(APPROVER, roles, f"The gate {task}")
+                refuse_role(job.task.approver_role, roles, f"The gate {task}")
+            turn.complete(task, actor, evidence, evidence=evidence)
+
+        return await self._tell(plan_id, _on_task(task, actor, "task.complete", complete))
 
     async def undo(self, plan_id: str, task: str) -> Undo:
         """Return what rolling a task back would do, and why it cannot be done now. Nothing is done."""
@@ -236,19 +246,40 @@ class PlanRuns:
             await self._commands.hold(approval.attempt, held=approval.attempt in asking)
         # Whether a plan may start at all is no question of one of its tasks: its schedule hears that.
         if approval.channel == "engine" and approval.task is not None and approval.plan in self._loops:
-            self._loops[approval.plan].post(answer(approval))
+            self._hear(self._loops[approval.plan], approval)
+
+    async def refuse_changed(self, decision: Decision) -> None:
+        """Refuse to approve what is not any more as it was when it was asked; it is asked anew."""
+        approval = await self._services.ledger.store.read(approvals.get, decision.approval)
+        waits = approval.status is ApprovalStatus.PENDING and approval.asked.get(BOUND) is not None
+        if not decision.approve or not waits or approval.plan is None:
+            return
+        refuse_role(approval.asked.get(APPROVER_ROLE), decision.roles, approval.id)
+        loop = self._loops.get(approval.plan) or self._loop(await load(self._services.ledger, approval.plan))
+        change = await loop.doing.subjects.change(loop.state, approval)
+        if change is None:
+            return
+        await loop.ask(ask_anew(approval, change))
+        raise Refused(
+            f"{approval.id} cannot be approved. {change.words} It is checked and asked anew.",
+            hint=f"`quarterdeck task show {approval.plan}/{approval.task}` shows the new question.",
+            code="changed",
+        )
 
     async def catch_up(self) -> None:
         """Look at what is stored, after events were missed."""
         for approval in await self._services.ledger.store.read(lambda conn: approvals.of_plans(conn)):
             if approval.plan in self._loops:
-                self._loops[str(approval.plan)].post(answer(approval))
+                self._hear(self._loops[str(approval.plan)], approval)
         for session_id in self._agents.waited_for():
             await self.session_moved(session_id)
 
     async def close(self) -> None:
         """Disconnect from the host of commands; they go on."""
         await self._commands.close()
+
+    def _hear(self, loop: Loop, approval: Approval) -> None:
+        self._services.tasks.ensure(f"{loop.name} {approval.id} {approval.status}", lambda: take_answer(loop, approval))
 
     # --- inside ----------------------------------------------------------------------------------
 

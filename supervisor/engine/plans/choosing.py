@@ -97,6 +97,12 @@ def _overlap(some: Iterable[str], others: Iterable[str]) -> bool:
     return any(a[: len(b)] == b or b[: len(a)] == a for a in left for b in right)
 
 
+def is_meant(pattern: str, path: str) -> bool:
+    """Whether a path may be among those that a pattern means."""
+    fixed = _fixed(pattern)
+    return tuple(path.split("/"))[: len(fixed)] == fixed
+
+
 def _fixed(path: str) -> tuple[str, ...]:
     """Return the parts of a path before the first with a wildcard."""
     parts = (part for part in path.split("/") if part not in ("", "."))

@@ -42,11 +42,16 @@ def _said(job: Job, step: Step) -> str:
     text = step.text.strip()
     if step.what == "session":
         return f"{job.task.agent or 'the default agent'} works on: {text}"
-    if step.what in ("merge", "parts", "repeat", "keep", "recall"):
+    if step.what in ("merge", "parts", "repeat", "keep", "tidy", "recall"):
         return text
+    if step.what == "baseline":
+        return f"recall what it was: {text}"
+    if step.measures and step.what == "command":
+        return f"measure in the plan's base: {text}" if step.at_base else f"measure: {text}"
     if step.what == "ask":
         about = f": {'; '.join(step.judged)}" if step.judged else "."
-        return f"a person decides{about}"
+        role = f" with the role {job.task.approver_role}" if job.task.approver_role else ""
+        return f"a person{role} decides{about}"
     must = "must hold before: " if step.before else "must hold: " if step.proves else ""
     verb = "" if must else "run: " if not step.given else "request: "
-    return f"{must or verb}{text}"
+    return f"{must or verb}{step.said.strip()}"

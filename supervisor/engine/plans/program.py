@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from supervisor.engine.plans.choosing import Demand
+from supervisor.engine.plans.fitting import fitting
 from supervisor.engine.plans.flattening import confused, placed, placed_parts
 from supervisor.engine.plans.progress import Node, Progress, Route
 from supervisor.engine.plans.prose import criterion, nature
 from supervisor.engine.plans.repeating import NOTHING, PLACE, Items, Parts, is_repeated, named_parts
 from supervisor.engine.plans.requests import request_of
 from supervisor.engine.plans.reusing import is_reusable
+from supervisor.model.plan.parts import Regression
 from supervisor.model.plan.plan import Plan
 from supervisor.model.plan.task import Task
 
@@ -49,15 +51,30 @@ class Step:
 
     ``given`` is what a command reads on its stdin: the request of a task that uses http or db, as a line of JSON.
     ``proves`` is false for the work itself, true for what checks it; ``before`` is true for what must hold before.
+
+    With ``at_base`` it is done in a worktree of what the plan began with, which ``tidy`` removes. What a command
+    ``measures`` is noted by that name, whatever it ends with, or is the ``baseline`` from evidence; ``compare`` holds
+    two of those against each other as ``regression`` says. ``evidence`` is a file (in ``argv``) that is there, or kept.
     """
 
-    what: Literal["command", "expression", "session", "repeat", "parts", "keep", "ask", "merge", "recall", "remember"]
+    what: Literal[
+        "command", "expression", "session", "repeat", "parts", "keep", "ask", "merge", "recall", "remember",
+        "evidence", "baseline", "compare", "tidy",
+    ]  # fmt: skip
     text: str
     argv: tuple[str, ...] = ()
     given: str = ""
     judged: tuple[str, ...] = ()
     proves: bool = False
     before: bool = False
+    at_base: bool = False
+    measures: str = ""
+    regression: Regression | None = None
+
+    @property
+    def said(self) -> str:
+        """What it proves, in words."""
+        return f"in the plan's base: {self.text}" if self.at_base else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +189,35 @@ def _repeating(task: Task) -> list[Step]:
 
 def _proofs(task: Task) -> list[Step]:
     found = [_proof(text) for text in (*task.success_criteria, *task.checks) if criterion(text) != "prose"]
-    return [*found, *(_shown(path) for path in (*task.evidence, *task.evidence_required))]
+    found += (Step("command", *fitting(path, schema), proves=True) for path, schema in task.schemas.items())
+    found += (_shown(path) for path in task.evidence)
+    found += (Step("evidence", f"evidence {path}", argv=(path,), proves=True) for path in task.evidence_required)
+    return [*found, *_compared(task)]
+
+
+def _compared(task: Task) -> list[Step]:
+    """Return the steps that look at what a plan began with, and then at what it has come to."""
+    invariants = [_proof(text) for text in task.invariants if criterion(text) != "prose"]
+    base = [replace(step, at_base=True) for step in invariants]
+    now = []
+    for number, each in enumerate(task.regressions):
+        before, after = f"{number} before", f"{number} now"
+        # By a shell in any case: that a program is missing in the base is a result like another.
+        line = Step("command", each.command, ("sh", "-c", each.command), measures=after)
+        if each.baseline is None:
+            base.append(replace(line, at_base=True, measures=before))
+        else:
+            now.append(Step("baseline", each.baseline, measures=before))
+        said = f"no worse than before: {each.command}"
+        now += [line, Step("compare", said, proves=True, measures=str(number), regression=each)]
+    tidy = [Step("tidy", "remove the worktree of what the plan began with")] if base else []
+    return [*base, *tidy, *invariants, *now]
 
 
 def _asked(task: Task) -> list[Step]:
-    judged = tuple(text for text in (*task.success_criteria, *task.checks) if criterion(text) == "prose")
-    return [Step("ask", task.name, judged=judged)] if judged or task.approval else []
+    texts = (*task.success_criteria, *task.checks, *task.invariants)
+    judged = tuple(text for text in texts if criterion(text) == "prose")
+    return [Step("ask", task.name, judged=judged)] if judged or task.is_approved else []
 
 
 def _kept(task: Task) -> list[Step]:

@@ -14,7 +14,8 @@ from supervisor.engine.plans.checks import Tasks
 from supervisor.engine.plans.gates import SECTION, join_gates
 from supervisor.engine.plans.linear import is_linear, unrolled
 from supervisor.engine.plans.problems import Findings, PlanInvalid, Problem, quoted
-from supervisor.engine.plans.sense import Around, check_production, check_sense
+from supervisor.engine.plans.production import check_production
+from supervisor.engine.plans.sense import Around, check_sense
 from supervisor.engine.plans.shaping import Canonical, Places, shaped
 from supervisor.engine.plans.wording import explain
 from supervisor.model.plan.plan import Plan
@@ -113,22 +114,21 @@ def _check(data: dict[str, Any], places: Places, findings: Findings) -> None:
     guarded = isinstance(policies, dict) and policies.get("require_gate_for_prod") is True
     top: Tasks | None = None
     count = 0
-    waiting: list[tuple[Any, Canonical]] = [(data.get("tasks"), ("tasks",))]
+    waiting: list[tuple[Any, Canonical, bool]] = [(data.get("tasks"), ("tasks",), False)]
     while waiting:
-        written, at = waiting.pop()
+        written, at, within = waiting.pop()
         if not isinstance(written, list):
             continue
         count += len(written)
         tasks = Tasks(written, at, places, findings)
         tasks.check_graph()
         check_sense(tasks, around)
-        if guarded:
-            check_production(tasks)
+        behind = check_production(tasks, within=within) if guarded else set()
         top = top or tasks
         for number, task in tasks.tasks:
             subplan = task.get("subplan")
             if isinstance(subplan, dict):
-                waiting.append((subplan.get("tasks"), (*at, number, "subplan", "tasks")))
+                waiting.append((subplan.get("tasks"), (*at, number, "subplan", "tasks"), number in behind))
     if count > ITEM_LIMIT:
         findings.error(places.written(("tasks",)), f"the plan has {count:,} tasks, and it may have {ITEM_LIMIT:,}")
     if top is not None:

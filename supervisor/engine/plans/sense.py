@@ -10,6 +10,7 @@ from supervisor.engine.plans.checks import Tasks
 from supervisor.engine.plans.problems import quoted
 from supervisor.engine.plans.prose import criterion, nature
 from supervisor.model.plan.runners import Runner
+from supervisor.model.roles import AGENT, role_key
 
 _DETAILS: Final = {
     "subplan": "subplan",
@@ -25,9 +26,11 @@ _DETAILS: Final = {
 
 _RUNNERS: Final = get_args(Runner)
 _NEEDED: Final = {"http": "`http`", "db": "`db`", "git": "`git`", "shell": "`command`", "subplan": "`subplan`"}
-_OF_GATES: Final = ("checks", "approval", "evidence_required", "approver_role")
-_COMMANDS: Final = ("command", "commands", "preconditions", "success_criteria", "checks", "rollback")
-_JUDGED: Final = ("success_criteria", "checks", "preconditions")
+_CHECKS: Final = ("checks", "evidence_required", "schemas", "invariants", "regressions")
+_APPROVED: Final = ("approval", "diff_review", "approver_role")
+_OF_GATES: Final = tuple(key for key in (*_CHECKS, *_APPROVED) if key != "schemas")
+_COMMANDS: Final = ("command", "commands", "preconditions", "success_criteria", "checks", "invariants", "rollback")
+_JUDGED: Final = ("success_criteria", "checks", "invariants", "preconditions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +61,6 @@ def check_sense(tasks: Tasks, around: Around) -> None:
                 _natures(tasks, number, key, task[key])
 
 
-def check_production(tasks: Tasks) -> None:
-    """Check that each task of kind deploy has a gate before it."""
-    after: dict[str, list[str]] = {name: [] for name in tasks.needs}
-    for name, needs in tasks.needs.items():
-        for need in needs:
-            after[need].append(name)
-    named = [(number, task, task["id"]) for number, task in tasks.tasks if isinstance(task.get("id"), str)]
-    waiting = [name for _, task, name in named if task.get("kind") == "gate"]
-    guarded = set(waiting)
-    while waiting:
-        new = [name for name in after[waiting.pop()] if name not in guarded]
-        guarded.update(new)
-        waiting += new
-    for number, task, name in named:
-        if task.get("kind") == "deploy" and name not in guarded:
-            what = "`require_gate_for_prod` is set: this task needs a gate before it (`needs: [GATE]`)"
-            tasks.error(number, what)
-
-
 def _gate(tasks: Tasks, number: int, task: dict[str, Any], hypotheses: bool) -> None:
     if task.get("kind") != "gate":
         tasks.error(number, "only a task of `kind: gate` is run as a gate", "using")
@@ -85,7 +69,13 @@ def _gate(tasks: Tasks, number: int, task: dict[str, Any], hypotheses: bool) -> 
     for key in _DETAILS:
         if key in task:
             tasks.error(number, f"a gate runs nothing itself: put what must succeed under `checks`, not `{key}`", key)
-    if task.get("checks") or task.get("approval") or task.get("evidence_required"):
+    if role_key(str(task.get("approver_role", ""))) == AGENT:
+        tasks.error(number, "an agent decides nothing: `approver_role` is the role of a person", "approver_role")
+    if task.get("approval") is False and (asks := [key for key in ("diff_review", "approver_role") if task.get(key)]):
+        tasks.error(number, f"`{asks[0]}` means that a person approves; leave `approval: false` out", "approval")
+    if task.get("workspace") in ("own", "none") and (held := [k for k in ("invariants", "regressions") if task.get(k)]):
+        tasks.error(number, f"`{held[0]}` is about the plan's worktree: leave `workspace` out", "workspace")
+    if any(task.get(key) for key in (*_CHECKS, *_APPROVED)):
         return
     if hypotheses and "approval" not in task:
         task["approval"] = True

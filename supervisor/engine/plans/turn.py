@@ -47,6 +47,12 @@ LOST: Final = "It went away with the process that ran it. Whether it did its wor
 LAST_FAILURE: Final = "last_failure"
 """In a task's result: why its last attempt failed."""
 
+CHANGED: Final = "changed"
+"""In a task's result: paths that changed while a person was asked about it, so that it was asked anew."""
+
+MOVING: Final = "moving"
+"""Those of them that others may go on changing."""
+
 KEPT: Final = frozenset({LAST_FAILURE, ITEMS, "left_out", FORCED, INPUTS, NOT_REMEMBERED})
 """What of a task's result another attempt begins with. Items are found once: their tasks are there."""
 
@@ -66,7 +72,8 @@ class Turn:
 
     ``program`` has the parts of tasks that were repeated in it. ``starts`` (steps), ``questions`` (of tasks that wait
     for a person) and ``stops`` (tasks whose work is to end) are what is to be done after it was committed.
-    ``rolled_back`` are tasks that were: what that changed is committed to the plan's branch before.
+    ``rolled_back`` are tasks that were: what that changed is committed to the plan's branch before. ``anew`` says of
+    tasks that waited for a person why they are asked about anew.
     """
 
     def __init__(self, program: Program, plan: Plan, board: Board, now: int) -> None:
@@ -82,6 +89,7 @@ class Turn:
         self.questions: list[Start] = []
         self.stops: list[str] = []
         self.rolled_back: list[str] = []
+        self.anew: dict[str, str] = {}
 
     def task(self, task: str) -> Task:
         """Return a task as it stands now; NotFound when there is none."""
@@ -153,7 +161,7 @@ class Turn:
         step = job.steps[number]
         found = dict(result or {})
         if step.proves:
-            found["proofs"] = [*now.result.get("proofs", ()), {"text": step.text, "holds": ok, "why": why}]
+            found["proofs"] = [*now.result.get("proofs", ()), {"text": step.said, "holds": ok, "why": why}]
         if found:
             now = self._keep(replace(now, result={**now.result, **found}))
         if ok:
@@ -203,7 +211,7 @@ class Turn:
             undoing.step_ended(self, task, ok=False, why=LOST)
             return
         step = job.steps[number]
-        if job.task.idempotent or step.proves or step.before:
+        if job.task.idempotent or step.proves or step.before or step.measures:
             self.starts.append(Start(task, attempt, number, step))
             return
         self._move(task, T.BLOCKED, "recovery", LOST)
@@ -224,6 +232,25 @@ class Turn:
             self._go_on(task, job)
         else:
             self._move(task, T.COMPLETED, "person", word, step=now.step + 1, ended_at=self.now)
+
+    def ask_anew(self, task: str, why: str, changed: Sequence[str], moving: Sequence[str]) -> None:
+        """What a person was asked about has changed: it is checked again, then asked anew. Work is not done again."""
+        now = self.task(task)
+        if now.status is not T.WAITING_APPROVAL:
+            return
+        job = self.program.jobs[task]
+        asks = [number for number, step in enumerate(job.steps[: now.step]) if step.what == "ask"]
+        first = asks[-1] + 1 if asks else 0
+        if job.task.kind != "gate" and not job.steps[now.step].before:
+            checks = (n for n in range(first, now.step) if job.steps[n].proves or job.steps[n].what == "keep")
+            first = next(checks, now.step)
+        result = {name: value for name, value in now.result.items() if name != "proofs"}
+        result |= {CHANGED: list(changed)}
+        if moving:
+            result[MOVING] = sorted({*result.get(MOVING, ()), *moving})
+        self.anew[task] = why
+        self._move(task, T.RUNNING, "change", why, step=first, result=result)
+        self._go_on(task, job)
 
     def release(self, by: str, *, level: bool) -> list[str]:
         """Let the next ready task run, or with ``level`` all that are ready; returns which. Refused when none is."""
@@ -404,7 +431,9 @@ class Turn:
         if now.step < len(job.steps):
             start = Start(task, now.attempts, now.step, job.steps[now.step])
             if start.step.what == "ask":
-                self._move(task, T.WAITING_APPROVAL, "plan", "A person decides.")
+                role = job.task.approver_role
+                word = f"Somebody with the role {role} decides." if role else "A person decides."
+                self._move(task, T.WAITING_APPROVAL, "plan", word)
                 self.questions.append(start)
             elif start.step.what == "repeat" and ITEMS in now.result:
                 self._keep(replace(now, step=now.step + 1))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictInt
 
 from supervisor.model.plan.values import ITEM_LIMIT, MaybeText, Name, Seconds, Shape, TaskId, Text, Wait, named
+
+
+def _one(value: Any) -> Any:
+    """Return a list of one for what is no list."""
+    return [value] if isinstance(value, str | dict) else value
 
 
 class Budget(Shape):
@@ -57,6 +62,19 @@ class Next(Shape):
     """The id of the task that then runs."""
 
 
+class Regression(Shape):
+    """A command whose result must not be worse than it was."""
+
+    command: Text
+    """A line for the shell. Without `better` it is a test: it succeeds, or failed before, too."""
+    better: Literal["higher", "lower"] | None = None
+    """Which numbers are better; what is compared is the number in the last line that the command puts out."""
+    tolerance: Annotated[float, Field(strict=True, ge=0, le=1e12)] = 0
+    """By how much the number may be worse."""
+    baseline: Name | None = None
+    """The artifact or evidence of an earlier plan that has the number; absent, the command runs in the plan's base."""
+
+
 class Retry(Shape):
     """How often a failed task is tried again. Without it never: nothing is retried silently."""
 
@@ -84,4 +102,10 @@ class FanOut(Shape):
 ArtifactEntry = Annotated[Artifact, BeforeValidator(named("name"), json_schema_input_type=Artifact | Name)]
 FailureModeEntry = Annotated[FailureMode, BeforeValidator(named("name"), json_schema_input_type=FailureMode | Name)]
 Artifacts = Annotated[tuple[ArtifactEntry, ...], Field(max_length=ITEM_LIMIT)]
+RegressionEntry = Annotated[Regression, BeforeValidator(named("command"), json_schema_input_type=Regression | Text)]
+Regressions = Annotated[
+    tuple[RegressionEntry, ...],
+    BeforeValidator(_one, json_schema_input_type=RegressionEntry | tuple[RegressionEntry, ...]),
+    Field(max_length=ITEM_LIMIT),
+]
 FailureModes = Annotated[tuple[FailureModeEntry, ...], Field(max_length=ITEM_LIMIT)]

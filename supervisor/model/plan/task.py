@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool
 
-from supervisor.model.plan.parts import Artifacts, Budget, FailureModes, FanOut, Next, Retry
+from supervisor.model.plan.parts import Artifacts, Budget, FailureModes, FanOut, Next, Regressions, Retry
 from supervisor.model.plan.runners import Db, GitEntry, HttpEntry, Runner
 from supervisor.model.plan.values import (
     ITEM_LIMIT,
@@ -173,12 +173,20 @@ class Task(Shape):
     """Artifacts or files that show that it was done."""
     checks: Texts = ()
     """Of a gate: what must hold for it to open: commands, expressions, or sentences for a judge."""
+    schemas: Annotated[dict[Name, Name], Field(max_length=ITEM_LIMIT)] = Field(default_factory=dict)
+    """What must hold when it is done: each file of JSON fits the JSON schema, a file, too, behind its name."""
+    invariants: Texts = ()
+    """Of a gate: commands or expressions that hold in what the plan began with, and hold now."""
+    regressions: Regressions = ()
+    """Of a gate: commands whose result must not be worse than in what the plan began with."""
     evidence_required: Names = ()
     """Of a gate: artifacts or files that must be there."""
+    diff_review: StrictBool = False
+    """Of a gate: whether a person must approve, and is shown every line that the plan changed."""
     approval: StrictBool = False
     """Of a gate: whether a person must approve."""
     approver_role: Name | None = None
-    """Of a gate: the role that the person must have."""
+    """Of a gate: the role that the person who approves must have."""
     metadata: Free = Field(default_factory=dict)
     """Free data."""
 
@@ -208,6 +216,11 @@ class Task(Shape):
             (self.command or self.commands, "shell"),
         )
         return next((runner for value, runner in given if value), "agent")
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether a person must approve it."""
+        return self.approval or self.diff_review or self.approver_role is not None
 
     @property
     def place(self) -> Workspace:

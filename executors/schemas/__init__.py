@@ -1,0 +1,1 @@
+"""A program that holds a file of JSON against a JSON schema."""
