@@ -47,6 +47,9 @@ NOTHING_OF: Final[dict[By, str]] = {
 ROOMY: Final = 104
 """Cells from which tokens are told apart and attempts are counted."""
 
+NARROW: Final = 50
+"""Cells below which there is room for the cost and the figure that counts only."""
+
 MOST_DAYS: Final = 400
 
 _MEASURE: Final[dict[Order, str]] = {"cost": "cost_usd", "tokens": "tokens", "calls": "api_calls"}
@@ -171,6 +174,8 @@ _MORE: Final[tuple[tuple[str, str, int], ...]] = (
 def spending_rows(found: Sequence[Spent], order: Order, width: int) -> list[Row]:
     """Return a line for each, under a heading; ``found`` is in the order in which they are shown."""
     columns = _MORE if width >= ROOMY else _COLUMNS
+    if width < NARROW:
+        columns = tuple(each for each in columns if each[0] in ("cost", order))
     room = width - sum(cells for _, _, cells in columns)
     names = max((cell_len(each.name) for each in found), default=0) + 1
     named = max(10, min(names, room * 3 // 5))

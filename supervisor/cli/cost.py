@@ -49,15 +49,15 @@ def _row(name: str, figures: Json) -> list[str]:
     tokens, unknown = figures["tokens"], figures["unknown"]
     return [
         name,
-        _known(dollars(figures["cost_usd"]), "cost_usd", figures["cost_usd"], unknown),
-        *(_known(f"{tokens[kind]:,}", "tokens", tokens[kind], unknown) for kind in ("input", "output", "cached")),
-        _known(f"{figures['api_calls']:,}", "api_calls", figures["api_calls"], unknown),
+        known(dollars(figures["cost_usd"]), "cost_usd", figures["cost_usd"], unknown),
+        *(known(f"{tokens[kind]:,}", "tokens", tokens[kind], unknown) for kind in ("input", "output", "cached")),
+        known(f"{figures['api_calls']:,}", "api_calls", figures["api_calls"], unknown),
         clock(figures["seconds"]),
         str(figures["attempts"]),
     ]
 
 
-def _known(words: str, measure: str, amount: float, unknown: Sequence[str]) -> str:
+def known(words: str, measure: str, amount: float, unknown: Sequence[str]) -> str:
     """Return a figure as far as it is known: what no agent tells is not nothing."""
     if measure not in unknown:
         return words

@@ -8,7 +8,7 @@ import click
 
 from supervisor.api.client import Client, Json
 from supervisor.cli.connection import with_client
-from supervisor.cli.cost import clock, dollars
+from supervisor.cli.cost import clock, dollars, known
 from supervisor.cli.options import SECONDS
 from supervisor.cli.output import age, json_option, print_json
 from supervisor.model.plain import one_line
@@ -56,9 +56,10 @@ def _print(found: Json) -> None:
     cost = found["cost"]
     tokens = cost["tokens"]["input"] + cost["tokens"]["output"]
     if cost["attempts"] or tokens:
-        each = ", ".join(f"{one_line(row['key'])} {dollars(row['cost_usd'])}" for row in cost["agents"] if row["key"])
+        each = ", ".join(f"{one_line(row['key'])} {_dollars(row)}" for row in cost["agents"] if row["key"])
         click.echo(f"\n{click.style('Cost', bold=True)}")
-        click.echo(f"  {dollars(cost['cost_usd'])}, {tokens:,} tokens, {clock(cost['seconds'])} of work ({each})")
+        counted = known(f"{tokens:,}", "tokens", tokens, cost["unknown"])
+        click.echo(f"  {_dollars(cost)}, {counted} tokens, {clock(cost['seconds'])} of work ({each})")
         click.secho("  quarterdeck cost --by task", dim=True)
 
 
@@ -68,3 +69,7 @@ def _lines(items: list[Json]) -> None:
         click.secho(f"    {item['command']}", dim=True)
     if len(items) > SHOWN:
         click.secho(f"  … and {len(items) - SHOWN} more: quarterdeck digest --json", dim=True)
+
+
+def _dollars(figures: Json) -> str:
+    return known(dollars(figures["cost_usd"]), "cost_usd", figures["cost_usd"], figures["unknown"])

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from config.settings import Settings
 from supervisor.engine.budgets.limits import document_of
 from supervisor.engine.budgets.listing import Listed, every
+from supervisor.engine.budgets.weighing import free
 from supervisor.model.budgets import Standing
 from supervisor.model.entities import Session
 from supervisor.model.plain import one_line
@@ -59,7 +60,7 @@ class Digest:
 
 def digest(conn: sqlite3.Connection, settings: Settings, since: int, now: int) -> Digest:
     """Return what happened from ``since`` until ``now``, and how things stand then."""
-    found = Digest(since, now, cost=usage.cost(conn, "agent", now=now, since=since))
+    found = Digest(since, now, cost=usage.cost(conn, "agent", now=now, since=since, free=free(settings)))
     for approval in approvals.pending(conn):
         command = f"quarterdeck approvals show {approval.id}"
         text = one_line(approval.question)

@@ -67,21 +67,26 @@ SELECT project, plan, task, session, agent, time AS since FROM at_work;
 -- What was used by one of {by}, with the attempts that began in the same time; the dearest first. Of what is at work now,
 -- the time until now. Of a session not all of the cost is known as long as no turn has ended, or one did without saying
 -- what it cost; agents that are :free have nothing to tell.
-WITH models(of, model) AS (
+WITH lately(session) AS (
+    SELECT DISTINCT session FROM usage WHERE time >= :since AND session IS NOT NULL
+    UNION SELECT session FROM at_work WHERE session IS NOT NULL
+),
+models(of, model) AS (
     SELECT of, model FROM (
         SELECT session AS of, json_extract(payload, '$.model') AS model, max(seq) FROM events
-        WHERE type = 'agent_session' AND json_extract(payload, '$.model') <> '' GROUP BY session
+        WHERE type = 'agent_session' AND session IN lately AND json_extract(payload, '$.model') <> ''
+        GROUP BY session
     )
 ),
 turns(of, no_cost) AS (
     SELECT session, max(json_extract(payload, '$.process_cost_usd') IS NULL) FROM events
-    WHERE type = 'turn_ended' GROUP BY session
+    WHERE type = 'turn_ended' AND session IN lately GROUP BY session
 ),
 told(of, no_cost, no_tokens, no_calls) AS (
     SELECT
         session, coalesce((SELECT no_cost FROM turns WHERE turns.of = session), 1),
         sum(tokens_input + tokens_output) = 0, sum(api_calls) = 0
-    FROM usage WHERE session IS NOT NULL GROUP BY session
+    FROM usage WHERE session IN lately GROUP BY session
 ),
 free(agent) AS (SELECT value FROM json_each(:free))
 SELECT
