@@ -174,7 +174,7 @@ def _say(plan: Json) -> None:
     for task in plan["tasks"]:
         if task["status"] in ("failed", "blocked"):
             click.echo(f"  {mark_plan(task['status'])}  {task['id']}: {one_line(task['status_reason']['text'])}")
-    asked = [task["id"] for task in plan["tasks"] if task["status"] == "waiting_approval"]
+    asked = [task["id"] for task in plan["tasks"] if task["status"] == "waiting_approval" or task["asks"]]
     ready = [task["id"] for task in plan["tasks"] if task["status"] == "ready"]
     if asked:
         click.echo(f"{', '.join(asked)}: a person decides. quarterdeck approvals")
