@@ -25,13 +25,13 @@ from executors.git import (
     returns,
     setup,
     sharing,
-    standing,
     submodules,
     worktrees,
 )
 from executors.git.convention import check_branch, check_name
 from executors.git.lock import RepositoryLocks
 from executors.git.records import Record, Records
+from executors.git.standing import Standings
 from supervisor.engine.ports import (
     BundleResult,
     CheckpointRequest,
@@ -55,6 +55,7 @@ class GitWorkspaces:
     def __init__(self, settings_for: Callable[[Path], Worktrees]) -> None:
         self._settings_for = settings_for
         self._locks = RepositoryLocks()
+        self._standings = Standings()
 
     async def inspect(self, path: Path) -> Repository:
         """Return the repository that holds ``path``; refuses bare ones and those without commits."""
@@ -66,7 +67,7 @@ class GitWorkspaces:
 
     async def checked_out(self, worktree: Path) -> str | None:
         """Return the branch that a worktree has checked out, None when it is on none; NotFound when it is gone."""
-        return await standing.checked_out(worktree)
+        return await self._standings.checked_out(worktree)
 
     async def prepare(self, request: WorkspaceRequest) -> Workspace:
         """Make or find the session's worktree and provision it. Idempotent per session."""
