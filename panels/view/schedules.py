@@ -27,6 +27,7 @@ RUNS: Final[dict[str, tuple[str, str, str]]] = {
     "starting": ("○", "running", "is being started"),
     "started": ("●", "running", "was started"),
     "declined": ("■", "dim", "was not allowed"),
+    "skipped": ("↷", "waiting", "was left out"),
     "failed": ("✕", "failed", "could not be made or started"),
 }
 """A glyph, a style and words for each state of a run."""
@@ -212,7 +213,7 @@ def _run(run: Json, plans: Mapping[str, Json], width: int, said_cells: int, now:
         [(at, "dim"), (f" {sign} ", style), (fitted(run["plan"], min(room, 36)) + " ", ""), (said, style)],
         ("run", run["plan"], run["approval"]),
     )
-    if run["state"] in ("declined", "failed"):
+    if run["state"] in ("declined", "skipped", "failed"):
         yield from (Row([(f"    {line}", "dim")]) for line in wrap(one_line(run["reason"]), max(20, width - 4)))
 
 

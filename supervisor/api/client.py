@@ -51,20 +51,26 @@ def of_task(task: str) -> str:
     return "/".join(("tasks", *(at("task", part).removeprefix("/tasks/") for part in task.split("/"))))
 
 
+MOVES_PLANS = ("task_status_changed", "plan_status_changed", "plan_revised", "plan_deleted", "approval_registered")
+"""Types of events after which a plan may go on no more without a person."""
+
+
 def rests(plan: Json) -> bool:
     """Whether nothing of a plan goes on without a person: it has ended, is held or blocked, or all there is waits."""
-    statuses = Counter(task["status"] for task in plan["tasks"])
     # A task with a subplan runs for as long as its parts: it moves when they do.
     moving = ("ready", "running", "waiting_approval", "blocked")
     held = {task["within"] for task in plan["tasks"] if task["status"] in moving}
-    if any(task["status"] == "running" and task["id"] not in held for task in plan["tasks"]):
+    running = [task for task in plan["tasks"] if task["status"] == "running" and task["id"] not in held]
+    asking = [task for task in running if task["asks"]]
+    if len(asking) < len(running):
         return False
     if plan["status"] != "running":
         return True
-    ready = [task for task in plan["tasks"] if task["status"] == "ready"]
-    if plan["advance"] == "manual":
-        return not any(task["not_before"] for task in ready)
-    return not ready and bool(statuses["waiting_approval"])
+    # What is ready and need not wait for its time would have begun, if what asks were not in its way.
+    if any(task["status"] == "ready" and task["not_before"] for task in plan["tasks"]):
+        return False
+    waits = any(task["status"] == "waiting_approval" for task in plan["tasks"])
+    return plan["advance"] == "manual" or waits or bool(asking)
 
 
 async def _leave_it() -> None:
@@ -294,15 +300,19 @@ class Client:
             if rests(found):
                 return found
             standing = Counter(task["status"] for task in found["tasks"])
+            asking = sum(bool(task["asks"]) for task in found["tasks"] if task["status"] == "running")
             try:
-                async for event in self.follow(last, plan=found["id"]):
+                async for event in self.follow(last, type=list(MOVES_PLANS)):
                     told = event["payload"]
+                    # Whose a question is its event does not say.
+                    if event["type"] == "approval_registered":
+                        break
+                    if event["plan"] != found["id"]:
+                        continue
                     if event["type"] == "task_status_changed":
                         standing[told["from"]] -= 1
                         standing[told["to"]] += 1
-                    elif event["type"] not in ("plan_status_changed", "plan_revised", "plan_deleted"):
-                        continue
-                    if event["type"] != "task_status_changed" or not standing["running"]:
+                    if event["type"] != "task_status_changed" or standing["running"] <= asking:
                         break
             except SupervisorUnreachable:
                 await self.pause()

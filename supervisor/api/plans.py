@@ -103,10 +103,11 @@ def plan_json(plan: Plan, project_name: str | None = None) -> dict[str, Any]:
     }
 
 
-def shown_json(shown: Shown, project_name: str) -> dict[str, Any]:
+def shown_json(shown: Shown, project_name: str, asked: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return a plan with its tasks and revisions; ``next_task`` is the first that has not begun.
 
-    ``layer`` of a task is how many tasks stand on the longest way to it.
+    ``layer`` of a task is how many tasks stand on the longest way to it, ``asks`` the approvals that wait for a person:
+    about it, of its commands or of its session (``asked``, by task).
     """
     documents = list(shown.documents().values())
     after = said_before(documents)
@@ -117,7 +118,12 @@ def shown_json(shown: Shown, project_name: str) -> dict[str, Any]:
         **listed_json(shown.plan, project_name, Counter(task.status for task in shown.tasks)),
         "next_task": next(waiting, None),
         "tasks": [
-            {**task_json(task, after[task.id], within[task.id]), "layer": layer[task.id]} for task in shown.tasks
+            {
+                **task_json(task, after[task.id], within[task.id]),
+                "layer": layer[task.id],
+                "asks": list(asked.get(task.id, ())),
+            }
+            for task in shown.tasks
         ],
         "revisions": revisions_json(shown.revisions),
     }

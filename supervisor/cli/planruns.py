@@ -178,6 +178,8 @@ def _say(plan: Json) -> None:
     for task in plan["tasks"]:
         if task["status"] == "waiting_approval":
             asked.setdefault(task["status_reason"]["text"], []).append(task["id"])
+        elif task["asks"]:
+            asked.setdefault("A person decides.", []).append(task["id"])
     ready = [task["id"] for task in plan["tasks"] if task["status"] == "ready"]
     if asked:
         for who, names in asked.items():

@@ -21,6 +21,7 @@ STATES = {
     "starting": ("○", "cyan"),
     "started": ("✓", "green"),
     "declined": ("■", "white"),
+    "skipped": ("↷", "yellow"),
     "failed": ("✕", "red"),
 }
 """A glyph for each state of a run, readable without its colour."""

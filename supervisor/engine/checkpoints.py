@@ -22,11 +22,13 @@ from supervisor.engine.checkpointing import (
     until_now,
     with_project,
 )
+from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.environment import FILE
 from supervisor.engine.planruns.state import folder_of
 from supervisor.engine.ports import CheckpointRequest, MadeCheckpoint, Restored
 from supervisor.engine.services import Services
+from supervisor.engine.unrecorded import Unrecorded
 from supervisor.model.checkpoints import Checkpoint, CheckpointStatus, name_of, ref_of
 from supervisor.model.entities import Project, Session
 from supervisor.model.errors import InvalidInput, NotFound, Refused
@@ -46,7 +48,12 @@ class Checkpoints:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._ledger = services.ledger
+        self._unrecorded = Unrecorded(services.ledger, services.workspaces, services.paths.state / "checkpoints")
         self._last = 0
+
+    async def tidy(self) -> int:
+        """Remove the refs that a killed supervisor has made and not recorded; returns how many."""
+        return await self._unrecorded.tidy()
 
     # --- what they are of ------------------------------------------------------------------------
 
@@ -65,10 +72,11 @@ class Checkpoints:
     async def make(self, subject: Subject, reason: str, actor: str, ignored: Sequence[str] = ()) -> Checkpoint:
         """Make a checkpoint. ``ignored`` are patterns of ignored files that are in it, beside the configured ones."""
         request, name, now = self._request(subject, reason, ignored)
-        made = await self._services.workspaces.checkpoint(request)
-        if made is None:
-            raise AssertionError("unreachable: only one that may be left out is None")
-        checkpoint = await self._record(subject, name, now, reason, actor, made)
+        async with self._unrecorded.noted(subject.project, request.ref):
+            made = await self._services.workspaces.checkpoint(request)
+            if made is None:
+                raise AssertionError("unreachable: only one that may be left out is None")
+            checkpoint = await self._record(subject, name, now, reason, actor, made)
         await self._let_go(subject)
         return checkpoint
 
@@ -76,13 +84,13 @@ class Checkpoints:
         """Make a checkpoint unless nothing has changed since the last one of this worktree."""
         last = await self._ledger.store.read(checkpoints.newest_of_worktree, str(subject.worktree))
         request, name, now = self._request(subject, reason, ())
-        made = await self._services.workspaces.checkpoint(
-            replace(request, unless_like=None if last is None else last.ref)
-        )
-        if made is None:
-            return None
-        checkpoint = await self._record(subject, name, now, reason, actor, made)
-        await self._let_go(subject)
+        async with self._unrecorded.noted(subject.project, request.ref):
+            made = await self._services.workspaces.checkpoint(
+                replace(request, unless_like=None if last is None else last.ref)
+            )
+            checkpoint = None if made is None else await self._record(subject, name, now, reason, actor, made)
+        if checkpoint is not None:
+            await self._let_go(subject)
         return checkpoint
 
     async def restore(
@@ -108,7 +116,8 @@ class Checkpoints:
         async def keep(made: MadeCheckpoint) -> None:
             kept.append(await self._record(subject, name, now, reason, actor, made))
 
-        done = await self._services.workspaces.restore(subject.worktree, target.ref, request, keep, head=head)
+        async with self._unrecorded.noted(subject.project, request.ref):
+            done = await self._services.workspaces.restore(subject.worktree, target.ref, request, keep, head=head)
         safety = replace(kept[0], git_commit=done.safety.commit, files=done.safety.files, size=done.safety.size)
         restored = await self._ledger.commit(lambda t: store_restored(t, subject, target, safety, done, actor, head))
         await self._let_go(subject)
@@ -151,6 +160,7 @@ class Checkpoints:
     async def _record(
         self, subject: Subject, name: str, now: int, reason: str, actor: str, made: MadeCheckpoint
     ) -> Checkpoint:
+        hit("checkpoint.made")
         environment = await asyncio.to_thread(digest, subject.folder / FILE)
 
         def store(transaction: Transaction) -> Checkpoint:

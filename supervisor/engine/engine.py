@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from supervisor.engine.alerting import Alerting
 from supervisor.engine.artifacts import Artifacts
@@ -27,6 +28,8 @@ from supervisor.engine.suggesting import Suggesting
 from supervisor.engine.uploads import Uploads
 from supervisor.model.entities import Session
 from supervisor.model.statuses import SessionStatus
+
+log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -64,6 +67,9 @@ class Engine:
         # What expired while no supervisor ran counts as expired before anything goes on.
         await self.broker.expire()
         self.services.tasks.start("reactions", self._reactions.run())
+        # Before plans go on, which make others.
+        if left := await self.checkpoints.tidy():
+            log.info("%d checkpoints without a record were removed", left)
         adopted = await self.conductor.recover()
         plans = await self.plan_runs.recover()
         await self.schedules.tidy()

@@ -55,6 +55,9 @@ PLAN_FAILPOINTS: Final = (
 RESTORE_FAILPOINTS: Final = ("restore.kept", "restore.written", "restore.removed")
 """Those that only a restore of a checkpoint reaches."""
 
+CHECKPOINT_FAILPOINTS: Final = ("checkpoint.made",)
+"""Those that only the making of a checkpoint reaches."""
+
 SCHEDULE_FAILPOINTS: Final = (
     "schedule.called",
     "schedule.created",
@@ -70,7 +73,8 @@ class Failpoints:
 
     def __init__(self, armed: str = "", log: str = "") -> None:
         name, _, count = armed.partition("@")
-        if name and name not in (*FAILPOINTS, *PLAN_FAILPOINTS, *SCHEDULE_FAILPOINTS, *RESTORE_FAILPOINTS):
+        seldom = (*PLAN_FAILPOINTS, *SCHEDULE_FAILPOINTS, *RESTORE_FAILPOINTS, *CHECKPOINT_FAILPOINTS)
+        if name and name not in (*FAILPOINTS, *seldom):
             raise ValueError(f"There is no failpoint {name!r}. Known: {', '.join(FAILPOINTS)}.")
         self._armed = name
         self._left = int(count or 1)

@@ -28,7 +28,7 @@ from supervisor.model.events import EventType, NewEvent, Severity
 from supervisor.model.plan.plan import Plan as Planned
 from supervisor.model.plan.values import ID_LIMIT
 from supervisor.model.plans import Plan, PlanStatus
-from supervisor.model.schedules import Run, RunState, Schedule
+from supervisor.model.schedules import Missed, Run, RunState, Schedule
 from supervisor.model.statuses import ApprovalStatus
 from supervisor.model.times import to_rfc3339
 from supervisor.store import approvals, events, plans, projects, schedules
@@ -112,6 +112,9 @@ class ScheduledRuns:
     # --- making its plan -------------------------------------------------------------------------
 
     async def _make(self, schedule: Schedule, run: Run) -> Run:
+        before = await self.ledger.store.read(_before, run)
+        if before is not None:
+            return await self.ledger.commit(lambda t: _behind(t, schedule, run, before))
         try:
             await self._create(schedule, run)
         except Taken as error:
@@ -244,6 +247,33 @@ class ScheduledRuns:
             return _move(transaction, run, RunState.FAILED, reason)
 
         return await self.ledger.commit(store)
+
+
+def _before(conn: sqlite3.Connection, run: Run) -> Run | None:
+    """Return the run that is still under way, when the plan of this one is not made yet."""
+    return None if _plan(conn, run.plan) is not None else schedules.under_way(conn, run)
+
+
+def _behind(transaction: Transaction, schedule: Schedule, run: Run, before: Run) -> Run:
+    """Leave a run out because the one before is under way; where none may be left out it waits for that one's end."""
+    if schedule.removed_at is not None:
+        return _move(transaction, run, RunState.DECLINED, "Its schedule was removed.")
+    if schedule.missed is Missed.ALL:
+        why = f"It waits until {before.plan} has ended."
+        return run if run.reason == why else _move(transaction, run, RunState.DUE, why)
+    why = f"{before.plan} was still under way."
+    schedule_event(
+        transaction,
+        EventType.SCHEDULE_SKIPPED,
+        schedule,
+        severity="warning",
+        due=to_rfc3339(run.due),
+        run=run.plan,
+        under_way=before.plan,
+    )
+    after = {"plan": run.plan, "due": run.due, "under_way": before.plan}
+    transaction.audit(actor_of(schedule), "schedule.skipped", schedule.id, after=after)
+    return _move(transaction, run, RunState.SKIPPED, why)
 
 
 def _move(transaction: Transaction, run: Run, state: RunState, reason: str, *, approval: str | None = None) -> Run:

@@ -141,7 +141,8 @@ class Schedules:
         return await self._change(schedule_id, actor, "resume", EventType.SCHEDULE_RESUMED, resume)
 
     async def run_now(self, schedule_id: str, actor: str) -> Run:
-        """Have a run made as if it were due in this minute; Refused when there is one of this minute already.
+        """Have a run made as if it were due in this minute; Refused when there is one of this minute already, or when
+        one that is under way would have it left out.
 
         It waits for its approval like every other, unless the schedule starts its runs by itself.
         """
@@ -152,6 +153,9 @@ class Schedules:
             due = now - now % MINUTE_MS
             plan = run_id(schedule.plan, due)
             run = Run(schedule.id, due, plan, RunState.DUE, f"{actor} wanted it now.", transaction.now)
+            before = schedules.under_way(transaction.conn, run)
+            if before is not None and schedule.missed is not Missed.ALL:
+                raise Refused(f"{before.plan} is still under way.", hint="Wait for its end, or cancel it.")
             if not schedules.add_run(transaction.conn, run):
                 raise Refused(f"There is a run of this minute already: {plan}.", hint="Try again in a minute.")
             transaction.audit(actor, "schedule.run_now", schedule.id, after={"plan": plan, "due": due})

@@ -71,6 +71,7 @@ class EventType(StrEnum):
     SCHEDULE_REMOVED = "schedule_removed"
     SCHEDULE_RUN = "schedule_run"
     SCHEDULE_MISSED = "schedule_missed"
+    SCHEDULE_SKIPPED = "schedule_skipped"
     # What is kept (phase plan where it belongs to one, else autonomy).
     ARTIFACT_KEPT = "artifact_kept"
     ARTIFACT_REMOVED = "artifact_removed"

@@ -36,6 +36,8 @@ class RunState(StrEnum):
     STARTED = "started"
     DECLINED = "declined"
     """Nobody allowed its start."""
+    SKIPPED = "skipped"
+    """The run before it was still under way."""
     FAILED = "failed"
     """Its plan could not be made or started."""
 

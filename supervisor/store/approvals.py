@@ -68,6 +68,17 @@ def asking_attempts(conn: sqlite3.Connection) -> set[str]:
     return {approval.attempt for approval in pending(conn) if approval.attempt is not None}
 
 
+def pending_of_plan(conn: sqlite3.Connection, plan: str) -> dict[str, list[str]]:
+    """Return the ids of what waits for a decision in a plan, by task: about it, of its command, or of its session."""
+    worked = dict(conn.execute(SQL["sessions_of_plan"], {"plan": plan}).fetchall())
+    found: dict[str, list[str]] = {}
+    for approval in pending(conn):
+        task = approval.task if approval.plan == plan else worked.get(approval.session or "")
+        if task is not None:
+            found.setdefault(task, []).append(approval.id)
+    return found
+
+
 def of_plans(conn: sqlite3.Connection) -> list[Approval]:
     """Return the questions about tasks of plans that wait for being used, oldest first."""
     return [

@@ -55,6 +55,11 @@ def find(
     return [SHAPE.entity(row) for row in conn.execute(SQL["find"], values)]
 
 
+def has(conn: sqlite3.Connection, ref: str) -> bool:
+    """Whether a ref has a record, also of a checkpoint that is kept no longer."""
+    return bool(conn.execute(SQL["has"], {"ref": ref}).fetchone()[0])
+
+
 def newest_of_worktree(conn: sqlite3.Connection, worktree: str) -> Checkpoint | None:
     """Return the newest checkpoint of a worktree that is kept."""
     row = conn.execute(SQL["newest_of_worktree"], {"worktree": worktree}).fetchone()

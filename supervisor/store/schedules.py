@@ -69,6 +69,12 @@ def open_runs(conn: sqlite3.Connection) -> list[Run]:
     return [RUN.entity(row) for row in conn.execute(SQL["open_runs"])]
 
 
+def under_way(conn: sqlite3.Connection, run: Run) -> Run | None:
+    """Return the newest run of the same schedule before this one whose plan is still under way."""
+    row = conn.execute(SQL["under_way"], {"schedule": run.schedule, "due": run.due}).fetchone()
+    return None if row is None else RUN.entity(row)
+
+
 def last_runs(conn: sqlite3.Connection, schedule_id: str, limit: int) -> list[Run]:
     """Return the newest runs of a schedule, newest first."""
     return [RUN.entity(row) for row in conn.execute(SQL["last_runs"], {"schedule": schedule_id, "limit": limit})]

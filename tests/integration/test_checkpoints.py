@@ -222,3 +222,62 @@ async def test_many_at_once_have_names_of_their_own(inside: Supervised) -> None:
     made = await asyncio.gather(*(make(inside.client, session="fix") for _ in range(5)))
     assert len({each["name"] for each in made}) == 5
     assert len(await inside.engine.store.read(checkpoints.find, 10)) == 5
+
+
+async def test_a_ref_that_a_killed_supervisor_has_not_recorded_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    paths = Paths.below(Path(tempfile.mkdtemp(prefix="qdc")))
+    paths.create()
+    victim = Victim(paths, "", tmp_path / "failpoints")
+    where = repository(tmp_path / "shop")
+
+    def refs() -> list[str]:
+        return git(where, "for-each-ref", "--format=%(refname)", "refs/quarterdeck/checkpoints").splitlines()
+
+    try:
+        victim.armed = "checkpoint.made@2"
+        await victim.start()
+        async with Client(paths.socket, paths.token_file) as client:
+            body = {"cwd": str(where), "argv": ["sh", "-c", "echo new > new.txt"], "name": "fix"}
+            await client.post("/sessions", {**body, "environment": {"PATH": "/usr/bin:/bin"}})
+            await client.wait_until_ended("fix")
+            made = await make(client, session="fix")
+            with pytest.raises(SupervisorUnreachable):
+                await make(client, session="fix")
+        await until(lambda: not victim.is_running, what="it dies between the ref and its record")
+        assert victim.died_at_failpoint
+        assert len(refs()) == 2
+        # Another supervisor, with a state of its own, works in the same repository.
+        git(where, "update-ref", "refs/quarterdeck/checkpoints/plan-other/cp-a-1", "HEAD")
+        victim.armed = ""
+        await victim.start()
+        assert refs() == sorted([made["ref"], "refs/quarterdeck/checkpoints/plan-other/cp-a-1"])
+        assert list((paths.state / "checkpoints").iterdir()) == []
+        async with Client(paths.socket, paths.token_file) as client:
+            await client.post("/stop", {"all": True})
+    finally:
+        victim.kill()
+        shutil.rmtree(paths.state, ignore_errors=True)
+        shutil.rmtree(paths.run, ignore_errors=True)
+
+
+async def test_a_ref_whose_record_could_not_be_stored_is_removed_when_its_repository_is_there(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with home.supervised() as inside:
+        session = await worked(inside, name="fix")
+
+        async def full(*_: object) -> None:
+            raise Refused("the disk is full")
+
+        monkeypatch.setattr(inside.engine.checkpoints, "_record", full)
+        with pytest.raises(Refused):
+            await inside.engine.checkpoints.make(inside.engine.checkpoints.of_session(session), "x", PERSON)
+    elsewhere = home.repository.with_name("elsewhere")
+    home.repository.rename(elsewhere)
+    async with home.supervised():
+        assert len(list((home.paths.state / "checkpoints").iterdir())) == 1
+    elsewhere.rename(home.repository)
+    (home.paths.state / "checkpoints" / "torn.json").write_text("{")
+    async with home.supervised():
+        assert list((home.paths.state / "checkpoints").iterdir()) == []
+    assert git(home.repository, "for-each-ref", "refs/quarterdeck/checkpoints") == ""

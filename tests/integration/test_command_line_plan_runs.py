@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -174,3 +176,38 @@ def test_a_gate_with_a_role_says_so_and_is_decided_by_who_has_it(quarterdeck: Co
     while quarterdeck("plan", "show", "plan-gate", "--json").json["plan"]["status"] != "completed":
         pass
     assert "approved by person: I am" in quarterdeck("task", "show", "plan-gate/ok").out
+
+
+@pytest.mark.parametrize("who", ["agent", "command"])
+def test_a_start_that_waits_says_when_something_in_the_plan_asks(quarterdeck: CommandLine, who: str) -> None:
+    prompt = json.dumps([{"ask": {"run": "./odd"}}])
+    ask = f"PYTHONPATH={Path(__file__).parents[2]} {sys.executable} -P -m supervisor.cli.main ask 'May it?'"
+    asks = {"agent": {"agent": "scripted", "prompt": prompt}, "command": {"command": ask}}[who]
+    tasks: list[dict[str, object]] = [{"id": "a", **asks}, {"id": "b", "command": "sleep 0.1; echo b > b.txt"}]
+    tasks += [{"id": "c", "command": "true", "needs": ["b"]}]
+    document = {"id": "plan-asks", "advance": "auto", "parallel": 2, "tasks": tasks}
+    Path("asks.json").write_text(json.dumps(document))
+    quarterdeck("plan", "create", "asks.json")
+    started = quarterdeck("plan", "start", "plan-asks", "--wait", "--json")
+    assert started.code == 90
+    standing = {task["id"]: (task["status"], len(task["asks"])) for task in started.json["plan"]["tasks"]}
+    assert standing == {"a": ("running", 1), "b": ("completed", 0), "c": ("completed", 0)}
+    (asked,) = quarterdeck("approvals", "--json").json["approvals"]
+    assert started.json["plan"]["tasks"][0]["asks"] == [asked["id"]]
+    assert quarterdeck("approve", asked["id"]).code == 0
+    while quarterdeck("plan", "show", "plan-asks", "--json").json["plan"]["status"] == "running":
+        pass
+
+
+def test_what_asks_and_is_in_the_way_of_others_waits_for_a_person(quarterdeck: CommandLine) -> None:
+    ask = f"PYTHONPATH={Path(__file__).parents[2]} {sys.executable} -P -m supervisor.cli.main ask 'May it?'"
+    tasks = [{"id": "a", "command": ask}, {"id": "b", "command": "true"}]
+    Path("one.json").write_text(json.dumps({"id": "plan-one", "advance": "auto", "parallel": 1, "tasks": tasks}))
+    quarterdeck("plan", "create", "one.json")
+    started = quarterdeck("plan", "start", "plan-one", "--wait")
+    assert started.code == 90
+    assert "a: a person decides. quarterdeck approvals" in started.out
+    (asked,) = quarterdeck("approvals", "--json").json["approvals"]
+    quarterdeck("reject", asked["id"])
+    while quarterdeck("plan", "show", "plan-one", "--json").json["plan"]["status"] == "running":
+        pass

@@ -344,3 +344,17 @@ async def test_a_merge_waits_until_the_plans_branch_is_back(inside: Supervised, 
     await plan.reaches(P.COMPLETED)
     assert git(worktree, "rev-list", "--count", "main..other") == "0"
     assert {"own.txt", "shared.txt"} <= set(git(worktree, "ls-tree", "--name-only", "qd/plan-x").split())
+
+
+async def test_a_command_that_looks_like_prose_runs_where_that_is_said(inside: Supervised, tmp_path: Path) -> None:
+    program = tmp_path / "bazel"
+    program.write_text("#!/bin/sh\necho $* > built.txt\n")
+    program.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    plan = await created(inside, sh("a", "bazel build all", environment=path))
+    with pytest.raises(Refused, match=r"write `\$ ` in front if it is a command"):
+        await start(plan)
+    await inside.engine.planning.delete(plan.id, PERSON)
+    plan = await started(inside, sh("a", "$ bazel build all", environment=path))
+    await plan.reaches(P.COMPLETED)
+    assert await plan.file("built.txt") == "build all\n"

@@ -16,7 +16,7 @@ from supervisor.engine.deciding import Decision
 from supervisor.engine.schedules import LOOK_S, TRY_AGAIN_S, Schedules, Wanted
 from supervisor.model.approvals import Approval
 from supervisor.model.errors import InvalidInput, NotFound, Refused, StoreError
-from supervisor.model.plans import Plan, PlanStatus
+from supervisor.model.plans import Plan, PlanStatus, TaskStatus
 from supervisor.model.schedules import Missed, Run, RunState, Schedule
 from supervisor.model.statuses import ApprovalStatus
 from supervisor.store import approvals, plans, schedules
@@ -24,7 +24,7 @@ from tests.support.planruns import RunningPlan, created, sh
 from tests.support.supervised import PERSON, Home, Supervised, eventually
 from tests.wait import until
 
-P, S = PlanStatus, RunState
+P, S, T = PlanStatus, RunState, TaskStatus
 HOUR = 3_600_000
 TEN = round(datetime.fromisoformat("2026-06-01T10:00:00Z").timestamp() * 1000)
 RUN = "nightly-20260601-1000"
@@ -256,6 +256,7 @@ class TestAuto:
         changed = (
             b'{"id": "nightly", "title": "Changed", "schedule": "0 0 * * *", "tasks": [{"id": "b", "command": "true"}]}'
         )
+        await RunningPlan(timed.inside, RUN).reaches(P.COMPLETED)
         await timed.inside.engine.planning.revise("nightly", changed, "plan.json", "Another", PERSON)
         await timed.look_at(TEN + HOUR)
         assert timed.started == [RUN, "nightly-20260601-1100"]
@@ -329,6 +330,64 @@ class TestMissed:
             await eventually(made, what=lambda: "one run for all that was missed")
             (run,) = await inside.engine.store.read(schedules.last_runs, schedule.id, 9)
             await RunningPlan(inside, run.plan).reaches(P.COMPLETED)
+
+
+class TestWhenTheRunBeforeIsUnderWay:
+    async def slow(self, timed: Timed, tmp_path: Path, **wanted: Any) -> Schedule:
+        await created(timed.inside, sh("a", f"until test -e {tmp_path}/go; do sleep 0.02; done"), plan="nightly")
+        schedule = await timed.nightly(approval="auto", **wanted)
+        await timed.look_at(TEN)
+        await RunningPlan(timed.inside, RUN).task_is("a", T.RUNNING)
+        return schedule
+
+    async def test_it_is_left_out_and_that_is_said(self, timed: Timed, tmp_path: Path) -> None:
+        schedule = await self.slow(timed, tmp_path)
+        await timed.look_at(TEN + HOUR)
+        run, _ = await timed.runs(schedule)
+        assert (run.state, run.reason) == (S.SKIPPED, f"{RUN} was still under way.")
+        assert run.plan not in await timed.plan_ids()
+        (said,) = await timed.inside.payloads(None, "schedule_skipped")
+        assert (said["run"], said["under_way"]) == (run.plan, RUN)
+        shown = (await timed.inside.client.get("/schedules"))["schedules"][0]["runs"][0]
+        assert (shown["state"], shown["plan"]) == ("skipped", run.plan)
+        (tmp_path / "go").touch()
+        await RunningPlan(timed.inside, RUN).reaches(P.COMPLETED)
+        await timed.look_at(TEN + 2 * HOUR)
+        run, skipped, _ = await timed.runs(schedule)
+        assert (run.state, skipped.state) == (S.STARTED, S.SKIPPED)
+
+    async def test_a_person_is_told_at_once(self, timed: Timed, tmp_path: Path) -> None:
+        schedule = await self.slow(timed, tmp_path)
+        timed.clock = TEN + HOUR // 2
+        with pytest.raises(Refused, match=f"{RUN} is still under way"):
+            await timed.schedules.run_now(schedule.id, PERSON)
+        assert len(await timed.runs(schedule)) == 1
+
+    async def test_a_paused_one_is_under_way(self, timed: Timed, tmp_path: Path) -> None:
+        schedule = await self.slow(timed, tmp_path)
+        await timed.inside.engine.plan_runs.pause(RUN, PERSON)
+        await timed.look_at(TEN + HOUR)
+        assert (await timed.runs(schedule))[0].state is S.SKIPPED
+
+    async def test_where_none_may_be_left_out_it_waits(self, timed: Timed, tmp_path: Path) -> None:
+        schedule = await self.slow(timed, tmp_path, missed=Missed.ALL)
+        for hours in (1, 2):
+            await timed.look_at(TEN + hours * HOUR)
+        assert [run.state for run in await timed.runs(schedule)] == [S.DUE, S.DUE, S.STARTED]
+        assert (await timed.runs(schedule))[1].reason == f"It waits until {RUN} has ended."
+        (tmp_path / "go").touch()
+        await RunningPlan(timed.inside, RUN).reaches(P.COMPLETED)
+        await timed.look_at(TEN + 2 * HOUR)
+        await RunningPlan(timed.inside, timed.started[1]).reaches(P.COMPLETED)
+        await timed.look_at(TEN + 2 * HOUR)
+        assert [run.state for run in await timed.runs(schedule)] == [S.STARTED] * 3
+
+    async def test_one_that_waits_goes_with_its_schedule(self, timed: Timed, tmp_path: Path) -> None:
+        schedule = await self.slow(timed, tmp_path, missed=Missed.ALL)
+        await timed.look_at(TEN + HOUR)
+        await timed.schedules.remove(schedule.id, PERSON)
+        await timed.look_at(TEN + HOUR)
+        assert (await timed.runs(schedule))[0].state is S.DECLINED
 
 
 class TestOverCrashes:

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.engine.failpoints import FAILPOINTS, PLAN_FAILPOINTS, SCHEDULE_FAILPOINTS, Failpoints
+from supervisor.engine.failpoints import (
+    CHECKPOINT_FAILPOINTS,
+    FAILPOINTS,
+    PLAN_FAILPOINTS,
+    SCHEDULE_FAILPOINTS,
+    Failpoints,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,5 +50,5 @@ def test_the_armed_point_kills_when_it_is_reached_so_often(count: int) -> None:
 
 def test_every_point_that_is_listed_is_in_the_code_and_the_other_way_round() -> None:
     code = "".join(path.read_text() for path in (ROOT / "supervisor").rglob("*.py"))
-    listed = {*FAILPOINTS, *PLAN_FAILPOINTS, *SCHEDULE_FAILPOINTS}
+    listed = {*FAILPOINTS, *PLAN_FAILPOINTS, *SCHEDULE_FAILPOINTS, *CHECKPOINT_FAILPOINTS}
     assert set(re.findall(r'\bhit\("([a-z_.]+)"\)', code)) == listed

@@ -6,7 +6,9 @@ import json
 import sys
 from typing import Any
 
-from supervisor.engine.plans.program import Program, program
+import pytest
+
+from supervisor.engine.plans.program import Program, argv_of, program
 from supervisor.engine.plans.progress import Route
 from supervisor.engine.plans.reading import read
 from supervisor.model.plans import TaskStatus
@@ -107,9 +109,29 @@ def test_pools_and_places() -> None:
 def test_what_cannot_be_run_says_why() -> None:
     found = made({"id": "a", "command": "search(query) -> top10; fetch(top10) -> docs"}, {"id": "b", "command": "true"})
     assert found.problems == (
-        "a: 'search(query) -> top10; fetch(top10) -> docs' is prose, no command; give it an `agent`",
+        "a: 'search(query) -> top10; fetch(top10) -> docs' is prose, no command; give it an `agent`, "
+        "or write `$ ` in front if it is a command",
     )
     assert not made({"id": "a", "command": "true"}).problems
+
+
+@pytest.mark.parametrize("line", ["Build with all things", "query(all) -> top10", "$ echo a", "true"])
+def test_what_is_said_to_be_a_command_is_one(line: str) -> None:
+    found = made(
+        {"id": "a", "command": f"$ {line}"},
+        {
+            "id": "b",
+            "commands": ["true", f" $ {line}"],
+            "preconditions": f"$ {line}",
+            "success_criteria": [f"$ {line}"],
+        },
+    )
+    assert not found.problems
+    (step,) = found.jobs["a"].steps
+    assert (step.text, step.argv) == (line, argv_of(line))
+    assert [(each.what, each.text) for each in found.jobs["b"].steps] == [
+        ("command", line), ("command", "true"), ("command", line), ("command", line)
+    ]  # fmt: skip
 
 
 def test_git_is_run_without_a_shell() -> None:

@@ -15,7 +15,7 @@ from supervisor.engine.planning import planned_of
 from supervisor.engine.plans.drawing import drawing
 from supervisor.engine.plans.exporting import as_json, as_yaml
 from supervisor.model.plans import Plan, PlanStatus
-from supervisor.store import plans, projects, tasks
+from supervisor.store import approvals, plans, projects, tasks
 
 router = APIRouter(prefix="/plans", tags=["plans"])
 
@@ -113,4 +113,5 @@ async def whole(request: Request, plan_id: str) -> dict[str, Any]:
     engine = state_of(request).engine
     shown = await engine.planning.show(plan_id)
     project = await engine.store.read(projects.get, shown.plan.project)
-    return {"plan": shown_json(shown, project.name)}
+    asked = await engine.store.read(approvals.pending_of_plan, plan_id)
+    return {"plan": shown_json(shown, project.name, asked)}

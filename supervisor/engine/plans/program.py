@@ -16,7 +16,7 @@ from supervisor.engine.plans.choosing import Demand
 from supervisor.engine.plans.fitting import fitting
 from supervisor.engine.plans.flattening import confused, placed, placed_parts
 from supervisor.engine.plans.progress import Node, Progress, Route
-from supervisor.engine.plans.prose import criterion, nature
+from supervisor.engine.plans.prose import criterion, line_of, nature
 from supervisor.engine.plans.repeating import NOTHING, PLACE, Items, Parts, is_repeated, named_parts
 from supervisor.engine.plans.requests import request_of
 from supervisor.engine.plans.reusing import is_reusable
@@ -242,12 +242,13 @@ def _work(task: Task) -> tuple[Step, ...]:
         return (Step("session", task.prompt or task.description or task.name),)
     if task.runner != "shell":
         return ()
-    return tuple(Step("command", line, argv_of(line)) for line in _lines(task))
+    return tuple(Step("command", line, argv_of(line)) for line in map(line_of, _lines(task)))
 
 
 def _proof(text: str) -> Step:
     if criterion(text) == "expression":
         return Step("expression", text, proves=True)
+    text = line_of(text)
     return Step("command", text, argv_of(text), proves=True)
 
 
@@ -275,7 +276,8 @@ def _problem(task: Task) -> str:
     if task.runner == "subplan" and task.workspace == "own":
         return f"{task.id}: the tasks of a subplan work where they say themselves; leave its workspace `own` out"
     if task.runner == "shell" and (prose := [line for line in _lines(task) if nature(line) == "prose"]):
-        return f"{task.id}: {prose[0].splitlines()[0][:60]!r} is prose, no command; give it an `agent`"
+        way = "give it an `agent`, or write `$ ` in front if it is a command"
+        return f"{task.id}: {prose[0].splitlines()[0][:60]!r} is prose, no command; {way}"
     if task.runner == "agent" and task.place == "none":
         return f"{task.id}: an agent works in a worktree; give it the workspace `own` or `plan`"
     return ""

@@ -1,17 +1,21 @@
 """Telling commands from sentences. It is a guess from the text alone, the same on every machine.
 
-Prose in place of a command is work for an agent (a person, at a gate), never a line for a shell.
+Prose in place of a command is work for an agent (a person, at a gate), never a line for a shell. Whoever knows better
+says so: what begins with ``$ `` is a command, whatever it looks like.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
 from supervisor.engine.plans.expressions import is_expression
 
 Nature = Literal["command", "expression", "prose"]
+
+MARK: Final = "$ "
+"""In front of a line: it is a command. It is no part of what runs."""
 
 _ARROW = re.compile(r"[\w)]\s+->\s+\w|[→⇒]")
 _CALL = re.compile(r"(?:^|[\s;|&])[A-Za-z_][\w.]*\([^()\s]|(?:^|[\s;|&])[A-Za-z_][\w.]*\([^()]*[:,]")
@@ -51,13 +55,21 @@ _LINKING = frozenset(
 
 def criterion(text: str) -> Nature:
     """Return what a criterion, a check or a precondition is: those may be expressions, too."""
-    return "expression" if is_expression(text) else nature(text)
+    return "expression" if not text.lstrip().startswith(MARK) and is_expression(text) else nature(text)
+
+
+def line_of(text: str) -> str:
+    """Return what of a command is run: all but the mark that says that it is one."""
+    stripped = text.lstrip()
+    return stripped.removeprefix(MARK) if stripped.startswith(MARK) else text
 
 
 @lru_cache(1_000)
 def nature(text: str) -> Nature:
     """Return what a command is: a line for a shell, or prose."""
     text = text.strip()
+    if text.startswith(MARK):
+        return "command"
     bare = _QUOTED.sub("''", text)
     if not _SUBSHELL.search(bare) and (_ARROW.search(bare) or _CALL.search(bare)):
         return "prose"

@@ -151,4 +151,5 @@ def _natures(tasks: Tasks, number: int, key: str, written: Any) -> None:
     for place, text in enumerate(written if many else [written]):
         if isinstance(text, str) and (criterion if key in _JUDGED else nature)(text[:2_000]) == "prose":
             who = "a judge (an agent or a person) decides" if key in _JUDGED else "it needs an agent, no shell runs it"
+            who += "; `$ ` in front says that it is a command"
             tasks.warn(number, f"this is a sentence, not a command: {who}", key, *((place,) if many else ()))

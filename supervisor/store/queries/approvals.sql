@@ -74,3 +74,7 @@ SELECT EXISTS (SELECT 1 FROM approvals WHERE session = :session AND status = 'pe
 -- name: of_plan
 -- Every question about a plan or one of its tasks, oldest first.
 SELECT * FROM approvals WHERE plan = :plan ORDER BY rowid;
+
+-- name: sessions_of_plan
+-- The sessions in which the last attempts of a plan's tasks ran, with the tasks.
+SELECT session, id FROM tasks WHERE plan = :plan AND session IS NOT NULL;

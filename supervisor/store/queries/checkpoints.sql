@@ -35,3 +35,7 @@ LIMIT :limit;
 -- name: newest_of_worktree
 -- The newest kept checkpoint of a worktree.
 SELECT * FROM checkpoints WHERE worktree = :worktree AND expired_at IS NULL ORDER BY id DESC LIMIT 1;
+
+-- name: has
+-- Whether a ref has a record.
+SELECT EXISTS (SELECT 1 FROM checkpoints WHERE ref = :ref);

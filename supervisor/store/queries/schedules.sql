@@ -50,3 +50,9 @@ SELECT * FROM schedule_runs WHERE state IN ('due', 'waiting', 'starting') ORDER 
 -- name: last_runs
 -- The newest runs of a schedule, newest first.
 SELECT * FROM schedule_runs WHERE schedule = :schedule ORDER BY due DESC LIMIT :limit;
+
+-- name: under_way
+-- The newest run before a time whose plan is still under way.
+SELECT schedule_runs.* FROM schedule_runs JOIN plans ON plans.id = schedule_runs.plan
+WHERE schedule = :schedule AND due < :due AND plans.status IN ('running', 'paused', 'blocked')
+ORDER BY due DESC LIMIT 1;
