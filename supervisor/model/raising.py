@@ -104,7 +104,7 @@ def _limit(alerts: Alerts, it: _Happened) -> bool:
     return it.raises_as_severe(alerts, f"usage limit: {it.payload.get('text') or it.payload.get('status')}")
 
 
-def _budget(alerts: Alerts, it: _Happened) -> bool:
+def _told(alerts: Alerts, it: _Happened) -> bool:
     return it.raises_as_severe(alerts, it.payload.get("text"))
 
 
@@ -164,8 +164,11 @@ _READERS: Final[dict[str, Callable[[Alerts, _Happened], bool]]] = {
     EventType.APPROVAL_ENDED: _answered,
     EventType.USAGE_LIMIT: _limit,
     EventType.QUEUE_PAUSED: _queue,
-    EventType.BUDGET_WARNING: _budget,
-    EventType.BUDGET_TRIPPED: _budget,
+    EventType.BUDGET_WARNING: _told,
+    EventType.BUDGET_TRIPPED: _told,
+    EventType.LIMIT_NEAR: _told,
+    EventType.LIMIT_PASSED: _told,
+    EventType.DEADLINE_PASSED: _told,
     EventType.STALLED: _stalled,
     EventType.ERROR: _error,
     EventType.MALFORMED_EVENT: _malformed,

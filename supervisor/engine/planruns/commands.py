@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 TRY_AGAIN_S = 1.0
 GRACE_S = 5.0
+ANSWER_S = 2.0
+"""Seconds after which a host that says nothing counts as giving no sign of life."""
 
 Ended = Callable[[str, ExitRecord | None], None]
 """Is told an attempt and how it ended; None when it went away with its host and nobody knows how it ended."""
@@ -77,6 +79,15 @@ class Commands:
     async def stop(self, attempt: str) -> None:
         """End a command; its end is told like any other."""
         await (await self._connected()).stop(attempt, grace_s=GRACE_S)
+
+    async def alive(self) -> set[str]:
+        """Return the attempts whose processes run, as their host says it; none when it does not answer."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await (await self._connected()).alive()
+        except (TimeoutError, QuarterdeckError) as error:
+            log.info("The host of commands gives no sign of life: %s", error)
+            return set()
 
     async def close(self) -> None:
         """Disconnect; the commands go on."""

@@ -37,6 +37,10 @@ class CommandHost(Protocol):
         """Return the attempts that have not ended, whoever started them."""
         ...
 
+    async def alive(self) -> set[str]:
+        """Return the attempts that have not ended and whose processes are not stopped (SIGSTOP)."""
+        ...
+
     def exits(self) -> AsyncIterator[ExitRecord]:
         """Yield the ends of commands as they come, each of them durable; stops when the host goes away."""
         ...

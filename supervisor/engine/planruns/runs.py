@@ -35,7 +35,6 @@ from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event
 from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus, Task
-from supervisor.model.statuses import SESSION_ENDED
 from supervisor.store import approvals, attempts, budgets, plans, sessions, tasks, tokens
 
 log = logging.getLogger(__name__)
@@ -194,9 +193,7 @@ class PlanRuns:
         """Hear that the status of a session has changed."""
         if not self._agents.is_waited_for(session_id):
             return
-        session = await self._services.ledger.store.read(sessions.get, session_id)
-        if session.status in SESSION_ENDED:
-            self._agents.heard(session)
+        self._agents.heard(await self._services.ledger.store.read(sessions.get, session_id))
 
     async def decided(self, event: Event) -> None:
         """Hear that a question was answered, or will not be."""
