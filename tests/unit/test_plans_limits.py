@@ -90,7 +90,8 @@ def test_a_timeout_bounds_all_steps_of_an_attempt_together() -> None:
     task = plan.tasks["a"]
     assert (task.status, task.reason.signal) == (T.FAILED, "watchdog")
     assert task.reason.text == (
-        "It took longer than its timeout of 10 s (start_to_close). If it needs longer, raise its `timeout`."
+        "It took longer than its timeout of 10 s (start_to_close): `test -f b` was stopped. "
+        "If it needs longer, raise its `timeout`."
     )
 
 

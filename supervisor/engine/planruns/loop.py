@@ -61,7 +61,7 @@ class Loop:
         self._problem = ""
         self._stale = False
         self._live: set[str] = set()
-        self._watching = Watching(doing, {})
+        self.watching = Watching(doing, {})
         self._deadline = Deadline()
         self._decided_at = 0
         self.state = state
@@ -146,7 +146,7 @@ class Loop:
         retries = (each for each in waiting if each is not None and each > self._decided_at)
         moments = [
             *retries,
-            self._watching.due(self.state, self._decided_at),
+            self.watching.due(self.state, self._decided_at),
             self._deadline.due(self.state.plan, self.state.planned),
         ]
         due = min((each for each in moments if each is not None), default=None)
@@ -174,7 +174,7 @@ class Loop:
             if self._stale:
                 self.state = await load(self._services.ledger, self.state.plan.id)
                 self._stale = False
-            await self._watching.listen(self.state)
+            await self.watching.listen(self.state)
             turn, told, answers = self._decide(taken)
             followed = turn.changed or turn.starts or turn.notices or turn.plan is not self.state.plan
             if not (followed or told.ends or told.audits):
@@ -209,7 +209,7 @@ class Loop:
         self._decided_at = now_ms()
         left = [message for message in taken if message.reply is None or not message.reply.done()]
         while True:
-            signs = self._watching.signs
+            signs = self.watching.signs
             turn, told, answers = Turn(state.program, state.plan, state.board, self._decided_at, signs), Told(), []
             refused: Message | None = None
             for message in left:

@@ -27,6 +27,7 @@ from supervisor.engine.planruns.places import Places, branch_of
 from supervisor.engine.planruns.recovering import answer
 from supervisor.engine.planruns.state import State, folder_of, load
 from supervisor.engine.plans.explaining import Explained, explain
+from supervisor.engine.plans.limits import Signs
 from supervisor.engine.plans.program import with_examples
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.services import Services
@@ -164,6 +165,11 @@ class PlanRuns:
             task, actor, "task.complete", lambda turn: turn.complete(task, actor, evidence, evidence=evidence)
         )
         return await self._tell(plan_id, complete)
+
+    async def signs(self, plan_id: str, task: str) -> Signs | None:
+        """Return when what runs for a task was last heard of; None when nothing of it runs."""
+        loop = self._loops.get(plan_id)
+        return None if loop is None else await loop.watching.heard(loop.state, task)
 
     def overspent(self, plan_id: str, task: str, why: str) -> None:
         """Stop a task whose budget is used up."""

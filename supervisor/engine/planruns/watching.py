@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from supervisor.engine.plans import escalating
-from supervisor.engine.plans.limits import LOOKED, SILENCES, WATCH, Signs, bounds, next_look, used, watch_of
+from supervisor.engine.plans.limits import LOOKED, SILENCES, WATCH, Signs, Watch, bounds, next_look, used, watch_of
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.ports import ExitRecord
 from supervisor.model.entities import Attempt, Session
@@ -47,26 +47,35 @@ class Watching:
     async def listen(self, state: State) -> None:
         """Find out when those were last heard of that have been silent for some time."""
         now = now_ms()
-        silent: list[tuple[Task, PlannedTask, Step]] = []
-        for task, planned, step in _watched(state):
-            watch = watch_of(task)
-            if watch is None or step is None or watch.cut is not None:
-                continue
-            limits = {limit: bound for limit, bound in bounds(planned, watch, step).items() if limit in SILENCES}
-            known = self.signs.get(task.id, Signs())
-            if any(used(limit, watch, known, now) >= LOOKED * bound for limit, bound in limits.items()):
-                silent.append((task, planned, step))
+        silent = [each for each in _silenced(state) if self._is_silent(*each, now)]
+        if silent:
+            self.signs |= await self._look(state, silent)
+
+    async def heard(self, state: State, task: str) -> Signs | None:
+        """Return when what runs for a task was last heard of; None when nothing runs that its silence limits."""
+        found = await self._look(state, [each for each in _silenced(state) if each[0].id == task])
+        return found.get(task)
+
+    def _is_silent(self, task: Task, planned: PlannedTask, step: Step, now: int) -> bool:
+        watch, known = watch_of(task) or Watch(), self.signs.get(task.id, Signs())
+        limits = {limit: bound for limit, bound in bounds(planned, watch, step).items() if limit in SILENCES}
+        return any(used(limit, watch, known, now) >= LOOKED * bound for limit, bound in limits.items())
+
+    async def _look(self, state: State, silent: list[tuple[Task, PlannedTask, Step]]) -> dict[str, Signs]:
         if not silent:
-            return
+            return {}
+        found: dict[str, Signs] = {}
+        now = now_ms()
         live = {each.task: each for each in await self.doing.agents.live_attempts(state.plan.id)}
         needed = any(planned.heartbeat is not None and step.what == "command" for _, planned, step in silent)
         alive = await self.doing.commands.alive() if needed else set()
         for task, planned, step in silent:
             if step.what == "session":
                 session = await self.doing.agents.session_of(task)
-                self.signs[task.id] = Signs() if session is None else self._of_session(session, planned, now)
+                found[task.id] = Signs() if session is None else self._of_session(session, planned, now)
             elif (attempt := live.get(task.id)) is not None:
-                self.signs[task.id] = await self._of_command(task.id, attempt, alive)
+                found[task.id] = await self._of_command(task.id, attempt, alive)
+        return found
 
     async def _of_command(self, task: str, attempt: Attempt, alive: set[str]) -> Signs:
         log = self.doing.places.folder / f"{attempt.id}.log"
@@ -109,6 +118,21 @@ def _watched(state: State) -> list[tuple[Task, PlannedTask, Step | None]]:
             continue
         running = task.status is TaskStatus.RUNNING and task.step < len(job.steps)
         found.append((task, job.task, job.steps[task.step] if running else None))
+    return found
+
+
+def _silenced(state: State) -> list[tuple[Task, PlannedTask, Step]]:
+    """Return what runs and must not be silent for too long."""
+    found = []
+    for task, planned, step in _watched(state):
+        watch = watch_of(task)
+        if (
+            watch is not None
+            and step is not None
+            and watch.cut is None
+            and SILENCES & bounds(planned, watch, step).keys()
+        ):
+            found.append((task, planned, step))
     return found
 
 

@@ -29,6 +29,7 @@ from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import TASK_ENDED, TaskStatus
 
 if TYPE_CHECKING:
+    from supervisor.engine.plans.program import Step
     from supervisor.engine.plans.turn import Turn
 
 MORE: Final = "more"
@@ -103,7 +104,7 @@ def look(turn: Turn, signs: Mapping[str, Signs]) -> None:
             said = (_NEAR if level == "near" else _PASSED)[limit].format(spelled(found[limit]))
             turn.notices.append(_notice(turn, task, limit, level == "near", said, found[limit]))
             if what == "stop":
-                cut(turn, task, Cut(limit, f"{said}. {_ADVICE[limit]}", "failed" if limit == "timebox" else None))
+                cut(turn, task, Cut(limit, _why(limit, said, step), "failed" if limit == "timebox" else None))
                 break
             if what == "ask" and watch.asked is None:
                 watch = _ask(turn, task, watch, limit, said, job.task)
@@ -117,7 +118,8 @@ def ended_by_runner(turn: Turn, task: str, limit: Limit) -> None:
     bound = round((amounts(planned)[limit] or 0) * 1_000)
     said = _PASSED[limit].format(spelled(bound))
     turn.notices.append(_notice(turn, task, limit, False, said, bound))
-    turn.keep(with_watch(turn.task(task), replace(watch, cut=Cut(limit, f"{said}. {_ADVICE[limit]}"), asked=None)))
+    step = turn.program.jobs[task].steps[turn.task(task).step]
+    turn.keep(with_watch(turn.task(task), replace(watch, cut=Cut(limit, _why(limit, said, step)), asked=None)))
 
 
 def cut(turn: Turn, task: str, why: Cut) -> None:
@@ -189,6 +191,15 @@ def working(turn: Turn, task: str, attempt: int, number: int, *, runs: bool) -> 
         after = at_work(now, turn.now, working=runs)
         if after is not now:
             turn.keep(after)
+
+
+def _why(limit: Limit, said: str, step: Step | None) -> str:
+    """Say which limit was passed, what was stopped because of it, and what a person can do."""
+    stopped = ""
+    if step is not None:
+        whats = {"session": "its session was stopped", "parts": "its tasks were stopped"}
+        stopped = f": {whats.get(step.what) or f'`{step.text.strip().splitlines()[0][:100]}` was stopped'}"
+    return f"{said}{stopped}. {_ADVICE[limit]}"
 
 
 def _ask(turn: Turn, task: str, watch: Watch, limit: Limit, said: str, planned: PlannedTask) -> Watch:
