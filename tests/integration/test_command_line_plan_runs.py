@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,3 +99,27 @@ def test_a_task_that_two_plans_have_is_asked_about(quarterdeck: CommandLine) -> 
     said = quarterdeck("task", "show", "a")
     assert said.code == 2
     assert "plan-hand/a, plan-other/a" in said.err
+
+
+def test_what_is_left_of_a_limit_and_what_is_asked_about_it(quarterdeck: CommandLine) -> None:
+    Path("limits.yaml").write_text(
+        "id: plan-limits\nadvance: auto\ndeadline: 2099-12-24\ntasks:\n"
+        "  - {id: a, command: sleep 60, timeout: 1, timebox: 90m, no_output: 10m, escalation: ask}\n"
+        "  - {id: b, command: 'true', needs: [a], timeout: 5m}\n"
+    )
+    assert quarterdeck("plan", "create", "limits.yaml").code == 0
+    quarterdeck("plan", "start", "plan-limits")
+    assert "deadline" in quarterdeck("plan", "show", "plan-limits").out
+    while not (found := quarterdeck("approvals", "--json").json["approvals"]):
+        pass
+    shown = quarterdeck("task", "show", "plan-limits/a").out
+    assert re.search(r"^timeout +1s, used up$", shown, re.MULTILINE), shown
+    assert re.search(r"^timebox +1h30m, 1h29m5\ds left$", shown, re.MULTILINE), shown
+    assert re.search(r"^no_output +10m, 9m5\d?s? ?", shown, re.MULTILINE), shown
+    assert f"quarterdeck approve {found[0]['id']} --choice more|stop|skip" in shown
+    assert re.search(r"^timeout +5m$", quarterdeck("task", "show", "plan-limits/b").out, re.MULTILINE)
+    assert quarterdeck("approve", found[0]["id"]).code == 2, "it has choices"
+    assert quarterdeck("approve", found[0]["id"], "--choice", "skip").code == 0
+    while quarterdeck("plan", "show", "plan-limits", "--json").json["plan"]["status"] == "running":
+        pass
+    assert "skipped" in quarterdeck("task", "show", "plan-limits/a").out

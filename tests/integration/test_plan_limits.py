@@ -308,3 +308,87 @@ async def test_a_limit_goes_on_counting_while_no_supervisor_runs(tmp_path: Path,
     finally:
         victim.kill()
         clean_up(paths)
+
+
+async def test_what_a_limit_was_to_stop_is_stopped_after_a_crash(tmp_path: Path) -> None:
+    """The supervisor dies when the end of the attempt is stored, and nothing was stopped yet."""
+    paths = Paths.below(tmp_path / "h", environ={})
+    paths.create()
+    begun = tmp_path / "begun"
+    place = repository(tmp_path / "repository")
+    victim = Victim(paths, "", tmp_path / "failpoints")
+    document = (
+        '{"id": "plan-x", "advance": "auto", "tasks": [{"id": "a", "timebox": 0.5, "retry": 5, '
+        f'"command": "echo $$ >> {begun}; exec sleep 60"}}]}}'
+    )
+    try:
+        victim.armed = "plan.after_commit@2"
+        await victim.start()
+        async with Client(paths.socket, paths.token_file) as client:
+            await client.post("/plans", {"document": document, "where": "plan.json", "cwd": str(place)})
+            await client.post("/plans/plan-x/start", {"environment": {"PATH": os.environ["PATH"]}})
+        await until(lambda: not victim.is_running, what="it dies at its failpoint")
+        assert victim.died_at_failpoint
+        pid = int(begun.read_text())
+        assert psutil.pid_exists(pid)
+        await victim.start()
+        async with Client(paths.socket, paths.token_file) as client:
+
+            async def failed() -> bool:
+                return bool((await client.get("/plans/plan-x"))["plan"]["status"] == "failed")
+
+            await eventually(failed, what=lambda: "the plan fails")
+            task = (await client.get("/plans/plan-x"))["plan"]["tasks"][0]
+        assert task["status_reason"]["text"].startswith("The timebox of 0.5 s for all its attempts is used up")
+        assert task["attempts"] == 1
+        assert not psutil.pid_exists(pid)
+        await victim.stop()
+    finally:
+        victim.kill()
+        clean_up(paths)
+
+
+async def test_an_agent_whose_process_is_stopped_gives_no_sign_of_life(inside: Supervised) -> None:
+    plan = await started(
+        inside,
+        scripted("a", [{"say": "hello"}, {"sleep": 600}], heartbeat=1.5),
+        scripted("quiet", [{"say": "hello"}, {"sleep": 4}], heartbeat=1.5),
+    )
+    session_id = str((await plan.task_is("a", T.RUNNING)).session)
+
+    async def began() -> bool:
+        found = await inside.engine.store.read(sessions.of_plan, "plan-x")
+        return any(each.id == session_id and each.status is SessionStatus.RUNNING for each in found)
+
+    await eventually(began, what=lambda: "its session runs")
+    (attempt,) = await inside.engine.store.read(attempts.of_session, session_id)
+    assert attempt.pid is not None
+    os.kill(attempt.pid, signal.SIGSTOP)
+    assert "its heartbeat limit of 1.5 s" in (await plan.task_is("a", T.FAILED)).reason.text
+    await plan.task_is("quiet", T.COMPLETED)
+
+
+async def test_how_long_a_task_may_take_and_has_been_silent_is_told(inside: Supervised, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    command = f"echo hello; until test -e {go}; do sleep 0.05; done"
+    plan = await started(
+        inside,
+        sh("a", command, timeout=600, timebox=1_200, no_output=60, heartbeat=60),
+        sh("b", "true", "a", timeout=5),
+    )
+    await plan.task_is("a", T.RUNNING)
+    shown = (await inside.client.get("/plans/plan-x"))["plan"]
+    a, b = ({each["limit"]: each for each in task["limits"]} for task in shown["tasks"])
+    assert list(a) == ["timebox", "timeout", "heartbeat", "no_output"]
+    assert a["timeout"]["seconds"] == 600
+    assert 590 < a["timeout"]["left_s"] <= 600
+    assert a["timeout"]["ends_at"] is not None
+    assert a["no_output"]["used_s"] is None, "that is looked up for one task only"
+    assert (b["timeout"]["used_s"], b["timeout"]["left_s"], b["timeout"]["ends_at"]) == (0, 5, None)
+    assert "watch" not in shown["tasks"][0]["result"]
+    one = (await inside.client.get("/plans/plan-x/tasks/a"))["task"]["limits"]
+    assert all(each["left_s"] > 50 for each in one)
+    go.touch()
+    await plan.reaches(P.COMPLETED)
+    done = (await inside.client.get("/plans/plan-x/tasks/a"))["task"]["limits"]
+    assert {each["ends_at"] for each in done} == {None}

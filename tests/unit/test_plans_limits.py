@@ -347,6 +347,16 @@ def test_an_answer_to_a_question_that_is_over_means_nothing() -> None:
     assert turn.changed == {}
 
 
+def test_there_is_one_question_at_a_time_and_the_next_one_follows_its_answer() -> None:
+    plan = Watched(shell("a", timeout=10, timebox=15, escalation="ask"))
+    plan.after(10)
+    assert [each.limit for each in plan.questions] == ["timeout"]
+    plan.after(10)
+    assert plan.questions == []
+    plan.says("a", escalating.MORE)
+    assert [each.limit for each in plan.questions] == ["timebox"]
+
+
 def test_a_question_about_the_timebox_stays_while_it_waits_to_be_tried_again() -> None:
     plan = Watched(shell("a", timebox=100, escalation={"near": "ask"}, retry={"attempts": 3, "delay": 50}))
     plan.after(80)

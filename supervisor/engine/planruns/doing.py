@@ -276,7 +276,7 @@ class Doing:
             path, branch = workspace.path, workspace.branch
         await self.save(state)
         if not loop.is_wanted(start):
-            return
+            raise Refused("It was given up before it was merged.")
         hit("plan.before_merge")
         merged = await self.places.merge(path, branch, planned)
         hit("plan.after_merge")

@@ -97,8 +97,8 @@ def look(turn: Turn, signs: Mapping[str, Signs]) -> None:
                 continue
             escalation = job.task.escalation or _NOTHING_SAID
             what = escalation.near if level == "near" else escalation.passed
-            if what is None:
-                continue
+            if what is None or (what == "ask" and watch.asked is not None and watch.asked != limit):
+                continue  # one question at a time: what the answer leaves is asked then
             watch = replace(watch, told={**watch.told, limit: (level, turn.now)})
             turn.keep(with_watch(turn.task(task), watch))
             said = (_NEAR if level == "near" else _PASSED)[limit].format(spelled(found[limit]))

@@ -27,6 +27,8 @@ _RUNNERS: Final = get_args(Runner)
 _NEEDED: Final = {"http": "`http`", "db": "`db`", "git": "`git`", "shell": "`command`", "subplan": "`subplan`"}
 _OF_GATES: Final = ("checks", "approval", "evidence_required", "approver_role")
 _COMMANDS: Final = ("command", "commands", "preconditions", "success_criteria", "checks", "rollback")
+_LIMITS: Final = ("timeout", "timebox", "no_output", "heartbeat")
+_LIMIT_NAMES: Final = ", ".join(f"`{each}`" for each in _LIMITS)
 _JUDGED: Final = ("success_criteria", "checks", "preconditions")
 
 
@@ -51,6 +53,8 @@ def check_sense(tasks: Tasks, around: Around) -> None:
             _fan_out(tasks, number, task, name, around)
         if "resources" in task:
             _resources(tasks, number, task["resources"], around.pools)
+        if "escalation" in task and not any(task.get(limit) for limit in _LIMITS):
+            tasks.error(number, f"this is about limits: give the task one of {_LIMIT_NAMES}", "escalation")
         if "artifacts" in task:
             _artifacts(tasks, number, task["artifacts"])
         for key in _COMMANDS:
