@@ -1,4 +1,4 @@
-"""Short commands under the host itself: many at once, each end durable before it is told."""
+"""Short commands under the host itself: many at once, each end written before it is told."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from executors import link
 from executors.local import LocalExecutor
 from executors.owned import OwnedRuns, journal
-from supervisor.engine.ports import ExitRecord, Launch
+from supervisor.engine.ports import ExitRecord, Launch, Started
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 from tests.support.attempts import RECORD, Home
 from tests.support.runners import home_with_host, host_pid, is_alive, kill, pids_in
@@ -38,7 +38,7 @@ class Plan:
 
     async def collect(self) -> None:
         async for record in self.runs.exits():
-            assert journal(self.folder)[record.attempt] == record, "told before it was durable"
+            assert journal(self.folder)[record.attempt] == record, "told before it was written"
             self.told[record.attempt] = record
 
     async def ended(self, launch: Launch) -> ExitRecord:
@@ -113,6 +113,23 @@ async def test_what_cannot_be_started_is_journalled(plan: Plan) -> None:
     (script.cwd / "script").chmod(0o700)
     with pytest.raises(Unavailable, match="not a program"):
         await plan.runs.start(script)
+
+
+async def test_of_many_started_at_once_each_has_its_own_answer(plan: Plan) -> None:
+    good = [plan.launch(f"g{n}", "sh", "-c", f"exit {n}") for n in range(20)]
+    bad = plan.launch("bad", "/no/such/program")
+    told = await plan.runs.start_all([*good[:10], bad, *good[10:]])
+    assert [type(each) for each in told] == [Started] * 10 + [Unavailable] + [Started] * 10
+    for number, launch in enumerate(good):
+        assert (await plan.ended(launch)).exit_code == number
+    assert (await plan.ended(bad)).cause == "spawn_failed"
+
+
+async def test_when_the_host_is_killed_all_that_were_asked_for_are_answered(plan: Plan, place: Home) -> None:
+    kill(host_pid(place.run))
+    told = await plan.runs.start_all([plan.launch(f"l{n}", "true") for n in range(3)])
+    assert [type(each) for each in told] == [QuarterdeckError] * 3
+    assert await plan.runs.start_all([]) == []
 
 
 async def test_limits_and_stopping(plan: Plan) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -40,20 +40,21 @@ class Commands:
         """Return the name of the host that commands are started on now."""
         return (await self._connected()).identity
 
-    async def start(self, launch: Launch, ended: Ended) -> None:
-        """Start a command; ``ended`` is told how it ended, also when it could not be started."""
+    async def start(self, launches: Sequence[tuple[Launch, Ended]]) -> None:
+        """Start commands; each ``ended`` is told how its command ended, also when it could not be started."""
         host = await self._connected()
-        self._waiting[launch.attempt] = (launch.folder, ended)
-        try:
-            await host.start(launch)
-        except Unavailable:
-            # The host has recorded that as its end, and tells of it like of any other.
-            log.debug("%s could not be started", launch.attempt)
-        except QuarterdeckError as error:
-            # The host went away. Whether it started this nobody knows; whoever hears of its end tells of that.
-            log.info("%s: %s", launch.attempt, error)
-            if self._host is not host:
-                self._tell(launch.attempt, None)
+        for launch, ended in launches:
+            self._waiting[launch.attempt] = (launch.folder, ended)
+        told = await host.start_all([launch for launch, _ in launches])
+        for (launch, _), answer in zip(launches, told, strict=True):
+            if isinstance(answer, Unavailable):
+                # The host has recorded that as its end, and tells of it like of any other.
+                log.debug("%s could not be started", launch.attempt)
+            elif isinstance(answer, QuarterdeckError):
+                # The host went away. Whether it started this nobody knows; whoever hears of its end tells of that.
+                log.info("%s: %s", launch.attempt, answer)
+                if self._host is not host:
+                    self._tell(launch.attempt, None)
 
     async def adopt(self, folder: Path, attempts: Iterable[Attempt], ended: Ended) -> list[Attempt]:
         """Take up what another supervisor started; returns the attempts that were never started."""
@@ -81,10 +82,12 @@ class Commands:
         await (await self._connected()).stop(attempt, grace_s=GRACE_S)
 
     async def alive(self) -> set[str]:
-        """Return the attempts whose processes run, as their host says it; none when it does not answer."""
+        """Return the attempts whose processes run, as their host says it; none when it does not answer, or is gone."""
+        if self._host is None:
+            return set()
         try:
             async with asyncio.timeout(ANSWER_S):
-                return await (await self._connected()).alive()
+                return await self._host.alive()
         except (TimeoutError, QuarterdeckError) as error:
             log.info("The host of commands gives no sign of life: %s", error)
             return set()
