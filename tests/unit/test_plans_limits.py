@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from supervisor.engine.planruns.watching import Wall
 from supervisor.engine.plans import escalating
 from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.limits import SILENCES, WATCH, Signs, bounds, next_look, used, watch_of
@@ -438,6 +439,36 @@ def test_a_clock_that_goes_backwards_gives_no_time_back_below_nothing() -> None:
     watch = watch_of(plan.tasks["a"])
     assert watch is not None
     assert used("timeout", watch, Signs(), NOON - 60_000) == 0
+
+
+def test_the_time_that_the_machine_sleeps_does_not_count() -> None:
+    plan = Watched(shell("a", timeout=10, no_output=6))
+    plan.after(5)
+    plan.now += 8 * 3_600_000
+    turn = plan.turn()
+    escalating.jumped(turn, 8 * 3_600_000)
+    plan.take(turn)
+    assert plan.stops == []
+    plan.after(4.9)
+    assert plan.stops == []
+    plan.after(0.1)
+    assert plan.stops == ["a"]
+    watch = watch_of(plan.tasks["a"])
+    assert watch is not None
+    assert watch.cut is not None
+    assert watch.cut.limit == "timeout"
+
+
+def test_a_jump_of_the_clock_is_told_from_the_time_that_passes() -> None:
+    steady = [100.0]
+    wall = Wall(NOON, lambda: steady[0])
+    steady[0] += 60
+    assert wall.gap(NOON + 61_000) == 0, "clocks differ a little"
+    assert wall.gap(NOON + 3_660_000) == 3_600_000
+    assert wall.gap(NOON + 3_660_000) == 3_600_000, "it was not taken into account yet"
+    wall.seen()
+    assert wall.gap(NOON + 3_660_000) == 0
+    assert wall.gap(NOON) == -3_660_000
 
 
 def test_which_limits_hold_depends_on_what_runs() -> None:

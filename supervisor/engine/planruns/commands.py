@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 TRY_AGAIN_S = 1.0
 GRACE_S = 5.0
-ANSWER_S = 2.0
+ANSWER_S = 5.0
 """Seconds after which a host that says nothing counts as giving no sign of life."""
 
 Ended = Callable[[str, ExitRecord | None], None]

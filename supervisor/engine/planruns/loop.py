@@ -20,7 +20,8 @@ from supervisor.engine.planruns.deadline import Deadline
 from supervisor.engine.planruns.doing import Doing
 from supervisor.engine.planruns.recovering import recover
 from supervisor.engine.planruns.state import State, load
-from supervisor.engine.planruns.watching import Watching
+from supervisor.engine.planruns.watching import Wall, Watching
+from supervisor.engine.plans import escalating
 from supervisor.engine.plans.limits import watch_of
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.services import Services
@@ -63,6 +64,7 @@ class Loop:
         self._live: set[str] = set()
         self.watching = Watching(doing, {})
         self._deadline = Deadline()
+        self._wall = Wall(now_ms())
         self._decided_at = 0
         self.state = state
         self.name = f"plan {state.plan.id}"
@@ -184,6 +186,7 @@ class Loop:
             turn, told, answers = self._decide(taken)
             followed = turn.changed or turn.starts or turn.notices or turn.plan is not self.state.plan
             if not (followed or told.ends or told.audits):
+                self._wall.seen()
                 break
             try:
                 asked = await self._prepare(turn)
@@ -213,10 +216,13 @@ class Loop:
     def _decide(self, taken: Sequence[Message]) -> tuple[Turn, Told, list[tuple[Message, Any]]]:
         state = self.state
         self._decided_at = now_ms()
+        gap = self._wall.gap(self._decided_at)
         left = [message for message in taken if message.reply is None or not message.reply.done()]
         while True:
             signs = self.watching.signs
             turn, told, answers = Turn(state.program, state.plan, state.board, self._decided_at, signs), Told(), []
+            if gap:
+                escalating.jumped(turn, gap)
             refused: Message | None = None
             for message in left:
                 try:
@@ -270,6 +276,7 @@ class Loop:
 
     def _committed(self, turn: Turn, claimed: dict[tuple[str, int], Attempt]) -> None:
         self._problem = ""
+        self._wall.seen()
         self._deadline.committed(turn)
         self.state.plan = turn.plan
         self.state.board.put(turn.changed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,11 +23,35 @@ if TYPE_CHECKING:
     from supervisor.engine.planruns.state import State
     from supervisor.engine.plans.program import Step
 
+JUMP_MS: Final = 2_000
+"""What is less is the pace of clocks, and of this program under load."""
+
 STOPPED: Final = "the process was stopped"
 """What the activity of a session says whose process somebody stopped."""
 
 BEATS: Final = 2
 """A session is given the time of so many beats of its runner, however short the limit of its task is."""
+
+
+class Wall:
+    """How far the clock on the wall jumps: somebody sets it, or the machine sleeps, and what runs with it.
+
+    ``steady`` is a clock, in seconds, that nobody sets and that stands still while the machine sleeps.
+    """
+
+    def __init__(self, now: int, steady: Callable[[], float] = time.monotonic) -> None:
+        self._steady = steady
+        self._seen = self._read = now, steady()
+
+    def gap(self, now: int) -> int:
+        """Return by how many milliseconds it went further than time did since `seen`; 0 for what is no jump."""
+        self._read = now, self._steady()
+        gap = now - self._seen[0] - round((self._read[1] - self._seen[1]) * 1_000)
+        return gap if abs(gap) >= JUMP_MS else 0
+
+    def seen(self) -> None:
+        """What was last read has been taken into account."""
+        self._seen = self._read
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from supervisor.engine.plans.limits import (
     at_work,
     bounds,
     level_of,
+    moved,
     told,
     used,
     watch_of,
@@ -108,6 +109,15 @@ def look(turn: Turn, signs: Mapping[str, Signs]) -> None:
                 break
             if what == "ask" and watch.asked is None:
                 watch = _ask(turn, task, watch, limit, said, job.task)
+
+
+def jumped(turn: Turn, gap: int) -> None:
+    """Take in that the clock of the machine went so many milliseconds further than time did (or less far: below 0)."""
+    for task in sorted(turn.watched()):
+        now = turn.task(task)
+        after = moved(now, gap, turn.now)
+        if after is not now:
+            turn.keep(after)
 
 
 def ended_by_runner(turn: Turn, task: str, limit: Limit) -> None:

@@ -215,6 +215,21 @@ def begun(task: Task, planned: PlannedTask, now: int) -> dict[str, Any]:
     return {WATCH: msgspec.to_builtins(watch)}
 
 
+def moved(task: Task, gap: int, now: int) -> Task:
+    """Return a task whose clocks leave a jump of the machine's clock out: it was set, or the machine slept so long.
+
+    Nothing could be heard of what runs meanwhile: its silence begins now.
+    """
+    watch = watch_of(task)
+    if watch is None or (watch.attempt.since is None and watch.box.since is None):
+        return task
+    attempt, box = (
+        clock if clock.since is None else replace(clock, since=clock.since + gap)
+        for clock in (watch.attempt, watch.box)
+    )
+    return with_watch(task, replace(watch, attempt=attempt, box=box, quiet=now))
+
+
 def at_work(task: Task, now: int, *, working: bool) -> Task:
     """Return a task whose clocks run, or rest because what is to work for it waits."""
     watch = watch_of(task)
