@@ -108,6 +108,11 @@ def _told(alerts: Alerts, it: _Happened) -> bool:
     return it.raises_as_severe(alerts, it.payload.get("text"))
 
 
+def _of_limit(alerts: Alerts, it: _Happened) -> bool:
+    """What a person is asked about is told by the question."""
+    return it.payload.get("action") != "ask" and _told(alerts, it)
+
+
 def _queue(alerts: Alerts, it: _Happened) -> bool:
     whose = f" for {it.payload['agent']}" if it.payload.get("agent") else ""
     return it.raises_as_severe(alerts, f"queue paused{whose}: {it.payload.get('reason')}")
@@ -166,8 +171,8 @@ _READERS: Final[dict[str, Callable[[Alerts, _Happened], bool]]] = {
     EventType.QUEUE_PAUSED: _queue,
     EventType.BUDGET_WARNING: _told,
     EventType.BUDGET_TRIPPED: _told,
-    EventType.LIMIT_NEAR: _told,
-    EventType.LIMIT_PASSED: _told,
+    EventType.LIMIT_NEAR: _of_limit,
+    EventType.LIMIT_PASSED: _of_limit,
     EventType.DEADLINE_PASSED: _told,
     EventType.STALLED: _stalled,
     EventType.ERROR: _error,

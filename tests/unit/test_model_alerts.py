@@ -262,6 +262,7 @@ def test_a_test_says_its_phase_itself(alerts: Alerts, phase: object, lifetime: i
         event("status_changed", to="completed"),
         event("error", "info", text="no matter"),
         event("tool_result", "warning", is_error=True),
+        event("limit_passed", "warning", "plan", text="p/a: over", action="ask"),
         event("approval_ended", status="cancelled", approval="apr_9"),
         event("my_own", "critical"),
     ],

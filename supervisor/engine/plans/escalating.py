@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from supervisor.engine.plans.limits import (
     LIMITS,
     Cut,
+    Level,
     Limit,
     Signs,
     Watch,
@@ -103,7 +104,7 @@ def look(turn: Turn, signs: Mapping[str, Signs]) -> None:
             watch = replace(watch, told={**watch.told, limit: (level, turn.now)})
             turn.keep(with_watch(turn.task(task), watch))
             said = (_NEAR if level == "near" else _PASSED)[limit].format(spelled(found[limit]))
-            turn.notices.append(_notice(turn, task, limit, level == "near", said, found[limit]))
+            turn.notices.append(_notice(turn, task, limit, level, what, said, found[limit]))
             if what == "stop":
                 cut(turn, task, Cut(limit, _why(limit, said, step), "failed" if limit == "timebox" else None))
                 break
@@ -127,7 +128,7 @@ def ended_by_runner(turn: Turn, task: str, limit: Limit) -> None:
         return
     bound = round((amounts(planned)[limit] or 0) * 1_000)
     said = _PASSED[limit].format(spelled(bound))
-    turn.notices.append(_notice(turn, task, limit, False, said, bound))
+    turn.notices.append(_notice(turn, task, limit, "passed", "stop", said, bound))
     step = turn.program.jobs[task].steps[turn.task(task).step]
     turn.keep(with_watch(turn.task(task), replace(watch, cut=Cut(limit, _why(limit, said, step)), asked=None)))
 
@@ -220,6 +221,8 @@ def _ask(turn: Turn, task: str, watch: Watch, limit: Limit, said: str, planned: 
     return asking
 
 
-def _notice(turn: Turn, task: str, limit: Limit, near: bool, said: str, bound: int) -> Notice:
-    kind = EventType.LIMIT_NEAR if near else EventType.LIMIT_PASSED
-    return Notice(task, kind, {"text": f"{turn.plan.id}/{task}: {said}.", "limit": limit, "seconds": bound / 1_000})
+def _notice(turn: Turn, task: str, limit: Limit, level: Level, what: str, said: str, bound: int) -> Notice:
+    """Return what is told of a limit, and what is done about it: ``warn``, ``ask`` or ``stop``."""
+    kind = EventType.LIMIT_NEAR if level == "near" else EventType.LIMIT_PASSED
+    text = f"{turn.plan.id}/{task}: {said}."
+    return Notice(task, kind, {"text": text, "limit": limit, "seconds": bound / 1_000, "action": what})
