@@ -86,6 +86,12 @@ class OwnedRuns:
         """Return the attempts that have not ended, whoever started them."""
         return set((await self._ask({"op": "list"}))["own"])
 
+    async def alive(self) -> set[str]:
+        """Return the attempts that have not ended and whose processes are not stopped (SIGSTOP)."""
+        answer = await self._ask({"op": "list"})
+        # A host that was started by an older version does not say which are stopped.
+        return set(answer["own"]) - set(answer.get("stopped", ()))
+
     async def exits(self) -> AsyncIterator[ExitRecord]:
         """Yield the ends of commands as they come, each in the journal by then; stops when the host goes away."""
         while (record := await self._exits.get()) is not None:

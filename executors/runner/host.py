@@ -65,7 +65,8 @@ class Host:
             self._started_since_look = True
             return self._owned.start(launch) if request["own"] else self._start(connection, launch)
         if operation == "list":
-            return {"ok": True, "own": self._owned.attempts(), "host": self._identity}
+            own = {"own": self._owned.attempts(), "stopped": self._owned.stopped()}
+            return {"ok": True, **own, "host": self._identity}
         if operation == "quit":
             if self._owned.attempts():
                 return refusal("refused", "It is the parent of commands that still run.")

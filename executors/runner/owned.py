@@ -48,6 +48,10 @@ class Owned:
         """Return what has not ended, or whose end is not in the journal yet."""
         return list(self._by_attempt)
 
+    def stopped(self) -> list[str]:
+        """Return what does nothing because somebody stopped it."""
+        return [attempt for attempt, child in self._by_attempt.items() if child.is_stopped]
+
     def child(self, attempt: str) -> Child | None:
         """Return the child of an attempt that has not ended."""
         return self._by_attempt.get(attempt)

@@ -42,6 +42,7 @@ class TaskView:
     ended_at: int | None
     said: Json = field(default_factory=dict)
     within: str | None = None
+    limits: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ def task_view(task: Json, said: Json) -> TaskView:
         ended_at=_ms(task["ended_at"]),
         said=said,
         within=task.get("within"),
+        limits=tuple(task.get("limits") or ()),
     )
 
 

@@ -13,6 +13,7 @@ from panels.view.exactly import Line, broken, plain
 from panels.view.plan import ENDED, PlanView, TaskView
 from supervisor.api.wording import to_prove
 from supervisor.model.plain import one_line
+from supervisor.model.times import from_rfc3339
 
 Json = dict[str, Any]
 
@@ -25,7 +26,7 @@ _TEXTS: Final = {
     "risks": "Risks",
     "rollback": "Undone by",
 }
-_FACTS: Final = ("owner", "priority", "labels", "workspace", "timeout", "no_output", "retry", "budget", "capabilities")
+_FACTS: Final = ("owner", "priority", "labels", "workspace", "retry", "budget", "capabilities")
 _FILES: Final = ("inputs", "outputs", "reads", "writes", "resources", "environment")
 
 
@@ -114,6 +115,27 @@ def _facts(task: TaskView, now: int) -> Iterator[Line]:
     for name, value in found.items():
         if value not in ("", None):
             yield [(f"{name:<10} ", "dim"), (one_line(value), "")]
+    yield from (_limit(each, now) for each in task.limits)
+
+
+def _limit(limit: Json, now: int) -> Line:
+    """Return how long a limit is, and what is left of it."""
+    long = _long(limit["seconds"]) + (f" and {_long(limit['given_s'])} more" if limit["given_s"] else "")
+    left, style = "", "waiting" if limit["reached"] == "near" else "dim"
+    if limit["reached"] == "passed":
+        left, style = "used up", "failed"
+    elif limit["ends_at"] is not None:
+        ends = from_rfc3339(limit["ends_at"])
+        left = f"{_long((ends - now) / 1_000)} left, until {shown.clock(ends)}"
+    elif limit["used_s"]:
+        left = f"{_long(limit['left_s'])} left"
+    asked = "  you are asked" if limit["asked"] else ""
+    name = f"{limit['limit'].replace('_', ' '):<10} "
+    return [(name, "dim"), (long, ""), (f"  {left}" if left else "", style), (asked, "waiting")]
+
+
+def _long(seconds: float) -> str:
+    return shown.exact_span(int(max(0, seconds)))
 
 
 def _around(plan: PlanView, task: TaskView) -> Iterator[Line]:

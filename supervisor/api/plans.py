@@ -9,10 +9,12 @@ from typing import Any
 
 from pydantic import Field
 
+from supervisor.api.limits import limits_json
 from supervisor.api.protocol import AbsolutePath, Body, Environment, PlainText, reason_json
 from supervisor.engine.planning import Shown
 from supervisor.engine.plans.flattening import holders
 from supervisor.engine.plans.graph import layers
+from supervisor.engine.plans.limits import WATCH
 from supervisor.engine.plans.outline import said_before, whole_graph
 from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.reusing import NOT_REMEMBERED, REUSED, hindrance
@@ -20,7 +22,7 @@ from supervisor.engine.plans.undoing import Undo
 from supervisor.model.entities import Attempt
 from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Plan, Revision, Task, TaskStatus
-from supervisor.model.times import to_rfc3339
+from supervisor.model.times import now_ms, to_rfc3339
 
 
 class PlanBody(Body):
@@ -109,17 +111,21 @@ def shown_json(shown: Shown, project_name: str, asked: Mapping[str, Sequence[str
     ``layer`` of a task is how many tasks stand on the longest way to it, ``asks`` the approvals that wait for a person:
     about it, of its commands or of its session (``asked``, by task).
     """
-    documents = list(shown.documents().values())
+    by_id = shown.documents()
+    documents = list(by_id.values())
     after = said_before(documents)
     within = holders(shown.tasks)
+    now = now_ms()
     waiting = (task.id for task in shown.tasks if task.status in (TaskStatus.PENDING, TaskStatus.READY))
     layer = {task: number for number, tasks in enumerate(layers(whole_graph(documents, within))) for task in tasks}
     return {
         **listed_json(shown.plan, project_name, Counter(task.status for task in shown.tasks)),
+        "deadline": shown.planned.deadline,
         "next_task": next(waiting, None),
         "tasks": [
             {
                 **task_json(task, after[task.id], within[task.id]),
+                "limits": limits_json(task, by_id[task.id], now),
                 "layer": layer[task.id],
                 "asks": list(asked.get(task.id, ())),
             }
@@ -143,7 +149,7 @@ def task_json(task: Task, after: list[str], within: str | None) -> dict[str, Any
         "status_reason": reason_json(task.reason),
         "attempts": task.attempts,
         "session": task.session,
-        "result": task.result,
+        "result": {name: value for name, value in task.result.items() if name != WATCH},
         "step": task.step,
         "not_before": to_rfc3339(task.not_before),
         "started_at": to_rfc3339(task.started_at),

@@ -88,6 +88,7 @@ async def show(client: Client, ref: str, as_json: bool) -> None:
             "project": plan["project_name"],
             "owner": plan["owner"],
             "advance": plan["advance"],
+            "deadline": plan["deadline"],
             "progress": progress_of(plan),
             "branch": plan["branch"],
             "worktree": plan["worktree"],

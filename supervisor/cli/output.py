@@ -152,6 +152,17 @@ def age(moment: str | None) -> str:
     return _span((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
 
 
+def in_full(seconds: float) -> str:
+    """Return a length of time in all of its units: 1h30m, 1m30s, 0.5s."""
+    if seconds < 60:
+        return f"{round(seconds, 1):g}s"
+    found, left = "", int(seconds)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        count, left = divmod(left, size)
+        found += f"{count}{unit}" if count else ""
+    return found
+
+
 def _span(length_s: float) -> str:
     seconds = max(0, int(length_s))
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):

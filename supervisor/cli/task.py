@@ -7,7 +7,7 @@ import click
 from supervisor.api.client import Client, Json, at, of_task
 from supervisor.api.wording import to_prove
 from supervisor.cli.connection import refuse_in_session, with_client
-from supervisor.cli.output import age, facts, json_option, mark_plan, print_json
+from supervisor.cli.output import age, facts, in_full, json_option, mark_plan, print_json
 from supervisor.model.errors import InvalidInput, NotFound
 from supervisor.model.plain import clean, one_line
 
@@ -55,7 +55,8 @@ async def show(client: Client, ref: str, lines: int, as_json: bool) -> None:
             **_reuse(task),
             "to prove": "; ".join(map(one_line, to_prove(what))),
             "approved by": one_line(f"somebody with the role {role}") if (role := what.get("approver_role")) else None,
-            "asks": f"quarterdeck approve {task['approval']['id']}" if _asks(task) else None,
+            **{each["limit"]: _limit(each) for each in task["limits"]},
+            "asks": _asks(task),
         }
     )
     for each in task["decisions"]:
@@ -193,8 +194,25 @@ def _reuse(task: Json) -> dict[str, str | None]:
     }
 
 
-def _asks(task: Json) -> bool:
-    return task["status"] == "waiting_approval" and task["approval"] is not None
+def _asks(task: Json) -> str | None:
+    """Return the command that answers what is asked about a task."""
+    asked = task["approval"]
+    if asked is None or asked["status"] != "pending":
+        return None
+    choices = "|".join(option["value"] for option in asked["options"])
+    return f"quarterdeck approve {asked['id']}" + (f" --choice {choices}" if choices else "")
+
+
+def _limit(limit: Json) -> str:
+    """Return how long a limit is, and what is left of it."""
+    words = in_full(limit["seconds"])
+    if limit["given_s"]:
+        words += f" and {in_full(limit['given_s'])} more"
+    if limit["reached"] == "passed":
+        words += ", used up"
+    elif limit["used_s"]:
+        words += f", {in_full(limit['left_s'])} left"
+    return words
 
 
 def _ago(moment: str | None) -> str | None:

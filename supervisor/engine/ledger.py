@@ -73,10 +73,12 @@ class Transaction:
         """Store one event of the supervisor's own."""
         self.record([NewEvent(event_type, phase, self.now, severity, payload=payload)], session, attempt)
 
-    def plan_event(self, event_type: EventType, plan: Plan, *, severity: Severity = "info", **payload: Any) -> None:
-        """Store one event of a plan."""
+    def plan_event(
+        self, event_type: EventType, plan: Plan, *, task: str | None = None, severity: Severity = "info", **payload: Any
+    ) -> None:
+        """Store one event of a plan, or of a task of it."""
         new = NewEvent(event_type, "plan", self.now, severity, payload=payload)
-        self.events.extend(events.append(self.conn, [new], project=plan.project, plan=plan.id))
+        self.events.extend(events.append(self.conn, [new], project=plan.project, plan=plan.id, task=task))
 
     def task_event(self, plan: Plan, before: Task, after: Task) -> None:
         """Record that the status of a plan's task changed, and why."""

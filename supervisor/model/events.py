@@ -64,6 +64,10 @@ class EventType(StrEnum):
     PLAN_ARCHIVED = "plan_archived"
     PLAN_STATUS_CHANGED = "plan_status_changed"
     TASK_STATUS_CHANGED = "task_status_changed"
+    # A limit of a task is nearly used up, or is (phase plan); the deadline of a plan is over.
+    LIMIT_NEAR = "limit_near"
+    LIMIT_PASSED = "limit_passed"
+    DEADLINE_PASSED = "deadline_passed"
     # The life of schedules, and what came of each time that one was due (phase plan).
     SCHEDULE_CREATED = "schedule_created"
     SCHEDULE_PAUSED = "schedule_paused"

@@ -104,8 +104,13 @@ def _limit(alerts: Alerts, it: _Happened) -> bool:
     return it.raises_as_severe(alerts, f"usage limit: {it.payload.get('text') or it.payload.get('status')}")
 
 
-def _budget(alerts: Alerts, it: _Happened) -> bool:
+def _told(alerts: Alerts, it: _Happened) -> bool:
     return it.raises_as_severe(alerts, it.payload.get("text"))
+
+
+def _of_limit(alerts: Alerts, it: _Happened) -> bool:
+    """What a person is asked about is told by the question."""
+    return it.payload.get("action") != "ask" and _told(alerts, it)
 
 
 def _queue(alerts: Alerts, it: _Happened) -> bool:
@@ -164,8 +169,11 @@ _READERS: Final[dict[str, Callable[[Alerts, _Happened], bool]]] = {
     EventType.APPROVAL_ENDED: _answered,
     EventType.USAGE_LIMIT: _limit,
     EventType.QUEUE_PAUSED: _queue,
-    EventType.BUDGET_WARNING: _budget,
-    EventType.BUDGET_TRIPPED: _budget,
+    EventType.BUDGET_WARNING: _told,
+    EventType.BUDGET_TRIPPED: _told,
+    EventType.LIMIT_NEAR: _of_limit,
+    EventType.LIMIT_PASSED: _of_limit,
+    EventType.DEADLINE_PASSED: _told,
     EventType.STALLED: _stalled,
     EventType.ERROR: _error,
     EventType.MALFORMED_EVENT: _malformed,

@@ -9,7 +9,7 @@ import pytest
 from textual.events import MouseScrollDown, MouseScrollRight
 from textual.pilot import Pilot
 
-from panels.dialogs import AskLine, AskText, Confirm
+from panels.dialogs import AskLine, AskText, Choose, Confirm
 from panels.screens.plans import PlansPanel
 from panels.screens.session import SessionScreen
 from panels.widgets.diff import DiffView
@@ -449,6 +449,22 @@ class TestGates:
             await plan.reaches(P.FAILED)
             assert "Later" in (await plan.task("ok")).reason.text
             await shows(pilot, "✕ ◇ ok")
+
+    async def test_what_is_asked_about_a_limit_is_chosen_and_what_is_left_is_shown(
+        self, supervised: Supervised
+    ) -> None:
+        limited = sh("slow", "sleep 600", timeout=1, timebox=3_600, escalation="ask")
+        plan = await started(supervised, limited)
+        async with opened(supervised.paths, ROOMY) as pilot:
+            panel = await opened_plan(pilot, plan)
+            await shows(pilot, "You are asked", "It took longer than its timeout of 1 s")
+            await becomes(pilot, lambda: is_readable(panel))
+            await pilot.press("a")
+            await becomes(pilot, lambda: isinstance(pilot.app.screen, Choose))
+            await shows(pilot, "Give it 1 s more", "Skip it")
+            await pilot.press("down", "down", "enter")
+            await plan.task_is("slow", T.SKIPPED)
+            await shows(pilot, "had it skipped", "timebox    1h  59m", "timeout    1s  used up")
 
     async def test_what_does_not_fit_is_shown_whole_before_a_key_decides_it(self, supervised: Supervised) -> None:
         plan = await started(supervised, *GATE)

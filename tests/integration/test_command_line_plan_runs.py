@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -211,3 +212,27 @@ def test_what_asks_and_is_in_the_way_of_others_waits_for_a_person(quarterdeck: C
     quarterdeck("reject", asked["id"])
     while quarterdeck("plan", "show", "plan-one", "--json").json["plan"]["status"] == "running":
         pass
+
+
+def test_what_is_left_of_a_limit_and_what_is_asked_about_it(quarterdeck: CommandLine) -> None:
+    Path("limits.yaml").write_text(
+        "id: plan-limits\nadvance: auto\ndeadline: 2099-12-24\ntasks:\n"
+        "  - {id: a, command: sleep 60, timeout: 1, timebox: 90m, no_output: 10m, escalation: ask}\n"
+        "  - {id: b, command: 'true', needs: [a], timeout: 5m}\n"
+    )
+    assert quarterdeck("plan", "create", "limits.yaml").code == 0
+    quarterdeck("plan", "start", "plan-limits")
+    assert "deadline" in quarterdeck("plan", "show", "plan-limits").out
+    while not (found := quarterdeck("approvals", "--json").json["approvals"]):
+        pass
+    shown = quarterdeck("task", "show", "plan-limits/a").out
+    assert re.search(r"^timeout +1s, used up$", shown, re.MULTILINE), shown
+    assert re.search(r"^timebox +1h30m, 1h29m5\ds left$", shown, re.MULTILINE), shown
+    assert re.search(r"^no_output +10m, 9m5\d?s? ?", shown, re.MULTILINE), shown
+    assert f"quarterdeck approve {found[0]['id']} --choice more|stop|skip" in shown
+    assert re.search(r"^timeout +5m$", quarterdeck("task", "show", "plan-limits/b").out, re.MULTILINE)
+    assert quarterdeck("approve", found[0]["id"]).code == 2, "it has choices"
+    assert quarterdeck("approve", found[0]["id"], "--choice", "skip").code == 0
+    while quarterdeck("plan", "show", "plan-limits", "--json").json["plan"]["status"] == "running":
+        pass
+    assert "skipped" in quarterdeck("task", "show", "plan-limits/a").out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from supervisor.engine.ports import ExitRecord, Launch, Started
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 from tests.support.attempts import RECORD, Home
 from tests.support.runners import home_with_host, host_pid, is_alive, kill, pids_in
+from tests.support.supervised import eventually
 from tests.wait import until
 
 
@@ -147,6 +149,29 @@ async def test_limits_and_stopping(plan: Plan) -> None:
         ("stopped", 137),
     ]
     await plan.runs.stop(stubborn.attempt, grace_s=0.1)
+
+
+async def test_what_somebody_stopped_is_not_alive(plan: Plan) -> None:
+    one, other = plan.launch("one", "sleep", "60"), plan.launch("other", "sleep", "60")
+    pid = (await plan.runs.start(one)).pid
+    await plan.runs.start(other)
+    assert await plan.runs.alive() == {one.attempt, other.attempt}
+    os.kill(pid, signal.SIGSTOP)
+
+    async def stopped() -> bool:
+        return await plan.runs.alive() == {other.attempt}
+
+    await eventually(stopped, what=lambda: "one is not alive")
+    assert await plan.runs.running() == {one.attempt, other.attempt}
+    os.kill(pid, signal.SIGCONT)
+
+    async def goes_on() -> bool:
+        return await plan.runs.alive() == {one.attempt, other.attempt}
+
+    await eventually(goes_on, what=lambda: "one is alive again")
+    for launch in (one, other):
+        await plan.runs.stop(launch.attempt, grace_s=0)
+        await plan.ended(launch)
 
 
 async def test_a_commands_daemons_end_with_it_and_others_live(plan: Plan) -> None:

@@ -106,8 +106,14 @@ async def test_a_failure_is_tried_again_as_often_as_the_plan_says(inside: Superv
 async def test_a_timeout_ends_it(inside: Supervised) -> None:
     plan = await started(inside, sh("a", "sleep 60", timeout=0.3), sh("s", "sleep 60", no_output=0.3))
     await plan.reaches(P.FAILED)
-    assert (await plan.task("a")).reason.text == "`sleep 60` took longer than its timeout."
-    assert (await plan.task("s")).reason.text == "`sleep 60` was silent for too long."
+    assert (await plan.task("a")).reason.text == (
+        "It took longer than its timeout of 0.3 s (start_to_close): `sleep 60` was stopped. "
+        "If it needs longer, raise its `timeout`."
+    )
+    assert (await plan.task("s")).reason.text == (
+        "It was silent for longer than its no_output limit of 0.3 s: `sleep 60` was stopped. "
+        "If it may be silent for longer, raise its `no_output`, or let it print that it works."
+    )
 
 
 async def test_by_hand_each_step_waits_for_a_person(inside: Supervised) -> None:

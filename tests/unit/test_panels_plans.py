@@ -254,6 +254,28 @@ class TestTask:
         waits = {"schema": {"status": "pending"}}
         assert "· test -f schema.sql  not proven yet" in "\n".join(self.lines("schema", states=waits))
 
+    def test_its_limits_with_what_is_left_of_them(self) -> None:
+        limit = {
+            "given_s": 0,
+            "used_s": 0,
+            "left_s": 90,
+            "seconds": 90,
+            "ends_at": None,
+            "reached": None,
+            "asked": False,
+        }
+        limits = [
+            {**limit, "limit": "timebox", "seconds": 5_400, "given_s": 60, "left_s": 60, "used_s": 5_340},
+            {**limit, "limit": "timeout", "used_s": 30, "ends_at": "2026-11-29T12:01:00.000Z", "reached": "near"},
+            {**limit, "limit": "heartbeat"},
+            {**limit, "limit": "no_output", "used_s": 95, "left_s": 0, "reached": "passed", "asked": True},
+        ]
+        found = "\n".join(self.lines("unit", states={"unit": {**BUSY["unit"], "limits": limits}}))
+        assert "timebox    1h30m and 1m more  1m left" in found
+        assert "timeout    1m30s  1m left, until " in found
+        assert "heartbeat  1m30s\n" in found
+        assert "no output  1m30s  used up  you are asked" in found
+
     def test_the_commands_of_the_last_attempt_with_what_they_put_out(self) -> None:
         first = {**STEP, "argv": ["sh", "-c", "make first"], "output": []}
         last = {**STEP, "number": 2, "argv": ["make", "all"], "output": [{"stream": "stdout", "text": "no rule"}]}

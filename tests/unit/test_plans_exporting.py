@@ -191,7 +191,7 @@ def test_every_field_of_the_model_is_among_those_that_are_tried() -> None:
     tried = {"id", "kind", "needs", "next", "subplan", "using", "agent", "prompt", "commands", "http", "db", "git"}
     gates = {"checks", "evidence_required", "approval", "approver_role"}
     gates |= {"schemas", "invariants", "regressions", "diff_review"}
-    rest = {"assumptions", "risks", "fan_out", "heartbeat"}
+    rest = {"assumptions", "risks", "fan_out", "heartbeat", "escalation"}
     names = {"title", "priority", "owner", "budget", "artifacts", "metadata", "description", "status", "labels"}
     names |= {"inputs", "outputs", "capabilities", "reads", "writes", "resources", "preconditions", "success_criteria"}
     names |= {"failure_modes", "command", "environment", "workspace", "timeout", "no_output", "timebox", "retry"}

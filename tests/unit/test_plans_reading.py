@@ -136,6 +136,9 @@ def test_short_forms_inside_a_task() -> None:
         artifacts: [sources]
         failure_modes: [no_results]
         retry: 3
+        timeboxMin: 2
+        timeout: 30s
+        escalation: ask
         next: {success: b, failure: [c, d]}
         git: tag 'a b'
       - id: b
@@ -146,6 +149,9 @@ def test_short_forms_inside_a_task() -> None:
     assert task.failure_modes[0].name == "no_results"
     assert task.retry is not None
     assert task.retry.attempts == 3
+    assert (task.timebox, task.timeout) == (120, 30)
+    assert task.escalation is not None
+    assert (task.escalation.near, task.escalation.passed) == (None, "ask")
     assert [(each.on, each.to) for each in task.next] == [("success", "b"), ("failure", "c"), ("failure", "d")]
     assert task.git is not None
     assert task.git.arguments == ("tag", "a b")
@@ -296,6 +302,8 @@ ERRORS: list[tuple[str, int, str, str]] = [
     ("id: p\ntasks:\n  - id: a\n    subplan:\n      - {id: x, needs: [y]}\n", 5, "tasks[0].subplan[0].needs[0]", "no task `y`"),
     ("id: p\ntasks:\n  - id: a\n    subplan:\n      tasks:\n        - {id: x, kind: 5}\n", 6, "tasks[0].subplan.tasks[0].kind", "one of"),
     ("id: p\ntask_sequence: [a]\ntasks: [{id: a}]\n", 3, "tasks", "beside `task_sequence`"),
+    ("id: p\ntasks:\n  - {id: a, command: x, escalation: ask}\n", 3, "tasks[0].escalation", "give the task one of `timeout`"),
+    ("id: p\ntasks:\n  - {id: a, timeout: 5, escalation: {near: stop}}\n", 3, "tasks[0].escalation.near", "`stop`"),
     ("id: p\ntask_sequence: [a, 5]\n", 2, "task_sequence", "a list of texts"),
     ("id: p\ntaskSequence: []\n", 2, "taskSequence", "this is empty"),
     ("id: p\ntask_sequence:\n  - a\n  - \"a\\nb\"\n", 4, "task_sequence[1]", "a line break"),

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from supervisor.api.auth import Principal, may
 from supervisor.api.decisions import approval_json
 from supervisor.api.handlers.plans import READ, Operator, plan_named, whole
+from supervisor.api.limits import limits_json
 from supervisor.api.plans import (
     AdvanceBody,
     CompleteBody,
@@ -27,16 +28,18 @@ from supervisor.api.plans import (
 from supervisor.api.protocol import MergeBody
 from supervisor.api.state import roles_of, state_of
 from supervisor.engine.deciding import Decision
-from supervisor.engine.planruns.committing import key_of
+from supervisor.engine.planruns.committing import key_of, limit_key_of
 from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.engine.planruns.state import folder_of
 from supervisor.engine.planruns.words import last_lines
 from supervisor.engine.plans.flattening import holders
+from supervisor.engine.plans.limits import watch_of
 from supervisor.engine.plans.outline import said_before
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import NotFound, Refused
 from supervisor.model.plans import Plan, Task, TaskStatus
+from supervisor.model.times import now_ms
 from supervisor.store import approvals, attempts, tasks
 
 router = APIRouter(prefix="/plans", tags=["plans"])
@@ -121,11 +124,14 @@ async def show_task(
 
     def look(conn: sqlite3.Connection) -> tuple[Task, list[Attempt], Approval | None, list[Approval]]:
         found = tasks.get(conn, plan.id, plan.revision, task)
-        asked = approvals.by_key(conn, None, key_of(plan, task, found.attempts, found.step))
+        watch = watch_of(found)
+        by_limit = watch is not None and watch.asked is not None
+        gate = key_of(plan, task, found.attempts, found.step)
+        key = limit_key_of(plan, task, watch.questions) if watch is not None and by_limit else gate
         # What was asked about an earlier plan of this id is another one's.
         said = [each for each in approvals.of_plan(conn, plan.id) if each.created_at >= plan.created_at]
         decided = [each for each in said if each.task == task and each.decided_by is not None]
-        return found, attempts.of_task(conn, plan.id, task), asked, decided
+        return found, attempts.of_task(conn, plan.id, task), approvals.by_key(conn, None, key), decided
 
     found, made, asked, decided = await engine.store.read(look)
     folder = folder_of(engine.services.paths.state, plan.id)
@@ -137,6 +143,7 @@ async def show_task(
         "task": {
             **task_json(found, said_before(list(documents.values()))[task], holders(shown.tasks)[task]),
             "plan": plan.id,
+            "limits": limits_json(found, planned, now_ms(), await engine.plan_runs.signs(plan.id, task)),
             "document": planned.model_dump(mode="json", exclude_defaults=True, exclude={"status"}),
             "runner": planned.runner,
             "workspace": planned.place,

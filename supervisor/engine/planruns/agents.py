@@ -16,11 +16,14 @@ from supervisor.engine.planruns.committing import Told
 from supervisor.engine.planruns.environment import started_with
 from supervisor.engine.planruns.places import branch_of, own_name
 from supervisor.engine.planruns.straying import Outcome, judged
+from supervisor.engine.plans.escalating import working
+from supervisor.engine.plans.limits import attempt_left_s
 from supervisor.engine.plans.turn import LAST_FAILURE, Start, Turn
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import NotFound, QueueFull
 from supervisor.model.plans import Task
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
+from supervisor.model.times import now_ms
 from supervisor.store import attempts, sessions
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ class Agents:
     begin: Callable[[RunRequest, str], Awaitable[Session]]
     control: Control
     folder: Callable[[str], Path]
-    _waiting: dict[str, Callable[[Session], None]] = field(default_factory=dict)
+    _waiting: dict[str, tuple[Loop, Start]] = field(default_factory=dict)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, loop: Loop, start: Start) -> None:
@@ -53,14 +56,17 @@ class Agents:
         task = loop.state.board.tasks[start.task]
         if task.session is None:
             raise NotFound(f"The task {task.id} has no session.")
-        self._waiting[task.session] = lambda session: self._ended(loop, start, session)
+        self._waiting[task.session] = (loop, start)
         known = await self.session_of(task)
         if known is None:
-            await self._accept(loop, start, task.session)
-            if not loop.is_wanted(start):
+            accepted = await self._accept(loop, start, task.session)
+            if not accepted:
+                why = "It was given up before it began."
+                loop.post(lambda turn, _: turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why))
+            elif not loop.is_wanted(start):
                 # It was given up while it was being stored: whoever stops tasks did not find it.
                 await self.cancel(task)
-        elif known.status in SESSION_ENDED:
+        else:
             self.heard(known)
 
     async def session_of(self, task: Task) -> Session | None:
@@ -86,14 +92,21 @@ class Agents:
         return session in self._waiting
 
     def heard(self, session: Session) -> None:
-        """Take the end of a session in."""
+        """Take in how a session stands: that it works or waits, and at last its end."""
+        if session.status not in SESSION_ENDED:
+            if session.id in self._waiting:
+                self._moved(*self._waiting[session.id], session)
+            return
         self._room.set()
         told = self._waiting.pop(session.id, None)
         if told is not None:
-            told(session)
+            self._ended(*told, session)
 
-    async def _accept(self, loop: Loop, start: Start, session: str) -> None:
-        """Store the session as soon as the queue has room: what belongs to a plan waits there, and is never refused."""
+    async def _accept(self, loop: Loop, start: Start, session: str) -> bool:
+        """Store the session as soon as the queue has room: what belongs to a plan waits there, and is never refused.
+
+        Returns whether it was stored: what was given up meanwhile is not.
+        """
         state = loop.state
         planned = state.program.jobs[start.task].task
         environment = await asyncio.to_thread(started_with, self.folder(state.plan.id))
@@ -109,14 +122,14 @@ class Agents:
             base=branch_of(state.plan.id) if shared is None else None,
             worktree=None if shared is None else Path(shared),
             priority=planned.rank,
-            timeout_s=planned.timeout,
+            timeout_s=attempt_left_s(state.board.tasks[start.task], planned, now_ms()),
             environment={**environment, **planned.environment},
             id=session,
         )
         while True:
             self._room.clear()
             if not loop.is_wanted(start):
-                return
+                return False
             try:
                 await self.begin(request, f"{ACTOR} {state.plan.id}")
             except QueueFull:
@@ -126,7 +139,12 @@ class Agents:
                 except TimeoutError:
                     continue
             else:
-                return
+                return True
+
+    @staticmethod
+    def _moved(loop: Loop, start: Start, session: Session) -> None:
+        runs = session.status is SessionStatus.RUNNING
+        loop.post(lambda turn, _: working(turn, start.task, start.attempt, start.number, runs=runs))
 
     @staticmethod
     def _ended(loop: Loop, start: Start, session: Session) -> None:

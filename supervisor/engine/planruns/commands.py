@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 TRY_AGAIN_S = 1.0
 GRACE_S = 5.0
+ANSWER_S = 5.0
+"""Seconds after which a host that says nothing counts as giving no sign of life."""
 
 Ended = Callable[[str, ExitRecord | None], None]
 """Is told an attempt and how it ended; None when it went away with its host and nobody knows how it ended."""
@@ -86,6 +88,17 @@ class Commands:
     async def hold(self, attempt: str, *, held: bool) -> None:
         """Let the timeouts of a command rest while a person decides what it asks, or run on."""
         await (await self._connected()).hold(attempt, held=held)
+
+    async def alive(self) -> set[str]:
+        """Return the attempts whose processes run, as their host says it; none when it does not answer, or is gone."""
+        if self._host is None:
+            return set()
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await self._host.alive()
+        except (TimeoutError, QuarterdeckError) as error:
+            log.info("The host of commands gives no sign of life: %s", error)
+            return set()
 
     async def close(self) -> None:
         """Disconnect; the commands go on."""

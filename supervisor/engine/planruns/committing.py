@@ -10,6 +10,9 @@ from supervisor.engine.deciding import APPROVER_ROLE, consume
 from supervisor.engine.desk import Desk, close
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.state import State
+from supervisor.engine.plans.escalating import MORE, SKIP, STOP, LimitQuestion
+from supervisor.engine.plans.limits import watch_of
+from supervisor.engine.plans.spelled import spelled
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.ports import ExitRecord
 from supervisor.model.acts import Judgement
@@ -17,13 +20,16 @@ from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.events import EventType, Severity
-from supervisor.model.plans import Plan, PlanStatus, TaskStatus
+from supervisor.model.plans import Plan, PlanStatus, Task, TaskStatus
 from supervisor.model.statuses import ATTEMPT_ENDED, ApprovalStatus, AttemptStatus
 from supervisor.store import approvals, attempts, plans, tasks
 
 BOUND: Final = "bound"
 """In a question as it is stored: the content that it is about. The question's digest covers it."""
 
+LIMITS_ASK = Judgement(
+    "ask", "limits are a person's", "The plan says that a person decides about its limits.", "medium"
+)
 ASKS = Judgement("ask", "gates are a person's", "The plan says that a person decides.", "medium")
 
 
@@ -63,6 +69,11 @@ def key_of(plan: Plan, task: str, attempt: int, step: int) -> str:
     return f"{plan.id}@{plan.created_at}/{task}/{attempt}.{step}"
 
 
+def limit_key_of(plan: Plan, task: str, number: int) -> str:
+    """Return the key under which the question of this number about the limits of a task is kept."""
+    return f"{plan.id}@{plan.created_at}/{task}/limit.{number}"
+
+
 def store(
     transaction: Transaction,
     desk: Desk,
@@ -96,6 +107,7 @@ def store(
             continue
         task = state.board.tasks[task_id]
         tasks.move(conn, task, after)
+        _withdraw_limit(transaction, before, task, after)
         if task.status is not after.status:
             transaction.task_event(before, task, after)
     if turn.plan != before:
@@ -109,6 +121,10 @@ def store(
             )
     for start in turn.questions:
         _ask(transaction, desk, state, start, asked[start.task])
+    for question in turn.limit_questions:
+        _ask_about_limit(transaction, desk, turn, question)
+    for notice in turn.notices:
+        transaction.plan_event(notice.type, before, task=notice.task, severity="warning", **notice.said)
     for actor, action, after_ in told.audits:
         transaction.audit(actor, action, before.id, after=after_)
     return {
@@ -158,6 +174,51 @@ def _ask(transaction: Transaction, desk: Desk, state: State, start: Start, asked
     )
 
 
+def _ask_about_limit(transaction: Transaction, desk: Desk, turn: Turn, asked: LimitQuestion) -> None:
+    """Ask what becomes of a task that goes on meanwhile. Whoever rejects it wants it stopped."""
+    plan, task = turn.plan, turn.task(asked.task)
+    more = spelled(round(asked.more_s * 1_000))
+    desk.open(
+        transaction,
+        None,
+        None,
+        "engine",
+        limit_key_of(plan, asked.task, asked.number),
+        {
+            "question": f"{task.title}: {asked.text}. What now?",
+            "options": [
+                {"value": MORE, "label": f"Give it {more} more"},
+                {"value": STOP, "label": "Stop it: it counts as failed, with its retries and recovery"},
+                {"value": SKIP, "label": "Skip it: what needs it is skipped, too"},
+            ],
+            "preview": {
+                "plan": f"{plan.id}: {plan.title}",
+                "task": f"{task.id}: {task.title}",
+                "limit": asked.limit,
+                "attempt": task.attempts,
+                "meanwhile": "It goes on until you decide; if it ends by itself, the question ends with it.",
+            },
+            "subject": f"{plan.id} {asked.task} {asked.limit}",
+            "expires_s": None,
+        },
+        LIMITS_ASK,
+        subject_type="plan",
+        requested_by=f"plan {plan.id}",
+        plan=plan,
+        task=asked.task,
+    )
+
+
+def _withdraw_limit(transaction: Transaction, plan: Plan, before: Task, after: Task) -> None:
+    """Void the question about a limit of a task that does not wait for its answer any more."""
+    was, now = watch_of(before), watch_of(after)
+    if was is None or was.asked is None or (now is not None and now.asked and now.questions == was.questions):
+        return
+    approval = approvals.by_key(transaction.conn, None, limit_key_of(plan, before.id, was.questions))
+    if approval is not None and approval.status in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
+        close(transaction, approval, ApprovalStatus.SUPERSEDED, "The task does not wait for it any more.")
+
+
 def _withdraw(transaction: Transaction, state: State, turn: Turn, told: Told) -> None:
     """Void the questions about tasks that do not wait for their answers any more, and those of commands that ended."""
     over = {
@@ -168,7 +229,7 @@ def _withdraw(transaction: Transaction, state: State, turn: Turn, told: Told) ->
     if not (over or turn.anew or told.ends):
         return
     for approval in approvals.open_ones(transaction.conn):
-        if approval.plan != state.plan.id:
+        if approval.plan != state.plan.id or approval.subject_type == "plan":  # a limit's goes on over attempts
             continue
         if approval.task in over or approval.task in turn.anew or approval.attempt in told.ends:
             why = turn.anew.get(str(approval.task), "The task does not wait for it any more.")

@@ -28,8 +28,10 @@ from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
 from supervisor.engine.planruns.straying import Outcome, Strayed, judged
 from supervisor.engine.planruns.subjects import Subjects
+from supervisor.engine.planruns.watching import taken
 from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
+from supervisor.engine.plans.limits import attempt_left_s, silence_s, watch_of
 from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.plans.undoing import is_merged
@@ -162,7 +164,11 @@ class Doing:
 
     def stop(self, loop: Loop, task_id: str) -> None:
         """End what runs for a task."""
-        self.services.tasks.ensure(f"{loop.name} {task_id} stop", lambda: self._stop(loop, task_id))
+        was = loop.state.board.tasks[task_id]
+        watch = watch_of(was)
+        # What a limit ended in the very turn that began it anew has nothing to stop.
+        if was.status is not TaskStatus.RUNNING or (watch is not None and watch.cut is not None):
+            self.services.tasks.ensure(f"{loop.name} {task_id} stop", lambda: self._stop(loop, was))
 
     def ended(self, loop: Loop, start: Start, attempt: Attempt) -> Callable[[str, ExitRecord | None], None]:
         """Return what takes the end of a command in."""
@@ -242,7 +248,7 @@ class Doing:
         record: ExitRecord | None,
         words: str,
     ) -> None:
-        told.ends[attempt.id] = record
+        told.ends[attempt.id] = record = taken(turn, start.task, start.attempt, start.number, record)
         if record is None:
             turn.step_lost(start.task, start.attempt, start.number)
             return
@@ -265,6 +271,9 @@ class Doing:
             raise Refused("It was given up before it began.")
         if planned.place == "plan" or str(cwd) == state.plan.worktree:
             self.unsaved[planned.id] = planned
+        # What undoes a task has a timeout of its own: the clocks of the work have stopped.
+        undoes = start.number >= UNDO
+        left_s = planned.timeout if undoes else attempt_left_s(state.board.tasks[start.task], planned, now_ms())
         return Launch(
             attempt=attempt.id,
             session="",
@@ -278,8 +287,8 @@ class Doing:
             secrets=seen.secrets,
             stdin="pipe" if start.step.given else "null",
             first_input=start.step.given.encode(),
-            start_to_close_s=planned.timeout,
-            no_output_s=planned.no_output,
+            start_to_close_s=left_s,
+            no_output_s=planned.no_output if undoes else silence_s(planned),
             log_limit=settings.storage.command_log_mb << 20,
         )
 
@@ -370,7 +379,7 @@ class Doing:
             path, branch = workspace.path, workspace.branch
         await self.save(state)
         if not loop.is_wanted(start):
-            return
+            raise Refused("It was given up before it was merged.")
         hit("plan.before_merge")
         merged = await self.places.merge(path, branch, planned)
         hit("plan.after_merge")
@@ -401,21 +410,24 @@ class Doing:
             )
         )
 
-    async def _stop(self, loop: Loop, task_id: str) -> None:
-        """Stop the command or the session of a task; its end is told like any other."""
-        for attempt in await self.agents.live_attempts(loop.state.plan.id):
-            if attempt.task == task_id:
+    async def _stop(self, loop: Loop, was: Task) -> None:
+        """Stop the command or the session of a task; its end is told like any other.
+
+        What has ended meanwhile has nothing to stop: another attempt, or its checks, may run by now.
+        """
+        live = await self.agents.live_attempts(loop.state.plan.id)
+        now = loop.state.board.tasks[was.id]
+        if (now.attempts, now.step) != (was.attempts, was.step):
+            return
+        for attempt in live:
+            if attempt.task == was.id:
                 await self.commands.stop(attempt.id)
-        await self.agents.cancel(loop.state.board.tasks[task_id])
+        await self.agents.cancel(was)
 
 
 def _why(start: Start, record: ExitRecord, words: str) -> str:
     """Say in one sentence why a command counts as failed."""
     line = start.step.text.strip().splitlines()[0][:100]
-    if record.cause == "start_to_close":
-        return f"`{line}` took longer than its timeout."
-    if record.cause == "no_output":
-        return f"`{line}` was silent for too long."
     if record.cause == "stopped":
         return f"`{line}` was stopped."
     if record.cause == "spawn_failed":

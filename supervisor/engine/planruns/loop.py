@@ -16,11 +16,15 @@ from typing import Any, Final
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.committing import Asked, Outdated, Told, claim_command, store
+from supervisor.engine.planruns.deadline import Deadline
 from supervisor.engine.planruns.doing import Doing
 from supervisor.engine.planruns.passes import revoke
 from supervisor.engine.planruns.recovering import recover
 from supervisor.engine.planruns.state import State, load
 from supervisor.engine.planruns.straying import Strayed, strayed
+from supervisor.engine.planruns.watching import Wall, Watching
+from supervisor.engine.plans import escalating
+from supervisor.engine.plans.limits import watch_of
 from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.services import Services
@@ -61,6 +65,9 @@ class Loop:
         self._problem = ""
         self._stale = False
         self._live: set[str] = set()
+        self.watching = Watching(doing, {})
+        self._deadline = Deadline()
+        self._wall = Wall(now_ms())
         self._decided_at = 0
         self.state = state
         self.name = f"plan {state.plan.id}"
@@ -95,6 +102,7 @@ class Loop:
     async def run(self) -> None:
         """Run until the plan has ended and nothing of it is under way."""
         try:
+            await self._deadline.read(self._services.ledger, self.state.plan)
             await recover(self)
             self.wake()
             while True:
@@ -125,8 +133,11 @@ class Loop:
     def is_wanted(self, start: Start) -> bool:
         """Whether a step is still under way: its task was not given up meanwhile."""
         task = self.state.board.tasks.get(start.task)
-        running = task is not None and task.status is TaskStatus.RUNNING
-        return running and task is not None and (task.attempts, task.step) == (start.attempt, start.number)
+        if task is None or task.status is not TaskStatus.RUNNING:
+            return False
+        watch = watch_of(task)
+        is_cut = watch is not None and watch.cut is not None
+        return not is_cut and (task.attempts, task.step) == (start.attempt, start.number)
 
     def do(self, start: Start) -> None:
         """Do a step that is no command in the background."""
@@ -140,10 +151,16 @@ class Loop:
             self._services.tasks.ensure(name, lambda: self._doing.run(self, commands))
 
     async def _wait(self) -> None:
-        """Wait until something happens, or until a task may be tried again."""
+        """Wait until something happens, until a task may be tried again, or a limit is to be looked at."""
         waiting = (self.state.board.tasks[task].not_before for task in self.state.board.active[TaskStatus.READY])
         # What has come due since the last turn was decided has not been looked at, even if it is due by now.
-        due = min((each for each in waiting if each is not None and each > self._decided_at), default=None)
+        retries = (each for each in waiting if each is not None and each > self._decided_at)
+        moments = [
+            *retries,
+            self.watching.due(self.state, self._decided_at),
+            self._deadline.due(self.state.plan, self.state.planned),
+        ]
+        due = min((each for each in moments if each is not None), default=None)
         self._bell.clear()
         if self._inbox:
             return
@@ -170,8 +187,11 @@ class Loop:
                 self._stale = False
             # After what has ended, and before anything is committed or started because of it.
             self.state.strayed = await strayed(self._services.workspaces, self.state.plan)
+            await self.watching.listen(self.state)
             turn, told, answers = self._decide(taken)
-            if not (turn.changed or told.ends or told.audits or turn.plan is not self.state.plan or turn.starts):
+            followed = turn.changed or turn.starts or turn.notices or turn.plan is not self.state.plan
+            if not (followed or told.ends or told.audits):
+                self._wall.seen()
                 break
             try:
                 asked = await self._prepare(turn)
@@ -201,9 +221,13 @@ class Loop:
     def _decide(self, taken: Sequence[Message]) -> tuple[Turn, Told, list[tuple[Message, Any]]]:
         state = self.state
         self._decided_at = now_ms()
+        gap = self._wall.gap(self._decided_at)
         left = [message for message in taken if message.reply is None or not message.reply.done()]
         while True:
-            turn, told, answers = Turn(state.program, state.plan, state.board, self._decided_at), Told(), []
+            signs = self.watching.signs
+            turn, told, answers = Turn(state.program, state.plan, state.board, self._decided_at, signs), Told(), []
+            if gap:
+                escalating.jumped(turn, gap)
             refused: Message | None = None
             for message in left:
                 try:
@@ -220,6 +244,7 @@ class Loop:
             # What is refused has changed nothing: the others are taken in without it.
             left.remove(refused)
         turn.finish()
+        self._deadline.take(turn, state.planned)
         # With the parts of what was repeated. Should the turn not be stored, all is read anew.
         state.program = turn.program
         for start in turn.starts:
@@ -266,6 +291,8 @@ class Loop:
         self._problem = ""
         if _ends(self.state, turn):
             self._doing.forget_pass()
+        self._wall.seen()
+        self._deadline.committed(turn)
         self.state.plan = turn.plan
         self.state.board.put(turn.changed)
         self.state.board.settled = True

@@ -43,6 +43,10 @@ class CommandHost(Protocol):
         """Return the attempts that have not ended, whoever started them."""
         ...
 
+    async def alive(self) -> set[str]:
+        """Return the attempts that have not ended and whose processes are not stopped (SIGSTOP)."""
+        ...
+
     def exits(self) -> AsyncIterator[ExitRecord]:
         """Yield the ends of commands as they come, each in the journal by then; stops when the host goes away."""
         ...

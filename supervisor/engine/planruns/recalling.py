@@ -18,6 +18,7 @@ from supervisor.engine.planruns.depending import before, identity, kept_of, part
 from supervisor.engine.planruns.fingerprints import Unknowable, tree
 from supervisor.engine.planruns.keeping import keep_all
 from supervisor.engine.planruns.restoring import NotThere, put_back
+from supervisor.engine.plans.limits import WATCH
 from supervisor.engine.plans.reusing import (
     FORCED,
     FORMER,
@@ -47,7 +48,7 @@ log = logging.getLogger(__name__)
 
 NOT_BEFORE: Final = "It has not run before in this project."
 NOT_TAKEN: Final = "It did not succeed when it ran last."
-NOT_TAKEN_ALONG: Final = frozenset({LAST_FAILURE, "why_run", REUSED})
+NOT_TAKEN_ALONG: Final = frozenset({LAST_FAILURE, "why_run", REUSED, WATCH})
 """What of an earlier result is of that run alone."""
 
 

@@ -6,8 +6,11 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from supervisor.engine.planruns.committing import Told, key_of
+from supervisor.engine.planruns.committing import Told, key_of, limit_key_of
 from supervisor.engine.planruns.subjects import Change
+from supervisor.engine.plans import escalating
+from supervisor.engine.plans.escalating import STOP
+from supervisor.engine.plans.limits import watch_of
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
@@ -42,6 +45,9 @@ async def recover(loop: Loop) -> None:
     for task_id in state.board.active[TaskStatus.RUNNING] - busy:
         task = state.board.tasks[task_id]
         loop.do(Start(task_id, task.attempts, task.step, state.program.jobs[task_id].step(task.step)))
+    for task in state.board.tasks.values():
+        if (watch := watch_of(task)) is not None and watch.cut is not None:
+            doing.stop(loop, task.id)
     for approval in decided:
         await take_answer(loop, approval)
 
@@ -77,6 +83,14 @@ def answer(approval: Approval) -> Callable[[Turn, Told], None]:
 
     def take(turn: Turn, told: Told) -> None:
         now = turn.task(task)
+        watch = watch_of(now)
+        if watch is not None and watch.asked and approval.request_key == limit_key_of(turn.plan, task, watch.questions):
+            if approved:
+                told.used[approval.id] = task
+            if approval.status not in (ApprovalStatus.PENDING, ApprovalStatus.SUPERSEDED):
+                choice = str(approval.decision) if approved else STOP
+                escalating.decided(turn, task, watch.questions, choice, by)
+            return
         if now.status is not TaskStatus.WAITING_APPROVAL:
             return
         if approval.request_key != key_of(turn.plan, task, now.attempts, now.step):
@@ -107,4 +121,9 @@ def _stored(conn: sqlite3.Connection, loop: Loop) -> tuple[list[Attempt], list[A
         approval = approvals.by_key(conn, None, key_of(loop.state.plan, task_id, task.attempts, task.step))
         if approval is not None and approval.status is not ApprovalStatus.PENDING:
             found.append(approval)
+    for task in board.tasks.values():
+        if (watch := watch_of(task)) is not None and watch.asked:
+            approval = approvals.by_key(conn, None, limit_key_of(loop.state.plan, task.id, watch.questions))
+            if approval is not None and approval.status is not ApprovalStatus.PENDING:
+                found.append(approval)
     return attempts.live_of_plan(conn, plan), found, approvals.asking_attempts(conn)

@@ -29,6 +29,7 @@ from supervisor.engine.planruns.places import Places, branch_of
 from supervisor.engine.planruns.recovering import ask_anew, take_answer
 from supervisor.engine.planruns.state import State, existing, folder_of, load
 from supervisor.engine.plans.explaining import Explained, explain
+from supervisor.engine.plans.limits import Signs
 from supervisor.engine.plans.program import Job, Step, with_examples
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.plans.undoing import Undo, roll_back, undo_of_task
@@ -40,7 +41,7 @@ from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event
 from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus, Task
 from supervisor.model.roles import APPROVER, refuse_role
-from supervisor.model.statuses import SESSION_ENDED, ApprovalStatus
+from supervisor.model.statuses import ApprovalStatus
 from supervisor.store import approvals, attempts, budgets, plans, sessions, tasks
 
 log = logging.getLogger(__name__)
@@ -204,6 +205,11 @@ class PlanRuns:
         )
         return plan, done[-1]
 
+    async def signs(self, plan_id: str, task: str) -> Signs | None:
+        """Return when what runs for a task was last heard of; None when nothing of it runs."""
+        loop = self._loops.get(plan_id)
+        return None if loop is None else await loop.watching.heard(loop.state, task)
+
     def overspent(self, plan_id: str, task: str, why: str) -> None:
         """Stop a task whose budget is used up."""
         if (loop := self._loops.get(plan_id)) is not None:
@@ -232,9 +238,7 @@ class PlanRuns:
         """Hear that the status of a session has changed."""
         if not self._agents.is_waited_for(session_id):
             return
-        session = await self._services.ledger.store.read(sessions.get, session_id)
-        if session.status in SESSION_ENDED:
-            self._agents.heard(session)
+        self._agents.heard(await self._services.ledger.store.read(sessions.get, session_id))
 
     async def decided(self, event: Event) -> None:
         """Hear that a question was asked, was answered, or will not be."""

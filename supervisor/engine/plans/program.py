@@ -150,7 +150,8 @@ def _job(task: Task, position: int) -> Job:
     if is_repeated(task):
         # It waits for its parts in the plan's worktree; everything else that is said of it is theirs.
         steps = (*_before(task), *_repeating(task), Step("parts", "one task for each item"))
-        alone = task.model_copy(update={"workspace": "plan", "retry": None})
+        limits = dict.fromkeys(("timeout", "timebox", "no_output", "heartbeat"))
+        alone = task.model_copy(update={"workspace": "plan", "retry": None, **limits})
         return Job(alone, Demand(task.id, SUBPLANS, position, task.rank), steps, repeated=task)
     if task.runner == "subplan":
         # What it takes is taken by its parts: it must not be in their way.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from supervisor.engine.plans.limits import WATCH
 from supervisor.engine.plans.prose import criterion
 from supervisor.engine.plans.repeating import is_repeated
 from supervisor.model.plan.task import Task
@@ -117,7 +118,7 @@ def carried(result: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     """Return what of a result another attempt begins with: these names, and all of what may be taken again."""
     kept = {name: value for name, value in result.items() if name in names}
     if MADE in result:
-        kept[FORMER] = {name: value for name, value in result.items() if name not in (FORMER, FORCED)}
+        kept[FORMER] = {name: value for name, value in result.items() if name not in (FORMER, FORCED, WATCH)}
     return kept
 
 

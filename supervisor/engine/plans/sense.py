@@ -31,6 +31,8 @@ _APPROVED: Final = ("approval", "diff_review", "approver_role")
 _OF_GATES: Final = tuple(key for key in (*_CHECKS, *_APPROVED) if key != "schemas")
 _COMMANDS: Final = ("command", "commands", "preconditions", "success_criteria", "checks", "invariants", "rollback")
 _JUDGED: Final = ("success_criteria", "checks", "invariants", "preconditions")
+_LIMITS: Final = ("timeout", "timebox", "no_output", "heartbeat")
+_LIMIT_NAMES: Final = ", ".join(f"`{each}`" for each in _LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ def check_sense(tasks: Tasks, around: Around) -> None:
             _fan_out(tasks, number, task, name, around)
         if "resources" in task:
             _resources(tasks, number, task["resources"], around.pools)
+        if "escalation" in task and not any(task.get(limit) for limit in _LIMITS):
+            tasks.error(number, f"this is about limits: give the task one of {_LIMIT_NAMES}", "escalation")
         if "artifacts" in task:
             _artifacts(tasks, number, task["artifacts"])
         for key in _COMMANDS:

@@ -7,14 +7,15 @@ not be committed never was. Times are milliseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from supervisor.engine.plans import reusing, undoing
+from supervisor.engine.plans import escalating, reusing, undoing
 from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.choosing import choose
 from supervisor.engine.plans.digests import digest_of_task
+from supervisor.engine.plans.limits import WATCH, Cut, Signs, at_work, begun, clocked, watch_of
 from supervisor.engine.plans.program import Job, Program, Step, repeat
 from supervisor.engine.plans.repeating import ITEMS, named_parts
 from supervisor.engine.plans.reusing import FORCED, INPUTS, NOT_REMEMBERED, carried
@@ -71,22 +72,28 @@ class Turn:
     """Takes in what happened to a plan whose tasks stand as on ``board``, at ``now``.
 
     ``program`` has the parts of tasks that were repeated in it. ``starts`` (steps), ``questions`` (of tasks that wait
-    for a person) and ``stops`` (tasks whose work is to end) are what is to be done after it was committed.
+    for a person), ``limit_questions`` (about tasks that run), ``notices`` (what is told) and ``stops`` (tasks whose
+    work is to end) are what is to be done after it was committed. ``signs`` are when what runs was last heard of.
     ``rolled_back`` are tasks that were: what that changed is committed to the plan's branch before. ``anew`` says of
     tasks that waited for a person why they are asked about anew.
     """
 
-    def __init__(self, program: Program, plan: Plan, board: Board, now: int) -> None:
+    def __init__(
+        self, program: Program, plan: Plan, board: Board, now: int, signs: Mapping[str, Signs] | None = None
+    ) -> None:
         self.program = program
         self._before = board.tasks
         self._statuses = dict(board.statuses)
         self._active = {status: set(tasks) for status, tasks in board.active.items()}
         self._looked = board.settled
+        self._signs = signs or {}
         self.now = now
         self.plan = plan
         self.changed: dict[str, Task] = {}
         self.starts: list[Start] = []
         self.questions: list[Start] = []
+        self.limit_questions: list[escalating.LimitQuestion] = []
+        self.notices: list[escalating.Notice] = []
         self.stops: list[str] = []
         self.rolled_back: list[str] = []
         self.anew: dict[str, str] = {}
@@ -164,7 +171,11 @@ class Turn:
             found["proofs"] = [*now.result.get("proofs", ()), {"text": step.said, "holds": ok, "why": why}]
         if found:
             now = self._keep(replace(now, result={**now.result, **found}))
-        if ok:
+        watch = watch_of(now)
+        if watch is not None and watch.cut is not None and not (ok and number + 1 == len(job.steps)):
+            if not escalating.cut_short(self, task, watch.cut):
+                self._go_on(task, job)
+        elif ok:
             self._keep(replace(now, step=number + 1))
             self._go_on(task, job)
         elif blocks:
@@ -211,6 +222,10 @@ class Turn:
             undoing.step_ended(self, task, ok=False, why=LOST)
             return
         step = job.steps[number]
+        watch = watch_of(self.task(task))
+        if watch is not None and watch.cut is not None:
+            self.step_ended(task, attempt, number, ok=False, why=watch.cut.why)
+            return
         if job.task.idempotent or step.proves or step.before or step.measures:
             self.starts.append(Start(task, attempt, number, step))
             return
@@ -251,6 +266,26 @@ class Turn:
         self.anew[task] = why
         self._move(task, T.RUNNING, "change", why, step=first, result=result)
         self._go_on(task, job)
+
+    def keep(self, task: Task) -> None:
+        """Take a task in whose status is the same, as it stands now."""
+        self._keep(task)
+
+    def watched(self) -> Iterator[str]:
+        """Yield the tasks that run, or are ready, whose limits are watched."""
+        for status in (T.RUNNING, T.READY):
+            yield from (task for task in self._active[status] if WATCH in self.task(task).result)
+
+    def give_up(self, task: str, cut: Cut) -> None:
+        """A limit has ended what ran for a task: it is tried again, or has failed or is skipped for good."""
+        if cut.to == "skipped":
+            self.skip(task, cut.why)
+        else:
+            self._fail(task, self.program.jobs[task], cut.why, final=cut.to == "failed", signal="watchdog")
+
+    def skip(self, task: str, why: str) -> None:
+        """Never do a task that has not ended."""
+        self._move(task, T.SKIPPED, "watchdog", why, ended_at=self.now)
 
     def release(self, by: str, *, level: bool) -> list[str]:
         """Let the next ready task run, or with ``level`` all that are ready; returns which. Refused when none is."""
@@ -336,6 +371,7 @@ class Turn:
         if self.plan.status in PLAN_ENDED:
             return
         self._settle()
+        escalating.look(self, self._signs)
         # A gate without checks, or a task without steps, is through at once: more may follow from that.
         while self._close() or (self.plan.status is P.RUNNING and self._begin()):
             self._settle()
@@ -415,7 +451,7 @@ class Turn:
             self._move(
                 now.id, T.RUNNING, "plan", "Its turn has come.",
                 attempts=now.attempts + 1, step=0, not_before=None, started_at=now.started_at or self.now,
-                result=carried(now.result, KEPT),
+                result={**carried(now.result, KEPT), **begun(now, jobs[now.id].task, self.now)},
             )  # fmt: skip
             self._go_on(now.id, jobs[now.id])
         return [demand.task for demand in chosen]
@@ -430,6 +466,8 @@ class Turn:
         now = self.task(task)
         if now.step < len(job.steps):
             start = Start(task, now.attempts, now.step, job.steps[now.step])
+            # An agent may have to wait in the queue: its time begins when it works.
+            now = self._keep(at_work(now, self.now, working=start.step.what != "session"))
             if start.step.what == "ask":
                 role = job.task.approver_role
                 word = f"Somebody with the role {role} decides." if role else "A person decides."
@@ -443,24 +481,29 @@ class Turn:
             return
         proofs = sum(step.proves for step in job.steps)
         word = f"Everything succeeded, {proofs} checks among it." if proofs else "Everything succeeded."
+        if (watch := watch_of(now)) is not None and watch.short:
+            word = f"Its timebox ended the work; what there was by then is enough: {proofs} checks succeeded."
         self._move(task, T.COMPLETED, "plan", word, ended_at=self.now)
 
-    def _fail(self, task: str, job: Job, why: str, *, final: bool) -> None:
+    def _fail(self, task: str, job: Job, why: str, *, final: bool, signal: str = "plan") -> None:
         now, retry = self.task(task), job.task.retry
+        if (watch := watch_of(now)) is not None and watch.short:
+            final, why = True, f"Its timebox ended the work, and what there was by then is not enough: {why}"
         now = self._keep(replace(now, result={**now.result, LAST_FAILURE: why}))
         if final or retry is None or now.attempts >= retry.attempts:
-            self._move(task, T.FAILED, "plan", why, ended_at=self.now)
+            self._move(task, T.FAILED, signal, why, ended_at=self.now)
             return
         delay = retry.delay * retry.backoff ** (now.attempts - 1)
         delay = delay if retry.max_delay is None else min(delay, retry.max_delay)
         word = f"Attempt {now.attempts} of {retry.attempts} failed: {why}"
-        self._move(task, T.READY, "plan", word, not_before=self.now + int(delay * 1_000), step=0)
+        self._move(task, T.READY, signal, word, not_before=self.now + int(delay * 1_000), step=0)
         self._parts_again(task, "plan", f"{task} is tried again.")
 
     def _move(self, task: str, to: TaskStatus, signal: str, text: str, **changes: Any) -> None:
         now = self.task(task)
         check_task_move(now.status, to)
-        self._keep(replace(now, status=to, reason=Reason(signal, text, self.now), **changes))
+        after = replace(now, status=to, reason=Reason(signal, text, self.now), **changes)
+        self._keep(clocked(now.status, after, self.now))
 
     def _keep(self, task: Task) -> Task:
         before = self._statuses[task.id]

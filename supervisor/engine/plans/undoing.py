@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from supervisor.engine.plans.choosing import disturb
+from supervisor.engine.plans.limits import WATCH
 from supervisor.engine.plans.program import UNDO, Program
 from supervisor.engine.plans.prose import nature
 from supervisor.engine.plans.reusing import FORMER, MADE, REUSED
@@ -145,7 +146,7 @@ def roll_back(turn: Turn, task: str, by: str) -> Undo:
             if turn.task(each).status is T.READY:
                 turn.move(each, T.PENDING, "person", f"{by} rolls {task} back.")
     # What it gave is not taken again, whatever becomes of this.
-    kept = {name: value for name, value in now.result.items() if name not in (MADE, FORMER, REUSED, ROLLED)}
+    kept = {name: value for name, value in now.result.items() if name not in (MADE, FORMER, REUSED, ROLLED, WATCH)}
     if now.status is not T.READY:
         turn.move(task, T.READY, "person", word)
     turn.move(

@@ -88,6 +88,15 @@ class Retry(Shape):
     """Seconds that no delay exceeds."""
 
 
+class Escalation(Shape):
+    """What happens about the limits of a task: `timeout`, `timebox`, `no_output`, `heartbeat`."""
+
+    near: Literal["warn", "ask"] | None = None
+    """When four fifths of one are used: nothing, an alert (`warn`), or a question to a person (`ask`)."""
+    passed: Literal["warn", "ask", "stop"] = "stop"
+    """When one is used up: an alert, a question while it goes on, or its end (`stop`), which counts as a failure."""
+
+
 class FanOut(Shape):
     """What a task with an id `name-*` is repeated for: one task for each item."""
 

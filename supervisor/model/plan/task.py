@@ -6,7 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool
 
-from supervisor.model.plan.parts import Artifacts, Budget, FailureModes, FanOut, Next, Regressions, Retry
+from supervisor.model.plan.parts import (
+    Artifacts,
+    Budget,
+    Escalation,
+    FailureModes,
+    FanOut,
+    Next,
+    Regressions,
+    Retry,
+)
 from supervisor.model.plan.runners import Db, GitEntry, HttpEntry, Runner
 from supervisor.model.plan.values import (
     ITEM_LIMIT,
@@ -26,6 +35,7 @@ from supervisor.model.plan.values import (
     Texts,
     Title,
     by_name,
+    named,
     rank,
 )
 
@@ -150,13 +160,21 @@ class Task(Shape):
     budget: Budget | None = None
     """What it may use."""
     timeout: Seconds | None = None
-    """Seconds an attempt may take."""
+    """Seconds an attempt may take, all its steps together."""
     no_output: Seconds | None = None
     """Seconds an attempt may be silent."""
     heartbeat: Seconds | None = None
-    """Seconds between two signs of life."""
+    """Seconds between two signs of life of what runs it."""
     timebox: Seconds | None = None
-    """Seconds after which the work ends with what there is; not a failure."""
+    """Seconds that all attempts together may take; then its checks decide about what there is."""
+    escalation: (
+        Annotated[
+            Escalation,
+            BeforeValidator(named("passed"), json_schema_input_type=Escalation | Literal["warn", "ask", "stop"]),
+        ]
+        | None
+    ) = None
+    """What happens when one of these limits is near or used up; one word is what happens when it is used up."""
     retry: Annotated[Retry, BeforeValidator(_attempts, json_schema_input_type=Retry | int)] | None = None
     """How often it is tried again."""
     idempotent: StrictBool = False
