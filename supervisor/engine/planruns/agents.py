@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,7 @@ from supervisor.engine.planruns.environment import started_with
 from supervisor.engine.planruns.places import branch_of, own_name
 from supervisor.engine.plans.turn import LAST_FAILURE, Start
 from supervisor.model.entities import Attempt, Session
-from supervisor.model.errors import NotFound, QueueFull
+from supervisor.model.errors import NotFound, QueueFull, Refused
 from supervisor.model.plans import Task
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.store import attempts, sessions
@@ -54,7 +55,10 @@ class Agents:
         self._waiting[task.session] = lambda session: self._ended(loop, start, session)
         known = await self.session_of(task)
         if known is None:
-            await self._accept(loop, start, task.session)
+            accepted = await self._accept(loop, start, task.session)
+            if not accepted:
+                del self._waiting[task.session]
+                raise Refused("It was given up before it began.")
             if not loop.is_wanted(start):
                 # It was given up while it was being stored: whoever stops tasks did not find it.
                 await self.cancel(task)
@@ -73,7 +77,8 @@ class Agents:
         """Stop the session of a task, if it runs."""
         session = await self.session_of(task)
         if session is not None and session.status not in SESSION_ENDED:
-            await self.control.cancel(session.id, ACTOR)
+            with suppress(Refused):  # It ends just now by itself.
+                await self.control.cancel(session.id, ACTOR)
 
     def waited_for(self) -> list[str]:
         """Return the sessions whose ends plans wait for."""
@@ -90,8 +95,11 @@ class Agents:
         if told is not None:
             told(session)
 
-    async def _accept(self, loop: Loop, start: Start, session: str) -> None:
-        """Store the session as soon as the queue has room: what belongs to a plan waits there, and is never refused."""
+    async def _accept(self, loop: Loop, start: Start, session: str) -> bool:
+        """Store the session as soon as the queue has room: what belongs to a plan waits there, and is never refused.
+
+        Returns False when it is not wanted any more.
+        """
         state = loop.state
         planned = state.program.jobs[start.task].task
         environment = await asyncio.to_thread(started_with, self.folder(state.plan.id))
@@ -114,7 +122,7 @@ class Agents:
         while True:
             self._room.clear()
             if not loop.is_wanted(start):
-                return
+                return False
             try:
                 await self.begin(request, f"{ACTOR} {state.plan.id}")
             except QueueFull:
@@ -124,7 +132,7 @@ class Agents:
                 except TimeoutError:
                     continue
             else:
-                return
+                return True
 
     @staticmethod
     def _ended(loop: Loop, start: Start, session: Session) -> None:

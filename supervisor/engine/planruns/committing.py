@@ -21,6 +21,9 @@ from supervisor.model.plans import Plan, PlanStatus, TaskStatus
 from supervisor.model.statuses import ATTEMPT_ENDED, ApprovalStatus, AttemptStatus
 from supervisor.store import approvals, attempts, plans, tasks
 
+REVISION: Final = "revision"
+"""In what is asked: the revision that it is asked about. No other may take the answer for its own."""
+
 ASKS = Judgement("ask", "gates are a person's", "The plan says that a person decides.", "medium")
 
 
@@ -100,7 +103,9 @@ def store(
                 **{"from": before.status, "to": turn.plan.status, "reason": turn.plan.reason.text, "name": before.name},
             )
     for start in turn.questions:
-        _ask(transaction, desk, state, start, asked[start.task])
+        # What was asked anew already, because the plan was read twice, is asked once.
+        if approvals.by_key(conn, None, key_of(before, start.task, start.attempt, start.number)) is None:
+            _ask(transaction, desk, state, start, asked[start.task])
     for actor, action, after_ in told.audits:
         transaction.audit(actor, action, before.id, after=after_)
     return {
@@ -139,6 +144,7 @@ def _ask(transaction: Transaction, desk: Desk, state: State, start: Start, asked
             "preview": dict(asked.preview),
             "subject": f"{plan.id} {start.task}",
             "expires_s": None,
+            REVISION: plan.revision,
         },
         ASKS,
         subject_type="gate",

@@ -42,6 +42,7 @@ CHANGES_SHOWN: Final = 20_000
 """Characters of the list of changed files that a person is shown at a gate."""
 
 NOT_STARTED: Final = 127
+GIVEN_UP: Final = "It was given up before it began."
 
 
 @dataclass(slots=True)
@@ -61,6 +62,8 @@ class Doing:
     async def do(self, loop: Loop, start: Start, attempt: Attempt | None) -> None:
         """Do a step, and tell the loop what came of it."""
         try:
+            if start.step.what != "session" and not loop.is_wanted(start):
+                raise Refused(GIVEN_UP)
             if start.step.what == "command" and attempt is not None:
                 await self._command(loop, start, attempt)
             elif start.step.what == "expression":
@@ -177,7 +180,7 @@ class Doing:
         cwd, more = await self._place(state, start, planned)
         seen = await self._seen(state)
         if not loop.is_wanted(start):
-            raise Refused("It was given up before it began.")
+            raise Refused(GIVEN_UP)
         if planned.place == "plan":
             self.unsaved[planned.id] = planned
         hit("plan.before_start")
@@ -270,7 +273,7 @@ class Doing:
             path, branch = workspace.path, workspace.branch
         await self.save(state)
         if not loop.is_wanted(start):
-            return
+            raise Refused(GIVEN_UP)
         hit("plan.before_merge")
         merged = await self.places.merge(path, branch, planned)
         hit("plan.after_merge")

@@ -18,6 +18,7 @@ from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.committing import Asked, Outdated, Told, claim_command, store
 from supervisor.engine.planruns.doing import Doing
 from supervisor.engine.planruns.recovering import recover
+from supervisor.engine.planruns.renewing import renew
 from supervisor.engine.planruns.state import State, load
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.services import Services
@@ -93,6 +94,7 @@ class Loop:
         """Run until the plan has ended and nothing of it is under way."""
         try:
             await recover(self)
+            await renew(self)
             self.wake()
             while True:
                 await self._wait()
@@ -120,10 +122,11 @@ class Loop:
         self._live.update(attempt.id for attempt in attempts)
 
     def is_wanted(self, start: Start) -> bool:
-        """Whether a step is still under way: its task was not given up meanwhile."""
+        """Whether a step is still under way: its task was not given up, nor stopped by a revision, meanwhile."""
         task = self.state.board.tasks.get(start.task)
-        running = task is not None and task.status is TaskStatus.RUNNING
-        return running and task is not None and (task.attempts, task.step) == (start.attempt, start.number)
+        if task is None or task.status is not TaskStatus.RUNNING or task.fate is not None:
+            return False
+        return (task.attempts, task.step) == (start.attempt, start.number)
 
     def do(self, start: Start, attempt: Attempt | None) -> None:
         """Do a step in the background."""
@@ -157,10 +160,13 @@ class Loop:
     async def _take(self, taken: list[Message]) -> None:
         while True:
             if self._stale:
-                self.state = await load(self._services.ledger, self.state.plan.id)
+                # Before it is read: a revision in the middle of that makes it stale again.
                 self._stale = False
+                self.state = await load(self._services.ledger, self.state.plan.id)
+                await renew(self)
             turn, told, answers = self._decide(taken)
-            if not (turn.changed or told.ends or told.audits or turn.plan is not self.state.plan or turn.starts):
+            said = turn.changed or told.ends or told.audits or turn.plan is not self.state.plan
+            if not (said or turn.starts or turn.questions):
                 break
             try:
                 asked = await self._prepare(turn)

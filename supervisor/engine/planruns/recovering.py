@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from supervisor.engine.planruns.committing import Told, key_of
+from supervisor.engine.planruns.committing import REVISION, Told, key_of
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
@@ -53,6 +53,8 @@ def answer(approval: Approval) -> Callable[[Turn, Told], None]:
         now = turn.task(task)
         if now.status is not TaskStatus.WAITING_APPROVAL:
             return
+        if approval.asked.get(REVISION, turn.plan.revision) != turn.plan.revision:
+            return  # It was decided about what an earlier revision said.
         if approval.request_key != key_of(turn.plan, task, now.attempts, now.step):
             return
         if approved:
