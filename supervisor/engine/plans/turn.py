@@ -435,6 +435,7 @@ class Turn:
         word = "A revision changed it; it was stopped, and is begun anew."
         self._move(task, T.READY, "person", word)
         self._move(task, T.PENDING, "person", word, **anew)
+        self._looked = False  # What it needs by now may be there already: nothing that changes would say so.
 
     def _add(self, task: str, job: Job, why: str) -> None:
         """Take a task in that has become known. One of its name that a revision removed makes way for it."""
