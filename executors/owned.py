@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
+
+import msgspec
 
 from executors import link
 from executors.local import LocalExecutor
 from supervisor.engine.ports import ExitRecord, Launch, Started
 from supervisor.model.errors import QuarterdeckError, Refused
+
+GONE = "The runner's host went away."
 
 
 class OwnedRuns:
@@ -57,7 +61,15 @@ class OwnedRuns:
 
         Raises Unavailable where there is no such program, which is recorded as an exit too.
         """
-        return link.started_from(await self._ask({"op": "start", "own": True, **link.launch_fields(launch)}))
+        (started,) = await self.start_all([launch])
+        if isinstance(started, QuarterdeckError):
+            raise started
+        return started
+
+    async def start_all(self, launches: Sequence[Launch]) -> list[Started | QuarterdeckError]:
+        """Start commands, with one request for all; returns what each was answered, or why it was not started."""
+        told = await self._ask_all([{"op": "start", "own": True, **link.launch_fields(each)} for each in launches])
+        return [_started(answer) for answer in told]
 
     async def stop(self, attempt: str, *, grace_s: float) -> None:
         """End a command's tree; one that has ended already is no error."""
@@ -75,33 +87,59 @@ class OwnedRuns:
             yield record
 
     async def _ask(self, message: link.Message) -> link.Message:
+        (answer,) = await self._ask_all([message])
+        if isinstance(answer, QuarterdeckError):
+            raise answer
+        return answer
+
+    async def _ask_all(self, messages: Sequence[link.Message]) -> list[link.Message | QuarterdeckError]:
+        """Send requests in one piece; returns their answers, or that the host went away before it gave them."""
         if self._writer is None or self._reading is None or self._reading.done():
-            raise QuarterdeckError("The runner's host went away.", hint="Connect anew and compare the journal.")
-        future: asyncio.Future[link.Message] = asyncio.get_running_loop().create_future()
-        self._answers.append(future)
-        self._writer.write(link.encode(message))
-        return await future
+            return [QuarterdeckError(GONE, hint="Connect anew and compare the journal.")] * len(messages)
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[link.Message]] = [loop.create_future() for _ in messages]
+        self._answers.extend(futures)
+        self._writer.write(b"".join(map(link.encode, messages)))
+        # Each is waited for in turn, not gathered: they come in this order, and mostly together.
+        return [await _answer_or_error(future) for future in futures]
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
+        begun = b""
         try:
-            while line := await reader.readline():
-                told = json.loads(line)
-                if "ok" in told:
-                    self._answer(told)
-                elif told["ev"] == "exited":
-                    self._exits.put_nowait(link.exit_record(told["record"]))
+            while data := await reader.read(link.RECEIVE):
+                *lines, begun = (begun + data).split(b"\n")
+                for line in lines:
+                    told = msgspec.json.decode(line)
+                    if "ok" in told:
+                        self._answer(told)
+                    elif told["ev"] == "exited":
+                        self._exits.put_nowait(link.exit_record(told["record"]))
         except (ConnectionResetError, BrokenPipeError):
             pass
         finally:
             self._exits.put_nowait(None)
             for future in self._answers:
                 if not future.done():
-                    future.set_exception(QuarterdeckError("The runner's host went away."))
+                    future.set_exception(QuarterdeckError(GONE))
 
     def _answer(self, told: link.Message) -> None:
         future = self._answers.popleft()
         if not future.done():  # whoever asked may have been cancelled
             future.set_result(told)
+
+
+async def _answer_or_error(future: asyncio.Future[link.Message]) -> link.Message | QuarterdeckError:
+    try:
+        return await future
+    except QuarterdeckError as error:
+        return error
+
+
+def _started(answer: link.Message | QuarterdeckError) -> Started | QuarterdeckError:
+    try:
+        return answer if isinstance(answer, QuarterdeckError) else link.started_from(answer)
+    except QuarterdeckError as error:
+        return error
 
 
 def journal(folder: Path) -> dict[str, ExitRecord]:

@@ -72,7 +72,10 @@ def sync_folder(path: str) -> None:
 
 
 class Journal:
-    """``exits.jsonl`` of a folder: one record a line, many with one sync."""
+    """``exits.jsonl`` of a folder: one record a line.
+
+    What was written outlives its writer; only what was synced outlives the machine's power.
+    """
 
     def __init__(self, folder: str) -> None:
         path = f"{folder}/exits.jsonl"
@@ -82,20 +85,26 @@ class Journal:
         if fresh:
             sync_folder(folder)
         self.waiting: list[Message] = []
+        self._synced = True
         self._torn = os.fstat(self._fd).st_size > 0
 
     def write(self) -> list[Message]:
-        """Append what waits; returns it when it is on the disk. Raises OSError, and it waits on."""
+        """Append what waits, and return it. Raises OSError, and it waits on."""
         # After a crash or a full disk the last line may be cut: an empty line in between is no harm.
         start = b"\n" if self._torn else b""
         lines = b"".join(json.dumps(found).encode() + b"\n" for found in self.waiting)
         self._torn = True
         if os.write(self._fd, start + lines) < len(start + lines):
             raise OSError("the disk is full")
-        os.fdatasync(self._fd)
-        self._torn = False
+        self._torn = self._synced = False
         written, self.waiting = self.waiting, []
         return written
+
+    def sync(self) -> None:
+        """Return when what was written is on the disk. Raises OSError."""
+        if not self._synced:
+            os.fdatasync(self._fd)
+            self._synced = True
 
     def close(self) -> None:
         """Close it."""

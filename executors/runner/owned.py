@@ -15,6 +15,9 @@ from executors.runner.spawn import SpawnFailed, plain_streams, spawn
 from executors.runner.spool import Spool
 
 TRY_AGAIN_S = 1.0
+# What ends within this time shares one sync. Whoever is told of an end before it stores that durably itself; only the
+# ends that nobody was there to hear of, just before the power went, are not known any more.
+SYNC_S = 0.1
 # A start that is repeated after its command has ended is known for so many later ones.
 REMEMBERED = 4096
 
@@ -32,6 +35,7 @@ class Owned:
         self._journals: dict[str, Journal] = {}
         self._orphans_of: set[int] = set()
         self._write_due = False
+        self._sync_due = False
         self._beats = False
 
     @property
@@ -40,7 +44,7 @@ class Owned:
         return bool(self._by_pid)
 
     def attempts(self) -> list[str]:
-        """Return what has not ended, or whose end is not durable yet."""
+        """Return what has not ended, or whose end is not in the journal yet."""
         return list(self._by_attempt)
 
     def child(self, attempt: str) -> Child | None:
@@ -119,7 +123,7 @@ class Owned:
             self._loop.defer(self._write)
 
     def _write(self) -> None:
-        """Record all ends of this round with one sync, then tell of them; a full disk is waited for."""
+        """Record all ends of this round, then tell of them; a full disk is waited for."""
         self._write_due = False
         for journal in self._journals.values():
             try:
@@ -132,7 +136,20 @@ class Owned:
                 self._by_attempt.pop(attempt, None)
                 self._server.tell(attempt, "exited", record=outcome)
                 self._server.forget(attempt)
-        if not self._by_attempt:
+        if not self._sync_due:
+            self._sync_due = True
+            self._loop.call_later(SYNC_S, self._sync)
+
+    def _sync(self) -> None:
+        self._sync_due = False
+        for journal in self._journals.values():
+            try:
+                journal.sync()
+            except OSError:
+                self._sync_due = True
+        if self._sync_due:
+            self._loop.call_later(TRY_AGAIN_S, self._sync)
+        elif not self._by_attempt:
             self._close_journals()
 
     def _close_journals(self) -> None:

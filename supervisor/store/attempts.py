@@ -95,9 +95,11 @@ def of_task(conn: sqlite3.Connection, plan: str, task: str) -> list[Attempt]:
 
 def update(conn: sqlite3.Connection, attempt: Attempt) -> None:
     """Store an attempt as it is now; IllegalMove when its stored status may not become the new one."""
-    stored = get(conn, attempt.id)
-    if stored.status != attempt.status:
-        check_attempt_move(stored.status, attempt.status)
+    row = conn.execute(SQL["status"], {"id": attempt.id}).fetchone()
+    if row is None:
+        raise NotFound(f"There is no attempt {attempt.id}.")
+    if row["status"] != attempt.status:
+        check_attempt_move(AttemptStatus(row["status"]), attempt.status)
     conn.execute(SQL["update"], SHAPE.row(attempt))
 
 

@@ -231,6 +231,31 @@ def test_a_journal_keeps_what_it_could_not_write(tmp_path: Path, monkeypatch: py
     journal.close()
 
 
+def test_a_journal_is_synced_once_for_all_that_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, synced = Journal(str(tmp_path / "plan")), list[int]()
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    for attempt in ("att_a", "att_b"):
+        journal.waiting.append({"attempt": attempt})
+        journal.write()
+    assert not synced
+    journal.sync()
+    journal.sync()
+    assert len(synced) == 1
+
+    def fails(fd: int) -> None:
+        raise OSError("no")
+
+    journal.waiting.append({"attempt": "att_c"})
+    journal.write()
+    monkeypatch.setattr(os, "fdatasync", fails)
+    with pytest.raises(OSError, match="no"):
+        journal.sync()
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    journal.sync()
+    assert len(synced) == 2, "what could not be synced is synced later"
+    journal.close()
+
+
 FIELDS: Message = {"attempt": "att_a", "token": 1, "folder": "/f", "argv": ["x"], "env": {}, "cwd": "/"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -38,20 +38,21 @@ class Commands:
         """Return the name of the host that commands are started on now."""
         return (await self._connected()).identity
 
-    async def start(self, launch: Launch, ended: Ended) -> None:
-        """Start a command; ``ended`` is told how it ended, also when it could not be started."""
+    async def start(self, launches: Sequence[tuple[Launch, Ended]]) -> None:
+        """Start commands; each ``ended`` is told how its command ended, also when it could not be started."""
         host = await self._connected()
-        self._waiting[launch.attempt] = (launch.folder, ended)
-        try:
-            await host.start(launch)
-        except Unavailable:
-            # The host has recorded that as its end, and tells of it like of any other.
-            log.debug("%s could not be started", launch.attempt)
-        except QuarterdeckError as error:
-            # The host went away. Whether it started this nobody knows; whoever hears of its end tells of that.
-            log.info("%s: %s", launch.attempt, error)
-            if self._host is not host:
-                self._tell(launch.attempt, None)
+        for launch, ended in launches:
+            self._waiting[launch.attempt] = (launch.folder, ended)
+        told = await host.start_all([launch for launch, _ in launches])
+        for (launch, _), answer in zip(launches, told, strict=True):
+            if isinstance(answer, Unavailable):
+                # The host has recorded that as its end, and tells of it like of any other.
+                log.debug("%s could not be started", launch.attempt)
+            elif isinstance(answer, QuarterdeckError):
+                # The host went away. Whether it started this nobody knows; whoever hears of its end tells of that.
+                log.info("%s: %s", launch.attempt, answer)
+                if self._host is not host:
+                    self._tell(launch.attempt, None)
 
     async def adopt(self, folder: Path, attempts: Iterable[Attempt], ended: Ended) -> list[Attempt]:
         """Take up what another supervisor started; returns the attempts that were never started."""

@@ -59,14 +59,32 @@ class Doing:
     """Tasks that worked in the plan's worktree since it was last committed."""
     _surroundings: tuple[Settings, Surroundings] | None = None
 
-    async def do(self, loop: Loop, start: Start, attempt: Attempt | None) -> None:
-        """Do a step, and tell the loop what came of it."""
+    async def run(self, loop: Loop, commands: Sequence[tuple[Start, Attempt]]) -> None:
+        """Run the commands of steps, all at once; the loop is told how each ends."""
+        launches = []
+        for start, attempt in commands:
+            try:
+                launches.append((await self._launch(loop, start, attempt), self.ended(loop, start, attempt)))
+            except Exception as error:
+                self._went_wrong(loop, start, attempt, error)
+        hit("plan.before_start")
+        try:
+            await self.commands.start(launches)
+        except Exception as error:
+            for start, attempt in commands:
+                self._went_wrong(loop, start, attempt, error)
+            return
+        hit("plan.after_start")
+        for start, attempt in commands:
+            if not loop.is_wanted(start):
+                await self.commands.stop(attempt.id)
+
+    async def do(self, loop: Loop, start: Start) -> None:
+        """Do a step that is no command, and tell the loop what came of it."""
         try:
             if start.step.what != "session" and not loop.is_wanted(start):
                 raise Refused(GIVEN_UP)
-            if start.step.what == "command" and attempt is not None:
-                await self._command(loop, start, attempt)
-            elif start.step.what == "expression":
+            if start.step.what == "expression":
                 await self._expression(loop, start)
             elif start.step.what == "session":
                 planned = loop.state.program.jobs[start.task].task
@@ -80,17 +98,20 @@ class Doing:
             elif start.step.what == "merge":
                 await self._merge(loop, start)
         except Exception as error:
-            # Whatever goes wrong in a step ends that step: a task that runs for ever helps nobody.
-            expected = isinstance(error, QuarterdeckError)
-            log.log(logging.INFO if expected else logging.ERROR, "%s: %s", loop.name, start.task, exc_info=not expected)
-            why = str(error) if expected else f"{start.step.text[:100]}: {type(error).__name__}: {error}"[:500]
+            self._went_wrong(loop, start, None, error)
 
-            def failed(turn: Turn, told: Told) -> None:
-                if attempt is not None:
-                    told.ends[attempt.id] = _not_started(attempt, why)
-                turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why)
+    def _went_wrong(self, loop: Loop, start: Start, attempt: Attempt | None, error: Exception) -> None:
+        """Whatever goes wrong in a step ends that step: a task that runs for ever helps nobody."""
+        expected = isinstance(error, QuarterdeckError)
+        log.log(logging.INFO if expected else logging.ERROR, "%s: %s", loop.name, start.task, exc_info=not expected)
+        why = str(error) if expected else f"{start.step.text[:100]}: {type(error).__name__}: {error}"[:500]
 
-            loop.post(failed)
+        def failed(turn: Turn, told: Told) -> None:
+            if attempt is not None:
+                told.ends[attempt.id] = _not_started(attempt, why)
+            turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why)
+
+        loop.post(failed)
 
     async def save(self, state: State, before: Sequence[str] = (), changed: Mapping[str, Task] | None = None) -> None:
         """Commit what tasks changed in the plan's worktree since the last time, and keep a checkpoint of it.
@@ -174,7 +195,7 @@ class Doing:
         why = "" if ok else _why(start, record, words)
         turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why, result=result)
 
-    async def _command(self, loop: Loop, start: Start, attempt: Attempt) -> None:
+    async def _launch(self, loop: Loop, start: Start, attempt: Attempt) -> Launch:
         state = loop.state
         planned = state.program.jobs[start.task].task
         cwd, more = await self._place(state, start, planned)
@@ -183,29 +204,22 @@ class Doing:
             raise Refused(GIVEN_UP)
         if planned.place == "plan":
             self.unsaved[planned.id] = planned
-        hit("plan.before_start")
-        await self.commands.start(
-            Launch(
-                attempt=attempt.id,
-                session="",
-                number=attempt.number,
-                token=attempt.fencing_token,
-                run=self.services.paths.run,
-                folder=self.places.folder,
-                argv=start.step.argv,
-                env={**seen.of(planned), **more},
-                cwd=cwd,
-                secrets=seen.secrets,
-                stdin="pipe" if start.step.given else "null",
-                first_input=start.step.given.encode(),
-                start_to_close_s=planned.timeout,
-                no_output_s=planned.no_output,
-            ),
-            self.ended(loop, start, attempt),
+        return Launch(
+            attempt=attempt.id,
+            session="",
+            number=attempt.number,
+            token=attempt.fencing_token,
+            run=self.services.paths.run,
+            folder=self.places.folder,
+            argv=start.step.argv,
+            env={**seen.of(planned), **more},
+            cwd=cwd,
+            secrets=seen.secrets,
+            stdin="pipe" if start.step.given else "null",
+            first_input=start.step.given.encode(),
+            start_to_close_s=planned.timeout,
+            no_output_s=planned.no_output,
         )
-        hit("plan.after_start")
-        if not loop.is_wanted(start):
-            await self.commands.stop(attempt.id)
 
     async def _seen(self, state: State) -> Surroundings:
         """Return what commands see; it is put together once, and again when the configuration changes."""

@@ -128,10 +128,16 @@ class Loop:
             return False
         return (task.attempts, task.step) == (start.attempt, start.number)
 
-    def do(self, start: Start, attempt: Attempt | None) -> None:
-        """Do a step in the background."""
+    def do(self, start: Start) -> None:
+        """Do a step that is no command in the background."""
         name = f"{self.name} {start.task}.{start.attempt}.{start.number}"
-        self._services.tasks.ensure(name, lambda: self._doing.do(self, start, attempt))
+        self._services.tasks.ensure(name, lambda: self._doing.do(self, start))
+
+    def run_commands(self, commands: Sequence[tuple[Start, Attempt]]) -> None:
+        """Run the commands of steps in the background."""
+        if commands:
+            name = f"{self.name} {commands[0][1].id}"
+            self._services.tasks.ensure(name, lambda: self._doing.run(self, commands))
 
     async def _wait(self) -> None:
         """Wait until something happens, or until a task may be tried again."""
@@ -258,7 +264,17 @@ class Loop:
         for task in turn.stops:
             self._doing.stop(self, task)
         for start in turn.starts:
-            self.do(start, claimed.get((start.task, start.number)))
+            if start.step.what != "command":
+                self.do(start)
+        together = []
+        for start in turn.starts:
+            if start.step.what == "command":
+                command = start, claimed[start.task, start.number]
+                if self.state.program.jobs[start.task].task.place == "plan":
+                    together.append(command)
+                else:  # Its place is made first: nobody else waits for that.
+                    self.run_commands([command])
+        self.run_commands(together)
 
     async def _held_up(self, error: QuarterdeckError) -> None:
         """Say once why the plan cannot go on now; it is tried again until it can."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
 from supervisor.engine.ports import ExitRecord, Launch, Started
+from supervisor.model.errors import QuarterdeckError
 
 
 class CommandHost(Protocol):
@@ -22,10 +23,11 @@ class CommandHost(Protocol):
         """The host's name: pid and start time."""
         ...
 
-    async def start(self, launch: Launch) -> Started:
-        """Start a command; a second call for the same attempt starts nothing.
+    async def start_all(self, launches: Sequence[Launch]) -> list[Started | QuarterdeckError]:
+        """Start commands; a second call for the same attempt starts nothing.
 
-        Raises Unavailable where there is no such program, which is recorded as an exit too.
+        Returns for each what it is, or why it was not started: Unavailable where there is no such program, which is
+        recorded as an exit too.
         """
         ...
 

@@ -34,11 +34,11 @@ async def recover(loop: Loop) -> None:
             await doing.commands.stop(attempt.id)
             continue
         for unstarted in await doing.commands.adopt(doing.places.folder, [attempt], doing.ended(loop, start, attempt)):
-            loop.do(start, unstarted)
+            loop.run_commands([(start, unstarted)])
     busy = {attempt.task for attempt in live}
     for task_id in state.board.active[TaskStatus.RUNNING] - busy:
         task = state.board.tasks[task_id]
-        loop.do(Start(task_id, task.attempts, task.step, state.program.jobs[task_id].steps[task.step]), None)
+        loop.do(Start(task_id, task.attempts, task.step, state.program.jobs[task_id].steps[task.step]))
     for approval in decided:
         loop.post(answer(approval))
 

@@ -46,6 +46,10 @@ UPDATE attempts SET last_heartbeat_at = :at WHERE id = :id;
 -- One attempt.
 SELECT * FROM attempts WHERE id = :id;
 
+-- name: status
+-- The status of one attempt.
+SELECT status FROM attempts WHERE id = :id;
+
 -- name: of_session
 -- The attempts of a session, in order.
 SELECT * FROM attempts WHERE session = :session ORDER BY number;
