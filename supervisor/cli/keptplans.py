@@ -214,7 +214,7 @@ def _say_running(running: list[Json]) -> None:
 
 def _why(task: dict[str, Any]) -> str:
     """Return why a task stands as it does, where that is not plain."""
-    plain = task["status"] in ("pending", "completed")
+    plain = task["status"] in ("pending", "completed") and task["goes_by"] is None
     return "" if plain else one_line(task["status_reason"]["text"])
 
 

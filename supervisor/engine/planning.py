@@ -115,14 +115,14 @@ class Planning:
         Raises PlanInvalid, InvalidInput when it is another plan's or changes nothing, and Refused when it touches a
         task under way and nobody said what becomes of that, or when the plan was abandoned.
         """
-        planned, before, diff = await self._compared(plan_id, document, where)
+        planned, before, old, diff = await self._compared(plan_id, document, where)
 
         def store(transaction: Transaction) -> tuple[Revision, list[Touched]]:
             plan = _revisable(transaction.conn, plan_id, before)
             made = Revision(
                 plan.id, before.number + 1, as_json(planned), actor, transaction.now, before.number, diff, rationale
             )
-            standing = _standing(transaction.conn, plan, planned_of(before))
+            standing = _standing(transaction.conn, plan, old)
             revising = Revising(plan.id, standing, made.number, running, actor, transaction.now)
             found = revising.made(planned)
             if refused := refusal(revising.touched):
@@ -164,18 +164,18 @@ class Planning:
     ) -> tuple[int, str, list[Touched]]:
         """Return what a revision would be: its number, what it changes as a unified diff, and what would become of
         tasks under way. Nothing is stored. Raises what `revise` raises, but for tasks under way."""
-        planned, before, diff = await self._compared(plan_id, document, where)
+        planned, before, old, diff = await self._compared(plan_id, document, where)
 
         def look(conn: sqlite3.Connection) -> list[Touched]:
-            standing = _standing(conn, _revisable(conn, plan_id, before), planned_of(before))
+            standing = _standing(conn, _revisable(conn, plan_id, before), old)
             revising = Revising(plan_id, standing, before.number + 1, running, "", now_ms())
             revising.made(planned)
             return revising.touched
 
         return before.number + 1, diff, await self.ledger.store.read(look)
 
-    async def _compared(self, plan_id: str, document: bytes, where: str) -> tuple[Planned, Revision, str]:
-        """Return what a document says, the revision in force, and the difference."""
+    async def _compared(self, plan_id: str, document: bytes, where: str) -> tuple[Planned, Revision, Planned, str]:
+        """Return what a document says, the revision in force with what that says, and the difference."""
         planned = (await asyncio.to_thread(read, document, where, fallback_id=plan_id)).checked()
         if planned.id != plan_id:
             raise InvalidInput(
@@ -183,12 +183,11 @@ class Planning:
                 hint=f"Write `id: {plan_id}` into it, or create it as a plan of its own.",
             )
         before = await self.ledger.store.read(_in_force, plan_id)
-        diff = await asyncio.to_thread(
-            lambda: difference(planned_of(before), planned, before.number, before.number + 1)
-        )
+        old = await asyncio.to_thread(planned_of, before)
+        diff = await asyncio.to_thread(difference, old, planned, before.number, before.number + 1)
         if not diff:
             raise InvalidInput(f"The document says what revision {before.number} says.", hint="Change it first.")
-        return planned, before, diff
+        return planned, before, old, diff
 
     async def show(self, plan_id: str) -> Shown:
         """Return a plan as it stands."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import psutil
 import pytest
 
-from supervisor.engine.deciding import Decision
+from panels.view.plan import plan_view
+from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.model.errors import Refused
+from supervisor.model.events import Event
 from supervisor.model.plans import PlanStatus, Running, TaskStatus
 from supervisor.model.statuses import ApprovalStatus, SessionStatus
 from supervisor.store import approvals, sessions
@@ -141,6 +144,23 @@ class TestKept:
         await plan.revise(sh("b", "echo b > b.txt"), sh("c", "true"))
         await plan.reaches(P.COMPLETED)
         assert set(await plan.statuses()) == {"b", "c"}, "what has ended is not carried on"
+
+    async def test_a_plan_with_what_was_removed_is_drawn_and_put_away(self, inside: Supervised, tmp_path: Path) -> None:
+        go = tmp_path / "go"
+        parts: list[Document] = [sh("x", waits_for(go), next={"failure": "y"}), sh("y", "true")]
+        plan = await started(inside, {"id": "build", "subplan": {"tasks": parts}}, sh("end", "true", "build"))
+        await plan.task_is("build/x", T.RUNNING)
+        await plan.revise({"id": "build", "subplan": {"tasks": [sh("y", "true")]}}, sh("z", "true"), running="keep")
+        answer = (await inside.client.get("/plans/plan-x"))["plan"]
+        said = json.loads((await inside.client.get("/plans/plan-x/document", form="json"))["document"])
+        view = plan_view(answer, said)
+        assert (view.tasks["build/x"].within, view.tasks["build/x"].needs) == ("build", ())
+        assert {task["id"]: task["removed"] for task in answer["tasks"] if task["removed"]} == {"build/x": True}
+        assert "z" in (await inside.client.get("/plans/plan-x/graph"))["mermaid"]
+        go.touch()
+        await plan.reaches(P.COMPLETED)
+        _, readme, _ = await inside.engine.ending.archive(plan.id, PERSON)
+        assert "x" in readme.read_text()
 
     async def test_what_waits_for_a_judgement_is_asked_about_anew(self, inside: Supervised) -> None:
         judged = {"success_criteria": ["It reads well, says a person of taste"]}
@@ -280,26 +300,28 @@ class TestGates:
         await plan.task_is("ok", T.WAITING_APPROVAL)
         assert (await plan.asks()).preview["description"] == "Look three times", "an approval is for what was shown"
 
-    async def test_an_answer_to_an_earlier_revision_is_none(self, inside: Supervised) -> None:
-        judged = {"success_criteria": ["It reads well, says a person of taste"]}
-        plan = await started(inside, sh("a", "true", **judged))
-        await plan.task_is("a", T.WAITING_APPROVAL)
-        first = await plan.asks()
-        planning, broker = inside.engine.planning, inside.engine.broker
-        # Decided and revised before the plan's loop hears of either.
-        document = b'{"id": "plan-x", "advance": "auto", "tasks": [{"id": "a", "command": "true", "success_criteria": ["It reads well, says a person of taste"]}, {"id": "b", "command": "true"}]}'  # noqa: E501
-        await broker.decide([Decision(first.id, approve=True)], PERSON)
-        try:
-            await planning.revise(plan.id, document, "plan.json", "More", PERSON)
-        finally:
-            inside.engine.plan_runs.revised(plan.id)
-        await plan.task_is("b", T.COMPLETED)
-        status = (await inside.engine.store.read(approvals.get, first.id)).status
-        task = await plan.task("a")
-        assert (status, task.status) in [
-            (ApprovalStatus.CONSUMED, T.COMPLETED),
-            (ApprovalStatus.SUPERSEDED, T.WAITING_APPROVAL),
-        ]
+    async def test_an_answer_that_is_not_used_yet_is_void(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        task = sh("a", "true", success_criteria=["It reads well, says a person of taste"])
+
+        async def deaf(self: PlanRuns, event: Event) -> None:
+            return
+
+        with monkeypatch.context() as patched:
+            patched.setattr(PlanRuns, "decided", deaf)
+            async with home.supervised() as inside:
+                plan = await started(inside, task)
+                await plan.task_is("a", T.WAITING_APPROVAL)
+                first = await plan.asks()
+                await plan.decide(approve=True)
+                assert await plan.revise(task, sh("b", "true")) == []
+                await plan.task_is("b", T.COMPLETED)
+        async with home.supervised() as inside:
+            plan.inside = inside
+            assert (await plan.task("a")).status is T.WAITING_APPROVAL
+            assert (await inside.engine.store.read(approvals.get, first.id)).status is ApprovalStatus.SUPERSEDED
+            await until_asked(plan)
+            await plan.decide(approve=True)
+            await plan.reaches(P.COMPLETED)
 
 
 class TestParts:
