@@ -323,6 +323,21 @@ class TestGates:
             await plan.decide(approve=True)
             await plan.reaches(P.COMPLETED)
 
+    async def test_it_is_asked_anew_once_however_often_the_plan_is_read(self, inside: Supervised) -> None:
+        task = sh("a", "true", success_criteria=["It reads well, says a person of taste"])
+        plan = await started(inside, task)
+        await plan.task_is("a", T.WAITING_APPROVAL)
+        await plan.revise(task, sh("b", "true"))
+        for _ in range(200):
+            inside.engine.plan_runs.revised(plan.id)
+            await asyncio.sleep(0)
+        await plan.task_is("b", T.COMPLETED)
+        await until_asked(plan)
+        await plan.asks()
+        assert await inside.payloads(None, "error") == []
+        await plan.decide(approve=True)
+        await plan.reaches(P.COMPLETED)
+
 
 class TestParts:
     async def test_a_subplan_gets_another_part_while_one_runs(self, inside: Supervised, tmp_path: Path) -> None:
