@@ -105,6 +105,10 @@ class Storage(Strict):
     """Limits of what is kept on disk."""
 
     free_disk_floor_mb: int = Field(500, ge=0, description="MiB; nothing new is started while less than this is free")
+    # More than what tasks may be repeated for is read from: that is never a log with something missing.
+    command_log_mb: int = Field(
+        16, ge=8, description="MiB of the log of one command of a plan; of more its beginning and its end are kept"
+    )
 
 
 class Checkpoints(Strict):

@@ -107,6 +107,7 @@ def launch_fields(launch: Launch) -> Message:
         "no_output_s": launch.no_output_s,
         "stop_grace_s": launch.stop_grace_s,
         "heartbeat_s": launch.heartbeat_s,
+        "log_limit": launch.log_limit,
     }
 
 

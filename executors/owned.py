@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -14,6 +15,7 @@ import msgspec
 
 from executors import link
 from executors.local import LocalExecutor
+from executors.runner import identity, tree
 from supervisor.engine.ports import ExitRecord, Launch, Started
 from supervisor.model.errors import QuarterdeckError, Refused
 
@@ -23,10 +25,11 @@ GONE = "The runner's host went away."
 class OwnedRuns:
     """Commands whose parent is the host of a runtime folder.
 
-    Cheaper than sessions: nothing is written for one that puts nothing out, and the exits of a moment
-    share one sync of ``<folder>/exits.jsonl``. The price: when the host is killed, its commands end
-    with it for the caller (``gone``), so they are to be idempotent or guarded. Output goes to
-    ``<folder>/<attempt>.log``. Requests are pipelined on one connection. ``identity`` names the host, by pid and start.
+    Cheaper than sessions: nothing is written for one that puts nothing out, and an end is told as soon as it is in
+    ``<folder>/exits.jsonl``, which is synced for all ends of a moment together: whoever is told keeps it durably.
+    The price: when the host is killed, its commands end with it for the caller (``gone``), so they are to be
+    idempotent or guarded. Output goes to ``<folder>/<attempt>.log``. Requests are pipelined on one connection.
+    ``identity`` names the host, by pid and start.
     """
 
     def __init__(self, run: Path, executor: LocalExecutor) -> None:
@@ -73,18 +76,26 @@ class OwnedRuns:
 
     async def stop(self, attempt: str, *, grace_s: float) -> None:
         """End a command's tree; one that has ended already is no error."""
-        answer = await self._ask({"op": "stop", "attempt": attempt, "grace_s": grace_s})
-        if not answer["ok"] and answer["code"] != "not_found":
-            raise Refused(answer["message"], code=answer["code"])
+        await self._have({"op": "stop", "attempt": attempt, "grace_s": grace_s})
+
+    async def hold(self, attempt: str, *, held: bool) -> None:
+        """Stop the clocks of a command's timeouts, or let them run on; one that has ended already is no error."""
+        await self._have({"op": "hold", "attempt": attempt, "held": held})
 
     async def running(self) -> set[str]:
         """Return the attempts that have not ended, whoever started them."""
         return set((await self._ask({"op": "list"}))["own"])
 
     async def exits(self) -> AsyncIterator[ExitRecord]:
-        """Yield the ends of commands as they come, each of them durable; stops when the host goes away."""
+        """Yield the ends of commands as they come, each in the journal by then; stops when the host goes away."""
         while (record := await self._exits.get()) is not None:
             yield record
+
+    async def _have(self, message: link.Message) -> None:
+        """Have something done to a command, if it has not ended."""
+        answer = await self._ask(message)
+        if not answer["ok"] and answer["code"] != "not_found":
+            raise Refused(answer["message"], code=answer["code"])
 
     async def _ask(self, message: link.Message) -> link.Message:
         (answer,) = await self._ask_all([message])
@@ -140,6 +151,42 @@ def _started(answer: link.Message | QuarterdeckError) -> Started | QuarterdeckEr
         return answer if isinstance(answer, QuarterdeckError) else link.started_from(answer)
     except QuarterdeckError as error:
         return error
+
+
+def end_left(folder: Path, attempts: Collection[str]) -> bool:
+    """Kill what runs of these attempts though their host is dead, with all that it started; whether nothing is left.
+
+    To be called again while something is: it hangs in the kernel, or belongs to another user. A process is known by
+    its pid, start and boot from the journal, or by the mark that it inherited. Blocks.
+    """
+    noted = [each for each in _noted(folder) if each["attempt"] in attempts and each["boot_id"] == identity.boot_id()]
+
+    def members() -> list[int]:
+        found = {pid for pid in identity.running() if identity.marked(pid) in attempts}
+        for each in noted:
+            if identity.is_running(each["pid"], each["pid_started_at"]):
+                found.update(tree.family(each["pid"]))
+        return list(found | set(identity.below(found, identity.running())))
+
+    left = tree.Tree(members)
+    deadline = time.monotonic() + tree.FREEZE_WAIT_S
+    while members():
+        if time.monotonic() > deadline:
+            return False
+        left.kill()
+    return True
+
+
+def _noted(folder: Path) -> list[link.Message]:
+    """Return which processes a folder's journal says its attempts are."""
+    found: list[link.Message] = []
+    with suppress(FileNotFoundError):
+        for line in (folder / "exits.jsonl").read_bytes().splitlines():
+            with suppress(ValueError):  # a line that a crash cut
+                said = json.loads(line)
+                if "boot_id" in said:
+                    found.append(said)
+    return found
 
 
 def journal(folder: Path) -> dict[str, ExitRecord]:

@@ -133,7 +133,7 @@ class QuarterdeckApp(App[None]):
         self._loaded()
         measuring = import_module("panels.measuring")
         async with module.open_client(self.paths) as self._client:
-            feed: Feed = module.Feed(self._client, self.view, self._changed, self._revive)
+            feed: Feed = module.Feed(self._client, self.view, self._changed, self._revive, self.paths)
             self._measuring = measuring.Measuring(self._client, self.view, feed.refresh)
             feed.listen(self._measuring.heard)
             self.run_worker(self._measuring.run(), name="measuring", exit_on_error=False)
@@ -221,6 +221,12 @@ class QuarterdeckApp(App[None]):
         self.show_panel("approvals")
         if isinstance(self.screen, MainScreen):
             self.screen.show_approval(approval)
+
+    def show_plan(self, plan: str, task: str | None = None) -> None:
+        """Open a plan in its panel, at one of its tasks."""
+        self.show_panel("plans")
+        if isinstance(self.screen, MainScreen):
+            self.screen.show_plan(plan, task)
 
     async def refresh_view(self) -> None:
         """Read again what the view model calls stale, now."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from config.paths import Paths
+from panels.view.connecting import why_away, why_not_started
 from panels.view.model import Snapshot, Topic, ViewModel
 from supervisor.api.client import Client, Json
 from supervisor.model.errors import NotFound, QuarterdeckError, SupervisorUnreachable
@@ -45,10 +46,19 @@ class Feed:
     """Follows the supervisor that ``client`` speaks to.
 
     ``changed`` is called with what changed in ``view``; ``revive`` while no supervisor answers: it may start one.
+    ``paths`` say whether the last one was stopped or is gone.
     """
 
-    def __init__(self, client: Client, view: ViewModel, changed: Changed, revive: Callable[[], Awaitable[None]]):
+    def __init__(
+        self,
+        client: Client,
+        view: ViewModel,
+        changed: Changed,
+        revive: Callable[[], Awaitable[None]],
+        paths: Paths,
+    ) -> None:
         self._client, self._view, self._changed, self._revive = client, view, changed, revive
+        self._paths = paths
         self._frame: asyncio.TimerHandle | None = None
         self._reread = asyncio.Event()
         self._listeners: list[Callable[[Json], None]] = []
@@ -70,7 +80,7 @@ class Feed:
                     self._lost(error)
                     await self._come_back()
                 except NotFound as error:
-                    self._lost(SupervisorUnreachable(OTHER_VERSION, hint=RESTART))
+                    self._is_away(f"{OTHER_VERSION} {RESTART}")
                     log.info("the supervisor does not know what the app asks: %s", error)
                 except QuarterdeckError as error:
                     self._lost(error)
@@ -80,10 +90,14 @@ class Feed:
         try:
             await self._revive()
         except QuarterdeckError as error:
-            self._lost(error)
+            self._is_away(why_not_started(error))
 
     def _lost(self, error: QuarterdeckError) -> None:
-        self._view.connected("away", str(error))
+        # One that is stopped removes its socket before it ends.
+        self._is_away(why_away(error, was_live=bool(self._view.status), crashed=self._paths.socket.exists()))
+
+    def _is_away(self, why: str) -> None:
+        self._view.connected("away", why)
         self._draw()
 
     async def _follow(self) -> None:

@@ -11,8 +11,8 @@ from textual.binding import BindingType
 from panels.asking import Asking
 from panels.keys import bindings
 from panels.shell import Json
-from panels.view.plan import RUNS_AGAIN, TaskView
-from panels.view.plans import ENDED
+from panels.view.plan import COMPLETED_BY_HAND, RUNS_AGAIN, TaskView
+from panels.view.plans import ENDED, progress
 from supervisor.api.environment import passed_on
 from supervisor.model.plain import one_line
 
@@ -21,7 +21,9 @@ class PlanActing(Asking):
     """Mixed into what knows which plan a key is meant for (`plan`), and which task (`task_view`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("begin", "advance", "advance_level", "pause", "stop", "restart", "edit")
+        *bindings(
+            "begin", "advance", "advance_level", "pause", "stop", "restart", "complete", "edit", "merge", "archive"
+        )
     ]
 
     @property
@@ -136,6 +138,81 @@ class PlanActing(Asking):
             body = f"It has succeeded already. {body}"
         self._push(Confirm(f"Run {name} once more?", body, yes="Run it"), lambda _: self._send(plan, f"{where}/retry"))
 
+    def action_complete(self) -> None:
+        """Say that the task is done, after a question for what shows it."""
+        from panels.dialogs import AskLine
+        from supervisor.api.client import of_task
+
+        plan, task = self._possible("complete"), self.task_view
+        if plan is None or task is None:
+            return
+        name = one_line(task.title) or task.id
+        body = f"It is {task.status.replace('_', ' ')}, and counts as completed from then on: what needs it may run."
+        if plan["status"] in ENDED:
+            body += f" {plan['id']} goes on."
+        ask = AskLine(f"Is {name} done?", body, hint="What shows that it is done", does="It is done")
+        where = f"{of_task(task.id)}/complete"
+        self._push(ask, lambda evidence: self._send(plan, where, {"evidence": evidence}, f"{task.id} is completed."))
+
+    def action_merge(self) -> None:
+        """Merge the plan's branch, after a question that says what goes where."""
+        if (plan := self._possible("merge")) is not None:
+            self._shell.perform(lambda: self._into(plan), lambda into: self._merge(plan, into))
+
+    async def _into(self, plan: Json) -> str:
+        projects = (await self._shell.client.get("/projects"))["projects"]
+        return next(str(each["default_branch"]) for each in projects if each["id"] == plan["project"])
+
+    def _merge(self, plan: Json, into: str) -> None:
+        from panels.dialogs import Confirm
+        from supervisor.api.client import at
+
+        done, total = progress(plan)
+        left = "" if done == total else f" {total - done} of its {total} tasks are not completed."
+        branch = one_line(plan["branch"])
+        body = (
+            f"{one_line(plan['title'])}\n\n{branch}\ninto {one_line(into)}\n\n"
+            f"It is {plan['status']}.{left} A conflict changes nothing and says where."
+        )
+
+        async def post() -> Json:
+            return await self._shell.client.post(at("plan", plan["id"], "merge"), {})
+
+        def said(answer: Json) -> None:
+            self._shell.say(f"{branch} was merged into {answer['into']}.")
+
+        self._push(
+            Confirm(f"Merge {plan['id']}?", body, yes="Merge", danger=plan["status"] != "completed"),
+            lambda _: self._shell.perform(post, said),
+        )
+
+    def action_archive(self) -> None:
+        """Put the plan away, after a question that says what stays."""
+        from panels.dialogs import Confirm
+        from supervisor.api.client import at
+
+        if (plan := self._possible("archive")) is None:
+            return
+        body = (
+            f"{one_line(plan['title'])}\n\nIt leaves the list, with its sessions. Its document and a readme for "
+            "whoever goes on are written to .quarterdeck/plans/ in the project. "
+        )
+        body += (
+            f"The branch {one_line(plan['branch'])} stays; so does a worktree that holds what is in no commit."
+            if plan["branch"]
+            else "It was never started, and cannot be afterwards."
+        )
+
+        async def post() -> Json:
+            return await self._shell.client.post(at("plan", plan["id"], "archive"), {})
+
+        def said(answer: Json) -> None:
+            self.acted(answer["plan"])
+            kept = f" Its worktree is kept: {answer['worktree']['detail']}" if answer["worktree"]["exists"] else ""
+            self._shell.say(f"{plan['id']} was archived; its readme is {answer['readme']}.{kept}")
+
+        self._push(Confirm(f"Archive {plan['id']}?", body, yes="Archive"), lambda _: self._shell.perform(post, said))
+
     def action_edit(self) -> None:
         """Revise the plan: its document in the person's editor, what becomes of running tasks, then why."""
         if (plan := self._possible("edit")) is None:
@@ -203,6 +280,13 @@ def _has_ready(plan: Json, _: TaskView | None) -> bool:
     return bool(is_stepped and plan["task_counts"].get("ready"))
 
 
+def _completes(plan: Json, task: TaskView | None) -> bool:
+    """Whether a person can say that the task is done: it must be its turn, and not at work."""
+    if task is None or plan["status"] in ("draft", "pending", "abandoned"):
+        return False
+    return task.status in COMPLETED_BY_HAND
+
+
 def _runs(plan: Json, task: TaskView | None) -> bool:
     if task is None or plan["status"] in ("draft", "pending", "abandoned"):
         return False
@@ -216,5 +300,8 @@ _POSSIBLE: dict[str, Callable[[Json, TaskView | None], bool]] = {
     "pause": lambda plan, _: plan["status"] in ("running", "blocked", "paused"),
     "stop": lambda plan, _: plan["status"] not in ENDED,
     "restart": _runs,
+    "complete": _completes,
     "edit": lambda plan, _: plan["status"] != "abandoned",
+    "merge": lambda plan, _: plan["status"] in ENDED and plan["branch"] is not None,
+    "archive": lambda plan, _: plan["status"] in ENDED or plan["status"] == "pending",
 }

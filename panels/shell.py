@@ -63,6 +63,10 @@ class Shell(Protocol):
         """Show an approval where it can be decided."""
         ...
 
+    def show_plan(self, plan: str, task: str | None = None) -> None:
+        """Open a plan in its panel, at one of its tasks."""
+        ...
+
     async def refresh_view(self) -> None:
         """Read again what the view model calls stale, now."""
         ...

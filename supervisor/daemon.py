@@ -31,7 +31,7 @@ from executors.docker.executor import DockerExecutor
 from executors.doctor import examine
 from executors.git.workspaces import GitWorkspaces
 from executors.local import LocalExecutor
-from executors.owned import OwnedRuns, journal
+from executors.owned import OwnedRuns, end_left, journal
 from executors.runner.identity import boot_id
 from executors.tmux.executor import TmuxExecutor
 from supervisor.api.auth import Gate, owner_token
@@ -130,6 +130,7 @@ class Daemon:
             policy=self._policy or policies,
             commands=lambda: OwnedRuns(paths.run, local),
             journal=journal,
+            end_left=end_left,
             secrets=SecretVault(paths.run, os.environ),
             tasks=Tasks(),
             boot_id=boot_id(),

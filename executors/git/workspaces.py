@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from executors.git import (
     changes,
     checkpoints,
     clones,
+    discarding,
     exclusion,
     files,
     merging,
@@ -30,6 +31,7 @@ from executors.git import (
 from executors.git.convention import check_branch, check_name
 from executors.git.lock import RepositoryLocks
 from executors.git.records import Record, Records
+from executors.git.standing import Standings
 from supervisor.engine.ports import (
     BundleResult,
     CheckpointRequest,
@@ -53,6 +55,7 @@ class GitWorkspaces:
     def __init__(self, settings_for: Callable[[Path], Worktrees]) -> None:
         self._settings_for = settings_for
         self._locks = RepositoryLocks()
+        self._standings = Standings()
 
     async def inspect(self, path: Path) -> Repository:
         """Return the repository that holds ``path``; refuses bare ones and those without commits."""
@@ -61,6 +64,10 @@ class GitWorkspaces:
     async def check_branch(self, root: Path, branch: str) -> None:
         """Raise InvalidInput unless git takes this as the name of a branch."""
         await check_branch(root, branch)
+
+    async def checked_out(self, worktree: Path) -> str | None:
+        """Return the branch that a worktree has checked out, None when it is on none; NotFound when it is gone."""
+        return await self._standings.checked_out(worktree)
 
     async def prepare(self, request: WorkspaceRequest) -> Workspace:
         """Make or find the session's worktree and provision it. Idempotent per session."""
@@ -173,6 +180,13 @@ class GitWorkspaces:
     async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Say what a worktree holds that exists nowhere else."""
         return await removal.state(worktree, branch, base_commit)
+
+    async def discard(
+        self, root: Path, places: Sequence[tuple[Path, str]], base_commit: str, *, force: bool
+    ) -> WorktreeState:
+        """Remove worktrees and their branches; with work that exists nowhere else only with ``force``."""
+        async with self._locks.hold(root, places[0][0].parent):
+            return await discarding.discard(root, places, base_commit, force=force)
 
     async def remove(self, root: Path, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Remove a worktree that holds no work; one that does is kept, and the answer says what."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 
@@ -74,7 +75,8 @@ def sync_folder(path: str) -> None:
 class Journal:
     """``exits.jsonl`` of a folder: one record a line.
 
-    What was written outlives its writer; only what was synced outlives the machine's power.
+    What was written outlives its writer; only what was synced outlives the machine's power. Between the records are
+    lines that say which process an attempt is, for who comes after a host that was killed.
     """
 
     def __init__(self, folder: str) -> None:
@@ -87,6 +89,14 @@ class Journal:
         self.waiting: list[Message] = []
         self._synced = True
         self._torn = os.fstat(self._fd).st_size > 0
+
+    def begun(self, attempt: str, pid: int, since: int, boot: str) -> None:
+        """Note which process an attempt is. What a full disk does not take is missing: the process has its mark."""
+        start = b"\n" if self._torn else b""
+        line = json.dumps({"attempt": attempt, "pid": pid, "pid_started_at": since, "boot_id": boot}).encode() + b"\n"
+        self._torn = True
+        with contextlib.suppress(OSError):
+            self._torn = os.write(self._fd, start + line) < len(start + line)
 
     def write(self) -> list[Message]:
         """Append what waits, and return it. Raises OSError, and it waits on."""

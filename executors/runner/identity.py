@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+MARK = "QUARTERDECK_ATTEMPT"
+"""The variable by which a command of a plan, and all that it starts, is known to belong to an attempt."""
+
 
 class Process:
     """What ``/proc/<pid>/stat`` says (proc(5)); ``started_at`` is field 22, in clock ticks since boot."""
@@ -51,6 +54,17 @@ def running() -> dict[int, Process]:
     """Return every process that can still do something, by pid."""
     every = (process(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return {found.pid: found for found in every if found and found.state not in "ZX"}
+
+
+def marked(pid: int) -> str | None:
+    """Return the attempt whose mark a process has in its environment (proc(5), ``environ``), None without one."""
+    start = MARK.encode() + b"="
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as source:
+            variables = source.read().split(b"\0")
+    except OSError:
+        return None
+    return next((each[len(start) :].decode(errors="replace") for each in variables if each.startswith(start)), None)
 
 
 def below(roots: set[int], among: dict[int, Process]) -> list[int]:

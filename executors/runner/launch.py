@@ -32,4 +32,5 @@ class Launch:
         self.start_to_close_s: float | None = fields.get("start_to_close_s")
         self.no_output_s: float | None = fields.get("no_output_s")
         self.stop_grace_s = float(fields.get("stop_grace_s", 5.0))
+        self.log_limit: int | None = fields.get("log_limit")
         self.heartbeat_s = float(fields.get("heartbeat_s", 30.0))

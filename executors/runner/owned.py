@@ -37,6 +37,7 @@ class Owned:
         self._write_due = False
         self._sync_due = False
         self._beats = False
+        self._boot = identity.boot_id()
 
     @property
     def has_children(self) -> bool:
@@ -86,6 +87,8 @@ class Owned:
 
     def _start(self, launch: Launch, journal: Journal) -> Message:
         streams = plain_streams(launch.has_stdin)
+        # Whatever it starts is known by this, also when nobody is left who could say which processes they are.
+        launch.env[identity.MARK] = launch.attempt
         try:
             pid = spawn(launch, streams.child)
         except SpawnFailed as failure:
@@ -97,7 +100,7 @@ class Owned:
         child = Child(
             self._loop,
             launch,
-            Spool(f"{launch.folder}/{launch.attempt}.log"),
+            Spool(f"{launch.folder}/{launch.attempt}.log", launch.log_limit),
             tree.Tree(lambda: tree.family(pid)),
             lambda: pid not in self._orphans_of,
             lambda event: self._tell(launch.attempt, event),
@@ -106,6 +109,7 @@ class Owned:
         self._by_attempt[launch.attempt] = child
         self._by_pid[pid] = child
         child.begin(pid, streams)
+        journal.begun(launch.attempt, pid, child.pid_started_at, self._boot)
         self._beat_later(launch.heartbeat_s)
         return {"ok": True, "pid": pid, "pid_started_at": child.pid_started_at}
 

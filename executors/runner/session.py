@@ -42,6 +42,8 @@ class Session:
     def __init__(self, run: str, launch: Launch) -> None:
         self._run = run
         self.launch = launch
+        # A session that a plan's command has started is no part of that command.
+        launch.env.pop(identity.MARK, None)
         self._started_path = f"{run}/{launch.attempt}.started"
         self.loop = Loop()
         self._spool = Spool(f"{launch.folder}/stream.log")

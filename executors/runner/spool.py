@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import time
 
+from executors.runner.shortening import Shortening
+
 # A whole record, with its header of less than 64 bytes, has at most 64 KiB.
 LONGEST_PART = 65536 - 64
 HELD_BYTES = 1 << 20
@@ -16,10 +18,15 @@ LOST = b"[quarterdeck: %d bytes of output were lost here, the disk was full]\n"
 
 
 class Spool:
-    """Appends records to ``path``, which is made (0600) by the first of them or by ``open``."""
+    """Appends records to ``path``, which is made (0600) by the first of them or by ``open``.
 
-    def __init__(self, path: str) -> None:
+    With a ``limit``, in bytes, the middle of what is longer is left out.
+    """
+
+    def __init__(self, path: str, limit: int | None = None) -> None:
         self._path = path
+        self._shortening = Shortening(path, limit) if limit else None
+        self._size = 0
         self._fd = -1
         self._file = (0, 0)
         self._looked_at = 0.0
@@ -78,6 +85,7 @@ class Spool:
         there = os.fstat(fd)
         self.close()
         self._fd = fd
+        self._size = there.st_size
         self._file = (there.st_dev, there.st_ino)
         self._looked_at = time.monotonic()
         if self._in_record:
@@ -114,9 +122,19 @@ class Spool:
                 written = os.write(self._fd, self._unwritten)
                 self._in_record = self._unwritten[written - 1] != 0x0A
                 del self._unwritten[:written]
+                self._size += written
         except OSError:
             return False
+        if self._shortening is not None and self._shortening.is_due(self._size):
+            self._shorten(self._shortening)
         return True
+
+    def _shorten(self, shortening: Shortening) -> None:
+        made = shortening.shorten(self._fd, self._size)
+        if made is not None:
+            self.close()
+            there = os.fstat(made)
+            self._fd, self._size, self._file = made, there.st_size, (there.st_dev, there.st_ino)
 
     def _records(self, stream: bytes, data: bytes) -> bytes:
         now = time.time_ns()

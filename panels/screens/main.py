@@ -25,7 +25,7 @@ PANELS: Final[dict[str, tuple[str, str]]] = {
     "monitor": ("panels.screens.monitor", "MonitorPanel"),
     "plans": ("panels.screens.plans", "PlansPanel"),
     "history": ("panels.screens.history", "HistoryPanel"),
-    "insights": ("panels.screens.coming", "InsightsPanel"),
+    "insights": ("panels.screens.insights", "InsightsPanel"),
     "settings": ("panels.screens.settings", "SettingsPanel"),
 }
 """Where each panel is: they are loaded when they are first shown."""
@@ -97,3 +97,11 @@ class MainScreen(Screen[None]):
         panel = self.query_one("#approvals", ApprovalsPanel)
         panel.comes_up()
         panel.call_after_refresh(panel.choose, approval)
+
+    def show_plan(self, plan: str, task: str | None) -> None:
+        """Show the plans, with one of them opened at a task."""
+        from panels.screens.plans import PlansPanel
+
+        self.show("plans")
+        panel = self.query_one("#plans", PlansPanel)
+        panel.call_after_refresh(panel.go_to, plan, task)

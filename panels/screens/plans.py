@@ -35,7 +35,7 @@ and bars in time. Nothing of it runs before you start it with b.
 
 Write one in a file, then keep it:
 
-  quarterdeck plan create plan.yaml
+  quarterdeck plan create plan.yaml        z shows what runs by itself
 
   id: plan-hello
   tasks:
@@ -75,7 +75,7 @@ class PlansPanel(Panel, PlanActing, Deciding):
     PlansPanel.-opened PlanPane, PlansPanel.-opened PlanPane:focus-within { display: block; border-left: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("previous_pane", "next_pane", "search", "view", "diff", "back", "refresh")
+        *bindings("previous_pane", "next_pane", "search", "view", "diff", "schedules", "back", "refresh")
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
@@ -83,6 +83,8 @@ class PlansPanel(Panel, PlanActing, Deciding):
         self._deciding: set[str] = set()
         self._asked: str | None = None
         self._asked_since = 0.0
+        self._going_to: tuple[str, str | None] | None = None
+        """The plan, and the task of it, that is to be opened as soon as it is in the list."""
         self._filter = ""
         """What the list is narrowed to while a plan is opened, whose tasks are searched then."""
 
@@ -139,6 +141,9 @@ class PlansPanel(Panel, PlanActing, Deciding):
         self._say_standing()
         self._say_why_empty(wanted)
         self._look()
+        known = view.plans or {}
+        if self._going_to is not None and (self._going_to[0] in known or (known and "plans" in topics)):
+            self._arrive(*self._going_to)
         if "connection" in topics and view.connection.state == "live":
             self.pane.read()
         if "approvals" in topics:
@@ -217,7 +222,10 @@ class PlansPanel(Panel, PlanActing, Deciding):
         view = self.shell.view
         if view.plans is not None:
             listed = {name: value for name, value in plan.items() if name not in ("tasks", "revisions", "next_task")}
-            view.take_plans({**view.plans, plan["id"]: listed}.values())
+            kept = {**view.plans, plan["id"]: listed}
+            if plan["archived_at"] is not None:
+                del kept[plan["id"]]
+            view.take_plans(kept.values())
         self.view_changed(frozenset({"plans"}))
         self.pane.read()
 
@@ -326,6 +334,31 @@ class PlansPanel(Panel, PlanActing, Deciding):
             self.pane.lines.focus()
             self.refresh_bindings()
 
+    def go_to(self, plan: str, task: str | None) -> None:
+        """Open a plan, and look at a task of it, as soon as it is in the list."""
+        self._going_to = plan, task
+        if self.is_composed:
+            self._ask()
+
+    def _arrive(self, plan: str, task: str | None) -> None:
+        self._going_to = None
+        if self.is_opened:
+            self._close()
+        self.query_one(SearchBox).close()
+        self.view_changed(frozenset())
+        index = self.listed.index_of(plan)
+        if index is None:
+            self.shell.say(
+                f"{plan} is in the list no more; `quarterdeck plan show {plan}` shows it.", severity="warning"
+            )
+            return
+        self.listed.cursor = index
+        self._look()
+        self.open()
+        if self.pane.view == "revisions":
+            self.pane.show_view("drawing")
+        self.pane.choose(task)
+
     def _close(self) -> None:
         search = self.query_one(SearchBox)
         self.remove_class("-opened")
@@ -344,6 +377,12 @@ class PlansPanel(Panel, PlanActing, Deciding):
         """Open what the session of the task changed."""
         if (task := self.task_view) is not None and task.session is not None:
             self.shell.open_session(task.session, "diff")
+
+    def action_schedules(self) -> None:
+        """Show what runs by itself."""
+        from panels.screens.schedules import SchedulesScreen
+
+        self.app.push_screen(SchedulesScreen())
 
     def action_next_pane(self) -> None:
         """Show the view to the right."""

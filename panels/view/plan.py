@@ -17,6 +17,9 @@ ENDED: Final = frozenset({"completed", "failed", "skipped", "abandoned"})
 RUNS_AGAIN: Final = frozenset({"completed", "failed", "skipped", "blocked"})
 """Statuses from which a person can have a task done once more."""
 
+COMPLETED_BY_HAND: Final = frozenset({"ready", "waiting_approval", "blocked", "failed", "skipped"})
+"""Statuses from which a person can say that a task is done."""
+
 
 @dataclass(slots=True)
 class TaskView:

@@ -9,13 +9,9 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from panels.shell import shell
+from panels.view.connecting import CRASHED, STOPPED
 from panels.view.model import Topic
 
-CRASHED: Final = "The supervisor is gone; what runs goes on. Another one is being started."
-STOPPED: Final = (
-    "The supervisor was stopped; what runs goes on. "
-    "To start it: open the app again, or `quarterdeck serve` in another terminal."
-)
 BACK: Final = "The supervisor is back: everything shown is live."
 
 

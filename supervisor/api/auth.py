@@ -1,7 +1,8 @@
 """Who is asking, and what they may do.
 
 Two things are checked: the peer's uid, by the connection (`peers`), and a bearer token. A person's token
-comes from the state folder (mode 0600); a session's own token can report and nothing else.
+comes from the state folder (mode 0600); the token of a session, or of a plan's commands, can report and ask, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -35,11 +36,12 @@ _MAY: dict[Role, frozenset[Right]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking. ``session`` is set for a session's own token."""
+    """Who is asking. ``session`` is set for a session's own token, ``plan`` for that of a plan's commands."""
 
     role: Role
     actor: str
     session: str | None = None
+    plan: str | None = None
 
     def can(self, right: Right) -> bool:
         """Whether the role carries a right."""
@@ -74,8 +76,11 @@ class Gate:
             if secrets.compare_digest(token.encode(), self._owner):
                 return Principal("approver", OWNER)
             found = await self._store.read(tokens.get, token)
+            if found is not None and found.session:
+                return Principal(found.role, f"session {found.session}", found.session)
             if found is not None:
-                return Principal(found.role, f"session {found.session}" if found.session else found.role, found.session)
+                plan = tokens.plan_of(token)
+                return Principal(found.role, f"plan {plan}" if plan else found.role, plan=plan)
         raise Forbidden("No valid token came with the request.", hint="Send `Authorization: Bearer TOKEN`.")
 
 

@@ -172,9 +172,9 @@ class Client:
                 return answer
             deadline, taken, failures = loop.time() + TIMEOUT_S, True, 0
 
-    async def delete(self, path: str) -> Json:
+    async def delete(self, path: str, /, **query: Any) -> Json:
         """Return the answer to a DELETE."""
-        return await self._call("DELETE", path)
+        return await self._call("DELETE", path, params=query)
 
     async def put(self, path: str, data: bytes, /, **query: Any) -> Json:
         """Return the answer to a PUT of bytes."""

@@ -85,9 +85,10 @@ class OptionBody(Body):
 
 
 class QuestionBody(Body):
-    """A question of a tool or of a person's script."""
+    """A question of a tool or of a person's script. ``attempt`` names the command of a plan that asks."""
 
     key: Key
+    attempt: Value | None = None
     question: Annotated[PlainText, Field(min_length=1, max_length=QUESTION_LIMIT)]
     options: list[OptionBody] = Field([], max_length=OPTION_LIMIT)
     default: str | None = None

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 NOT_PASSED: Final = frozenset(
-    {"QUARTERDECK_SESSION", "QUARTERDECK_TOKEN", "QUARTERDECK_SOCKET", "TMUX", "TMUX_PANE", "OLDPWD", "_"}
+    {
+        *("QUARTERDECK_SESSION", "QUARTERDECK_ATTEMPT", "QUARTERDECK_TOKEN", "QUARTERDECK_SOCKET"),
+        *("TMUX", "TMUX_PANE", "OLDPWD", "_"),
+    }
 )
 """What belongs to the person's own terminal or session, and must not reach another one."""
 

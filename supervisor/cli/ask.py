@@ -64,6 +64,8 @@ def ask_command(
     if shown:
         body["preview"] = {"details": shown}
     own = own_session()
+    if own is not None and "QUARTERDECK_SESSION" not in os.environ:
+        body["attempt"] = os.environ.get("QUARTERDECK_ATTEMPT")
     if own is not None and no_start and not listens(Path(os.environ["QUARTERDECK_SOCKET"])):
         raise SupervisorUnreachable("No supervisor answers.", hint="Leave --no-start out to wait for it.")
     if own is None:

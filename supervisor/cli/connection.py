@@ -28,7 +28,7 @@ START_TIMEOUT_S = 20.0
 POLL_S = 0.01
 CONNECT_TIMEOUT_S = 1.0
 
-SESSION_VARIABLES = frozenset({"QUARTERDECK_SESSION", "QUARTERDECK_TOKEN", "QUARTERDECK_SOCKET"})
+SESSION_VARIABLES = frozenset({"QUARTERDECK_SESSION", "QUARTERDECK_ATTEMPT", "QUARTERDECK_TOKEN", "QUARTERDECK_SOCKET"})
 """What belongs to the session that a command was typed in, and must not reach another one."""
 
 SUPERVISOR_AWAY = "quarterdeck: the supervisor does not answer; waiting for it."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 import click
@@ -21,9 +22,10 @@ from supervisor.model.usage import By
 @json_option
 @with_client
 async def cost_command(client: Client, by: str, since_s: float | None, project: str | None, as_json: bool) -> None:
-    """Show what was used: money, tokens, time of work, attempts; the dearest first.
+    """Show what was used: money, tokens, calls, time of work, attempts; the dearest first.
 
-    A task's row has all its attempts and agents. Days are those of this machine's time zone.
+    A task's row has all its attempts and agents. What an agent does not tell is unknown; >= says that there was more.
+    Days are those of this machine's time zone.
 
     Example: quarterdeck cost --by day --since 604800
     """
@@ -34,7 +36,7 @@ async def cost_command(client: Client, by: str, since_s: float | None, project: 
     if not found["rows"]:
         click.echo("Nothing was used. What sessions and plans use is listed here as soon as they tell it.")
         return
-    headings = [by, "cost", "tokens in", "out", "cached", "time", "attempts"]
+    headings = [by, "cost", "tokens in", "out", "cached", "calls", "time", "attempts"]
     rows = [_row(_name(row), row) for row in found["rows"]]
     table(headings, [*rows, _row("together", found["total"])])
 
@@ -44,14 +46,22 @@ def _name(row: Json) -> str:
 
 
 def _row(name: str, figures: Json) -> list[str]:
-    tokens = figures["tokens"]
+    tokens, unknown = figures["tokens"], figures["unknown"]
     return [
         name,
-        dollars(figures["cost_usd"]),
-        *(f"{tokens[kind]:,}" for kind in ("input", "output", "cached")),
+        _known(dollars(figures["cost_usd"]), "cost_usd", figures["cost_usd"], unknown),
+        *(_known(f"{tokens[kind]:,}", "tokens", tokens[kind], unknown) for kind in ("input", "output", "cached")),
+        _known(f"{figures['api_calls']:,}", "api_calls", figures["api_calls"], unknown),
         clock(figures["seconds"]),
         str(figures["attempts"]),
     ]
+
+
+def _known(words: str, measure: str, amount: float, unknown: Sequence[str]) -> str:
+    """Return a figure as far as it is known: what no agent tells is not nothing."""
+    if measure not in unknown:
+        return words
+    return f">={words}" if amount else "unknown"
 
 
 def dollars(amount: float) -> str:

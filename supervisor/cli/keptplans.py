@@ -165,25 +165,31 @@ async def diff(client: Client, ref: str, before: int, after: int, as_json: bool)
 
 @click.command("delete")
 @REF
+@click.option("--force", is_flag=True, help="Also when it holds work that exists nowhere else: that is lost.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @with_client
-async def delete(client: Client, ref: str, yes: bool, as_json: bool) -> int:
-    """Take a plan away that is not under way. What is recorded of it stays.
+async def delete(client: Client, ref: str, force: bool, yes: bool, as_json: bool) -> int:
+    """Take a plan away that is not under way, with its worktree and branch. What is recorded of it stays.
+
+    It is refused, with what would be lost, when it holds work that exists nowhere else.
 
     Example: quarterdeck plan delete plan-hello
     """
     refuse_in_session("delete plans")
     plan = (await client.get(at("plan", ref)))["plan"]
     question = f"Delete {plan['id']} ({one_line(plan['title'])}), with {counted(plan['revision'], 'revision')}?"
+    question += " What only its branches and worktrees hold is lost." if force else ""
     if not (yes or as_json or click.confirm(question)):
         click.echo("It was left as it is.")
         return 1
-    found = await client.delete(at("plan", plan["id"]))
+    found = await client.delete(at("plan", plan["id"]), force=force)
     if as_json:
         print_json(found)
     else:
         click.echo(f"{found['plan']['id']} was deleted.")
+        if found["worktree"]["detail"]:
+            click.secho(clean(found["worktree"]["detail"]), dim=True)
     return 0
 
 

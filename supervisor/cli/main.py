@@ -31,7 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "continue": ("steer", "Give an ended session another prompt."),
     "archive": ("steer", "Put an ended session away."),
     "plan": ("plan", "Keep and run plans of many tasks; check, draw and export plan files."),
-    "schedule": ("schedule", "List schedules of plans; pause, resume and remove them."),
+    "schedule": ("schedule", "List schedules of plans; run, pause, resume and remove them."),
     "task": ("task", "Look at a task of a plan, run it, or say that it is done."),
     "artifact": ("artifact", "Keep files that never change; get and list them."),
     "evidence": ("evidence", "Keep what shows that something is so, or is not."),

@@ -62,7 +62,7 @@ async def plan_schedule(
 
 @click.group("schedule")
 def schedule_command() -> None:
-    """List schedules of plans; pause, resume and remove them. ID is the schedule's, or the plan's.
+    """List schedules of plans; run, pause, resume and remove them. ID is the schedule's, or the plan's.
 
     Example: quarterdeck schedule list
     """
@@ -150,6 +150,25 @@ async def resume(client: Client, ref: str, as_json: bool) -> None:
     Example: quarterdeck schedule resume nightly
     """
     await _do(client, ref, "resume", "goes on", as_json=as_json)
+
+
+@schedule_command.command("run")
+@REF
+@json_option
+@with_client
+async def run_now(client: Client, ref: str, as_json: bool) -> None:
+    """Make a run now, as if it were due; it waits for its approval like every other. The times that it is due stay.
+
+    Example: quarterdeck schedule run nightly
+    """
+    refuse_in_session("run schedules")
+    found = await client.post(at("schedule", ref, "run"), {})
+    if as_json:
+        print_json(found)
+        return
+    schedule, run = found["schedule"], found["run"]
+    click.echo(f"{run['plan']} is made; it starts {_starts(schedule)}.")
+    click.secho(f"quarterdeck schedule next {schedule['id']}", dim=True)
 
 
 @schedule_command.command("remove")

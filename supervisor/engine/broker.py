@@ -27,11 +27,12 @@ from supervisor.engine.ports import AgentAdapter, Verdict
 from supervisor.engine.services import Services
 from supervisor.model.acts import Act, Judgement
 from supervisor.model.approvals import Approval, Option, Risk, SubjectType
-from supervisor.model.entities import Session
+from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event, EventType
-from supervisor.model.statuses import NO_PROCESS, ApprovalStatus, SessionStatus
-from supervisor.store import approvals, attempts
+from supervisor.model.plans import Plan
+from supervisor.model.statuses import ATTEMPT_ENDED, NO_PROCESS, ApprovalStatus, SessionStatus
+from supervisor.store import approvals, attempts, plans
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,14 @@ class Question:
             "subject": self.subject or self.text,
         }
         return document if self.expires_s is None else {**document, "expires_s": self.expires_s}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of a plan that asks: the attempt of one of the plan's tasks."""
+
+    plan: str
+    attempt: str
 
 
 ASKS: Final = Judgement("ask", "questions are a person's", "It asks for a decision itself.", "medium")
@@ -164,19 +173,33 @@ class Broker:
 
         await self._services.ledger.commit(store)
 
-    async def ask(self, question: Question, key: str, wait_s: float, *, session_id: str | None, actor: str) -> Approval:
+    async def ask(
+        self,
+        question: Question,
+        key: str,
+        wait_s: float,
+        *,
+        session_id: str | None,
+        actor: str,
+        command: Command | None = None,
+    ) -> Approval:
         """Take a question, or find it again by its key, and wait for its decision; returns it as it is then.
 
-        What is returned approved has been used by whoever asked.
+        What is returned approved has been used by whoever asked. A question of a ``command`` is about its task.
         """
         _check(question)
-        asked = self._redacted(session_id, question.asked()) if session_id else question.asked()
+        owner = command.plan if command else session_id
+        asked = self._redacted(owner, question.asked()) if owner else question.asked()
 
         def store(transaction: Transaction) -> Approval:
             session = transaction.session(session_id) if session_id else None
             attempt = attempts.latest(transaction.conn, session_id) if session_id else None
             if session is not None and (attempt is None or attempt.status in NO_PROCESS):
                 raise Refused(f"{session.name} is {session.status}; nothing of it may ask.")
+            plan = None
+            if command is not None:
+                attempt, plan = _command(transaction, command)
+                asked["subject"] = f"{plan.id} {attempt.task}"
             digest = digest_of(session_id, attempt.id if attempt else None, asked)
             known = self._known(transaction, session, key, digest)
             if known is not None:
@@ -191,6 +214,8 @@ class Broker:
                 ASKS,
                 subject_type=question.subject_type,
                 requested_by=actor,
+                plan=plan,
+                task=attempt.task if attempt else None,
             )
             if session is not None:
                 transaction.keep(session, waiting(transaction, session, approval))
@@ -317,6 +342,14 @@ class Broker:
         for approval_id in deserted:
             await self._services.ledger.commit(lambda t, one=approval_id: _desert(t, one))  # type: ignore[misc]
             self._heard.pop(approval_id, None)
+
+
+def _command(transaction: Transaction, command: Command) -> tuple[Attempt, Plan]:
+    """Return the attempt and the plan of a command that asks; Refused when it does not run, or is another plan's."""
+    attempt = attempts.get(transaction.conn, command.attempt)
+    if attempt.plan != command.plan or attempt.status in ATTEMPT_ENDED:
+        raise Refused(f"No command of {command.plan} runs as {command.attempt}; nothing of it may ask.")
+    return attempt, plans.get(transaction.conn, command.plan)
 
 
 def _desert(transaction: Transaction, approval_id: str) -> None:

@@ -14,6 +14,7 @@ from supervisor.engine.conducting import Conductor
 from supervisor.engine.control import Control
 from supervisor.engine.intake import Intake, RunRequest
 from supervisor.engine.planning import Planning
+from supervisor.engine.planruns.deleting import Deleting
 from supervisor.engine.planruns.ending import Ending
 from supervisor.engine.planruns.runs import PlanRuns
 from supervisor.engine.policies import Policies
@@ -50,6 +51,7 @@ class Engine:
         self.plan_runs = PlanRuns(services, self.run, self.control, self.artifacts, self.checkpoints)
         self.breakers = Breakers(services, bus, self.conductor, self.control, self.plan_runs)
         self.ending = Ending(services, self.planning, self.control)
+        self.deleting = Deleting(services, self.planning)
         self.schedules = Schedules(services, self.planning, self.plan_runs.start, self.plan_runs.cancel)
         self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs, self.schedules)
 

@@ -37,7 +37,8 @@ class Launch:
 
     ``run`` is the boot-scoped runtime folder (sockets, ``<attempt>.started``), ``folder`` the
     session's own (``stream.log``, ``exit-<number>.json``, ``token``). ``secrets`` are values that
-    the runner removes from everything it writes.
+    the runner removes from everything it writes. ``log_limit``, in bytes, is for commands without a session: of
+    more output than that the beginning and the end are kept.
     """
 
     attempt: str
@@ -56,6 +57,7 @@ class Launch:
     no_output_s: float | None = None
     stop_grace_s: float = 5.0
     heartbeat_s: float = 30.0
+    log_limit: int | None = None
     window: str = ""
     container: ContainerLaunch | None = None
 
@@ -371,6 +373,10 @@ class Workspaces(Protocol):
         """Raise InvalidInput unless git takes this as the name of a branch."""
         ...
 
+    async def checked_out(self, worktree: Path) -> str | None:
+        """Return the branch that a worktree has checked out, None when it is on none; NotFound when it is gone."""
+        ...
+
     async def prepare(self, request: WorkspaceRequest) -> Workspace:
         """Make or find the session's worktree and provision it. Idempotent per session."""
         ...
@@ -451,6 +457,15 @@ class Workspaces(Protocol):
 
     async def state(self, worktree: Path, branch: str, base_commit: str) -> WorktreeState:
         """Say what a worktree holds that exists nowhere else."""
+        ...
+
+    async def discard(
+        self, root: Path, places: Sequence[tuple[Path, str]], base_commit: str, *, force: bool
+    ) -> WorktreeState:
+        """Remove worktrees, of one folder, and their branches together.
+
+        When something in them exists nowhere else nothing is removed without ``force``, and the answer says what.
+        """
         ...
 
     async def remove(self, root: Path, worktree: Path, branch: str, base_commit: str) -> WorktreeState:

@@ -66,7 +66,7 @@ class Reactions:
             self.broker.react(event)
             if event.session is not None:
                 self.conductor.delivery.kick(event.session)
-            elif event.type != EventType.APPROVAL_REGISTERED:
+            else:
                 await self.plan_runs.decided(event)
                 self.schedules.kick()
         elif event.type in _OF_PLANS:

@@ -41,6 +41,7 @@ from supervisor.store import plans, schedules
 
 log = logging.getLogger(__name__)
 
+MINUTE_MS: Final = 60_000
 LOOK_S: Final = 60.0
 TRY_AGAIN_S: Final = 5.0
 
@@ -139,6 +140,27 @@ class Schedules:
 
         return await self._change(schedule_id, actor, "resume", EventType.SCHEDULE_RESUMED, resume)
 
+    async def run_now(self, schedule_id: str, actor: str) -> Run:
+        """Have a run made as if it were due in this minute; Refused when there is one of this minute already.
+
+        It waits for its approval like every other, unless the schedule starts its runs by itself.
+        """
+        now = self.now()
+
+        def store(transaction: Transaction) -> Run:
+            schedule = _kept(transaction, schedule_id)
+            due = now - now % MINUTE_MS
+            plan = run_id(schedule.plan, due)
+            run = Run(schedule.id, due, plan, RunState.DUE, f"{actor} wanted it now.", transaction.now)
+            if not schedules.add_run(transaction.conn, run):
+                raise Refused(f"There is a run of this minute already: {plan}.", hint="Try again in a minute.")
+            transaction.audit(actor, "schedule.run_now", schedule.id, after={"plan": plan, "due": due})
+            return run
+
+        run = await self._ledger.commit(store)
+        self.kick()
+        return run
+
     async def remove(self, schedule_id: str, actor: str) -> Schedule:
         """Take a schedule away. Runs that were made stay, also those that wait for an approval."""
         return await self._change(schedule_id, actor, "remove", EventType.SCHEDULE_REMOVED, _removed)
@@ -224,12 +246,7 @@ class Schedules:
         change: Callable[[Transaction, Schedule], Schedule],
     ) -> Schedule:
         def store(transaction: Transaction) -> Schedule:
-            schedule = schedules.get(transaction.conn, schedule_id)
-            if schedule.removed_at is not None:
-                raise NotFound(
-                    f"There is no schedule {schedule_id} any more.", hint="`quarterdeck schedule list` shows them."
-                )
-            changed = change(transaction, schedule)
+            changed = change(transaction, _kept(transaction, schedule_id))
             schedules.update(transaction.conn, changed)
             schedule_event(transaction, event, changed, by=actor)
             transaction.audit(actor, f"schedule.{action}", changed.id, before={"plan": changed.plan})
@@ -258,6 +275,14 @@ class Schedules:
     def _forget(self, schedule_id: str) -> None:
         shutil.rmtree(self._folder / schedule_id, ignore_errors=True)
         self._services.secrets.forget(schedule_id)
+
+
+def _kept(transaction: Transaction, schedule_id: str) -> Schedule:
+    """Return a schedule; NotFound when it was removed."""
+    schedule = schedules.get(transaction.conn, schedule_id)
+    if schedule.removed_at is not None:
+        raise NotFound(f"There is no schedule {schedule_id} any more.", hint="`quarterdeck schedule list` shows them.")
+    return schedule
 
 
 def _removed(transaction: Transaction, schedule: Schedule) -> Schedule:

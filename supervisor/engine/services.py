@@ -11,7 +11,7 @@ from config.paths import Paths
 from config.profiles import AgentProfile
 from supervisor.engine.desk import Desk
 from supervisor.engine.ledger import Ledger
-from supervisor.engine.planruns.ports import Connect, Journal
+from supervisor.engine.planruns.ports import Connect, EndLeft, Journal
 from supervisor.engine.ports import AgentAdapter, AttemptRef, Executor, PolicyPort, Workspaces
 from supervisor.engine.secrets import SecretVault
 from supervisor.engine.tasks import Tasks
@@ -25,7 +25,7 @@ class Services:
     ``read_screen`` returns what a terminal's title and last screenful mean to a profile: the state and the name
     of the pattern that says so. ``probe`` checks, with the environment of a session, that an agent's program does not
     run what it was denied; it raises Refused when it does. ``commands`` connects to the host of short commands,
-    ``journal`` reads the ends that are recorded of them.
+    ``journal`` reads the ends that are recorded of them, ``end_left`` ends what outlived its host.
     """
 
     ledger: Ledger
@@ -39,6 +39,7 @@ class Services:
     policy: PolicyPort
     commands: Connect
     journal: Journal
+    end_left: EndLeft
     secrets: SecretVault
     tasks: Tasks
     boot_id: str

@@ -9,7 +9,7 @@ NANO: Final = 1_000_000_000
 """Parts of a dollar in which money is counted."""
 
 Measure = Literal["cost_usd", "tokens", "api_calls", "time"]
-By = Literal["session", "task", "plan", "agent", "day"]
+By = Literal["session", "task", "plan", "project", "agent", "model", "day"]
 
 UNITS: Final[dict[Measure, int]] = {"cost_usd": NANO, "tokens": 1, "api_calls": 1, "time": 1_000}
 """How many of what is counted make one of the unit that people write: dollar, token, call, second."""
@@ -32,15 +32,30 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class CostRow:
-    """What one session, task, plan, agent or day cost; ``key`` is None for what belongs to none."""
+    """What one session, task, plan, project, agent, model or day cost; ``key`` is None for what belongs to none.
+
+    What is ``unknown`` is told by no agent, or not by each: then there was more, and nobody knows how much.
+    """
 
     key: str | None
     cost_nano: int = 0
     tokens_input: int = 0
     tokens_output: int = 0
     tokens_cached: int = 0
+    api_calls: int = 0
     time_ms: int = 0
     attempts: int = 0
+    cost_unknown: int = 0
+    tokens_unknown: int = 0
+    calls_unknown: int = 0
+
+    @property
+    def unknown(self) -> list[Measure]:
+        """The figures that are not known, or not all of them."""
+        found: list[tuple[Measure, int]] = [
+            ("cost_usd", self.cost_unknown), ("tokens", self.tokens_unknown), ("api_calls", self.calls_unknown),
+        ]  # fmt: skip
+        return [measure for measure, unknown in found if unknown]
 
 
 @dataclass(frozen=True, slots=True)

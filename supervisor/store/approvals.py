@@ -63,6 +63,11 @@ def open_of_task(conn: sqlite3.Connection, plan: str, task: str) -> list[Approva
     return [approval for approval in open_ones(conn) if (approval.plan, approval.task) == (plan, task)]
 
 
+def asking_attempts(conn: sqlite3.Connection) -> set[str]:
+    """Return the attempts that wait for a decision."""
+    return {approval.attempt for approval in pending(conn) if approval.attempt is not None}
+
+
 def of_plans(conn: sqlite3.Connection) -> list[Approval]:
     """Return the questions about tasks of plans that wait for being used, oldest first."""
     return [

@@ -17,7 +17,7 @@ Role = Literal["viewer", "operator", "approver", "agent"]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token allows: a role, for an agent's token only within its session."""
+    """What a token allows: a role, for an agent's token only within its session, or its plan (`plan_of`)."""
 
     sha256: str
     role: Role
@@ -39,6 +39,17 @@ def get(conn: sqlite3.Connection, token: str) -> Token | None:
     """Return what ``token`` allows; None when it is not valid."""
     row = conn.execute(SQL["get"], {"sha256": _hash(token)}).fetchone()
     return None if row is None else SHAPE.entity(row)
+
+
+def for_plan(plan: str, secret: str) -> str:
+    """Return a token of a plan's commands. Its text names the plan; only its hash is kept: nobody can change it."""
+    return f"{plan}.{secret}"
+
+
+def plan_of(token: str) -> str | None:
+    """Return the plan that a valid token is of, None when it is no plan's."""
+    plan, _, _ = token.rpartition(".")
+    return plan or None
 
 
 def revoke(conn: sqlite3.Connection, token: str) -> bool:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Final
 
 from supervisor.model.entities import Attempt, Session, Stats
 from supervisor.model.usage import NANO, By, CostRow, Running, Used
 from supervisor.store import queries
-from supervisor.store.rows import Shape
+from supervisor.store.rows import Shape, to_json
 
 SQL = queries.load("usage")
 ROW = Shape(CostRow)
 RUNNING = Shape(Running)
 
+COMMAND: Final = "command"
+"""What commands of plans are noted as: an agent that costs nothing."""
+
 _BY: Final[dict[By, str]] = {
     "session": "session",
     "task": "CASE WHEN plan IS NULL THEN task ELSE plan || '/' || task END",
     "plan": "plan",
+    "project": "project",
     "agent": "agent",
+    "model": "agent || coalesce('/' || (SELECT model FROM models WHERE models.of = session), '')",
     "day": "date(time / 1000, 'unixepoch', 'localtime')",
 }
 
@@ -94,14 +100,22 @@ def running(conn: sqlite3.Connection) -> list[Running]:
 
 
 def cost(
-    conn: sqlite3.Connection, by: By, *, now: int, since: int | None = None, project: str | None = None
+    conn: sqlite3.Connection,
+    by: By,
+    *,
+    now: int,
+    since: int | None = None,
+    project: str | None = None,
+    free: Iterable[str] = (COMMAND,),
 ) -> list[CostRow]:
-    """Return what was used since a time by each session, task, plan, agent or day, the dearest first.
+    """Return what was used since a time by each session, task, plan, project, agent, model or day, the dearest first.
 
-    Days are those of this machine's time zone.
+    Days are those of this machine's time zone. A model is ``AGENT/MODEL``, or the agent alone where none was told.
+    ``free`` are the agents that cost nothing: of them nothing is unknown.
     """
     sql = SQL["cost"].replace("{by}", _BY[by])
-    return [ROW.entity(row) for row in conn.execute(sql, {"now": now, "since": since or 0, "project": project})]
+    values = {"now": now, "since": since or 0, "project": project, "free": to_json(sorted(free))}
+    return [ROW.entity(row) for row in conn.execute(sql, values)]
 
 
 def _add(conn: sqlite3.Connection, session: Session, at: int, **used: int) -> None:

@@ -1,19 +1,16 @@
-"""Plans of many short commands, everything durable, against ninja on the same graph in the same run."""
+"""Plans of many short commands, everything durable, against other programs on the same graph in the same run."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import subprocess
-import time
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from supervisor.api.client import Client
+from tests.benchmarks import rivals
 from tests.benchmarks.figures import Figure, median, rate, sized
-from tests.benchmarks.stage import Stage, folder, stage
+from tests.benchmarks.stage import Stage, stage
 
 ROUNDS = 3
 BAR = 0.5
@@ -37,15 +34,21 @@ async def measure(scale: float) -> list[Figure]:
     figures = []
     async with stage() as place, place.client() as client:
         for number, (name, edges) in enumerate(graphs.items()):
-            ours, ninja = list[float](), list[float]()
+            ours, ninja, others = list[float](), list[float](), dict[str, list[float]]()
             for again in range(ROUNDS):
                 ours.append(len(edges) / await _plan(place, client, f"plan-{number}-{again}", edges))
-                if (took := await asyncio.to_thread(_ninja, edges)) is not None:
+                if (took := await asyncio.to_thread(rivals.ninja, edges)) is not None:
                     ninja.append(len(edges) / took)
+                for each in (rivals.doit, rivals.luigi):
+                    if (took := await asyncio.to_thread(each, edges)) is not None:
+                        others.setdefault(each.__name__, []).append(len(edges) / took)
             ratio = median(ours) / median(ninja) if ninja else None
-            beside = f"ninja: {rate(ninja)}" if ninja else "ninja is not installed"
+            beside = [f"ninja: {rate(ninja)}" if ninja else "ninja is not installed"]
+            beside += [f"{other}: {rate(found)}" for other, found in others.items()]
             shown = f"{rate(ours)}{'' if ratio is None else f', {ratio:.2f}x'}"
-            figures.append(Figure("plans", name, shown, beside, ">= 0.5x", ratio is not None and ratio >= BAR))
+            above = all(median(ours) > median(found) for found in others.values())
+            met = ratio is not None and ratio >= BAR and above
+            figures.append(Figure("plans", name, shown, "; ".join(beside), ">= 0.5x, above doit and luigi", met))
         figures.append(await _sleeps(place, client))
     return figures
 
@@ -83,16 +86,3 @@ async def _run(place: Stage, client: Client, plan: str, tasks: list[dict[str, An
 
 def _seconds(began: str, ended: str) -> float:
     return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
-
-
-def _ninja(edges: Edges) -> float | None:
-    program = shutil.which("ninja")
-    if program is None:
-        return None
-    with folder() as place:
-        lines = ["rule t", "  command = /bin/true"]
-        lines += [f"build {task}: t {' '.join(needs)}" for task, needs in edges.items()]
-        Path(place / "build.ninja").write_text("\n".join([*lines, f"default {' '.join(edges)}", ""]))
-        began = time.perf_counter()
-        subprocess.run([program], cwd=place, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - began

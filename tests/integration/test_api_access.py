@@ -118,6 +118,7 @@ OTHER_ROUTES = [
     ("DELETE", "/schedules/any"),
     ("POST", "/schedules/any/pause"),
     ("POST", "/schedules/any/resume"),
+    ("POST", "/schedules/any/run"),
     ("GET", "/policy"),
     ("POST", "/policy/test"),
     ("GET", "/policy/versions"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,6 +165,16 @@ class TestDeleting:
         assert refused(quarterdeck, 3, "plan", "show", "plan-hello").err.startswith("quarterdeck: There is no plan")
         assert quarterdeck("events", "--type", "plan_deleted", "--json").json["events"]
         quarterdeck("plan", "create", "hello.yaml")
+
+    def test_work_that_exists_nowhere_else_is_lost_by_force_only(self, quarterdeck: CommandLine) -> None:
+        task = {"id": "a", "command": "echo a > made.txt"}
+        Path("work.json").write_text(json.dumps({"id": "plan-work", "advance": "auto", "tasks": [task]}))
+        quarterdeck("plan", "create", "work.json")
+        assert quarterdeck("plan", "start", "plan-work", "--wait").code == 0
+        said = refused(quarterdeck, 4, "plan", "delete", "plan-work", "--yes").err
+        assert "1 commit that no other branch has" in said
+        assert "--force" in said
+        assert "Removed the branch qd/plan-work." in quarterdeck("plan", "delete", "plan-work", "--force", "--yes").out
 
     def test_a_person_is_asked_first(self, quarterdeck: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
         quarterdeck("plan", "create", "hello.yaml")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.commandline import CommandLine, supervisor_thread
 from tests.support.git import repository
+from tests.wait import wait_until
 
 PLAN = """\
 id: nightly
@@ -96,3 +97,12 @@ def test_a_session_schedules_nothing(quarterdeck: CommandLine, monkeypatch: pyte
     for arguments in (("plan", "schedule", "nightly"), ("schedule", "remove", "x"), ("schedule", "pause", "x")):
         refused = quarterdeck(*arguments)
         assert (refused.code, "A session cannot" in refused.err) == (4, True)
+
+
+def test_a_run_is_made_now(quarterdeck: CommandLine) -> None:
+    quarterdeck("plan", "schedule", "nightly", "--cron", "0 0 1 1 *")
+    out = quarterdeck("schedule", "run", "nightly").out
+    assert out.startswith("nightly-")
+    assert "it starts when you approve it" in out
+    wait_until(lambda: "◐ waiting nightly-" in quarterdeck("schedule", "list").out)
+    assert quarterdeck("schedule", "run", "elsewhere").code == 3

@@ -46,14 +46,16 @@ def test_cost_is_a_table_or_a_document(quarterdeck: CommandLine) -> None:
     assert script(quarterdeck, "cheap", 0.02) == 0
     assert script(quarterdeck, "dear", 0.5) == 0
     headings, dear, cheap, together = quarterdeck("cost").out.splitlines()
-    assert headings.split() == ["session", "cost", "tokens", "in", "out", "cached", "time", "attempts"]
+    assert headings.split() == ["session", "cost", "tokens", "in", "out", "cached", "calls", "time", "attempts"]
     assert dear.split()[:2] == ["dear", "$0.50"]
     assert cheap.split()[:2] == ["cheap", "$0.0200"]
     assert together.split()[:2] == ["together", "$0.52"]
     document = quarterdeck("cost", "--by", "agent", "--json").json
     assert set(document) == {"rows", "total"}
     assert [row["key"] for row in document["rows"]] == ["scripted"]
-    assert document["total"].keys() == {"cost_usd", "tokens", "seconds", "attempts"}
+    assert document["total"].keys() == {
+        "cost_usd", "tokens", "api_calls", "seconds", "attempts", "unknown",
+    }  # fmt: skip
     assert "(none)" in quarterdeck("cost", "--by", "plan").out
     assert quarterdeck("cost", "--by", "moon").code == 2
 

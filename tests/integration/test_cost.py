@@ -109,3 +109,15 @@ async def test_what_was_lost_worked_until_its_last_sign_of_life(supervised: Supe
     assert times == [2_000, 5_000]
     await supervised.engine.control.cancel(session.id, PERSON)
     await supervised.ended(session)
+
+
+async def test_by_project_and_model_with_their_names_and_what_is_unknown(home: Home, supervised: Supervised) -> None:
+    session = await supervised.ended(await supervised.script({"say": "One."}))
+    await supervised.ended(await supervised.run("true"))
+    (project,) = (await rows(supervised, "project")).values()
+    assert (project["key"], project["name"]) == (session.project, home.repository.name)
+    assert project["api_calls"] > 0
+    assert project["unknown"] == []  # A command has nothing to tell.
+    models = await rows(supervised, "model")
+    assert set(models) == {"scripted/scripted", "command"}
+    assert models["command"]["cost_usd"] == 0

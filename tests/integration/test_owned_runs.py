@@ -1,4 +1,4 @@
-"""Short commands under the host itself: many at once, each end durable before it is told."""
+"""Short commands under the host itself: many at once, each end written before it is told."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pytest
 
 from executors import link
 from executors.local import LocalExecutor
-from executors.owned import OwnedRuns, journal
-from supervisor.engine.ports import ExitRecord, Launch
+from executors.owned import OwnedRuns, end_left, journal
+from executors.runner import identity
+from supervisor.engine.ports import ExitRecord, Launch, Started
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 from tests.support.attempts import RECORD, Home
 from tests.support.runners import home_with_host, host_pid, is_alive, kill, pids_in
@@ -36,7 +37,7 @@ class Plan:
 
     async def collect(self) -> None:
         async for record in self.runs.exits():
-            assert journal(self.folder)[record.attempt] == record, "told before it was durable"
+            assert journal(self.folder)[record.attempt] == record, "told before it was written"
             self.told[record.attempt] = record
 
     async def ended(self, launch: Launch) -> ExitRecord:
@@ -113,6 +114,23 @@ async def test_what_cannot_be_started_is_journalled(plan: Plan) -> None:
         await plan.runs.start(script)
 
 
+async def test_of_many_started_at_once_each_has_its_own_answer(plan: Plan) -> None:
+    good = [plan.launch(f"g{n}", "sh", "-c", f"exit {n}") for n in range(20)]
+    bad = plan.launch("bad", "/no/such/program")
+    told = await plan.runs.start_all([*good[:10], bad, *good[10:]])
+    assert [type(each) for each in told] == [Started] * 10 + [Unavailable] + [Started] * 10
+    for number, launch in enumerate(good):
+        assert (await plan.ended(launch)).exit_code == number
+    assert (await plan.ended(bad)).cause == "spawn_failed"
+
+
+async def test_when_the_host_is_killed_all_that_were_asked_for_are_answered(plan: Plan, place: Home) -> None:
+    kill(host_pid(place.run))
+    told = await plan.runs.start_all([plan.launch(f"l{n}", "true") for n in range(3)])
+    assert [type(each) for each in told] == [QuarterdeckError] * 3
+    assert await plan.runs.start_all([]) == []
+
+
 async def test_limits_and_stopping(plan: Plan) -> None:
     slow = plan.launch("slow", "sleep", "60", start_to_close_s=0.2)
     quiet = plan.launch("quiet", "sleep", "60", no_output_s=0.2)
@@ -172,6 +190,34 @@ async def test_a_killed_host_ends_the_connection_and_the_journal_tells(place: Ho
     async with connected(place) as again:
         assert await again.runs.running() == set()
         assert set(journal(again.folder)) == {done.attempt}
+
+
+async def test_what_outlived_its_host_is_ended_and_nothing_else(place: Home) -> None:
+    script = "setsid sleep 60 & echo $! > pids; echo $$ >> pids; exec env -i PATH=$PATH sleep 60"
+    async with connected(place) as plan:
+        one, other = plan.launch("one", "sh", "-c", script), plan.launch("other", "sleep", "60")
+        await plan.runs.start(one)
+        stays = await plan.runs.start(other)
+        pids = await pids_in(one.cwd / "pids", 2)
+        kill(host_pid(place.run))
+        await until(lambda: end_left(plan.folder, [one.attempt]), what="it is gone")
+        assert not any(map(is_alive, pids))
+        assert is_alive(stays.pid)
+        assert end_left(plan.folder, [one.attempt, other.attempt])
+        assert not is_alive(stays.pid)
+
+
+async def test_a_number_that_was_given_out_again_is_left_alone(place: Home) -> None:
+    async with connected(place) as plan:
+        launch = plan.launch("again", "sleep", "60")
+        found = await plan.runs.start(launch)
+        line = {"pid": found.pid, "pid_started_at": found.pid_started_at, "boot_id": identity.boot_id()}
+        other = place.state / "other"
+        other.mkdir()
+        said = [{**line, "attempt": "att_a", "pid_started_at": 1}, {**line, "attempt": "att_b", "boot_id": "before"}]
+        (other / "exits.jsonl").write_text("".join(json.dumps(each) + "\n" for each in said) + '{"torn')
+        assert end_left(other, ["att_a", "att_b"])
+        assert is_alive(found.pid)
 
 
 async def test_a_client_that_comes_back_finds_its_commands(place: Home) -> None:

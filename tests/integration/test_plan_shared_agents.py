@@ -10,6 +10,7 @@ import pytest
 
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.store import sessions
+from tests.support.git import git
 from tests.support.planruns import scripted, sh, started
 from tests.support.supervised import PERSON, Home, Supervised, throwaway_home
 from tests.wait import until
@@ -86,7 +87,9 @@ async def test_over_a_restart_and_one_after_the_other_they_work_in_the_same_plac
 
 
 async def test_a_worktree_that_went_elsewhere_fails_it_with_a_reason(inside: Supervised) -> None:
-    plan = await started(inside, sh("a", "git switch -q -c elsewhere"), scripted("x", WRITE, "a", workspace="plan"))
+    plan = await started(inside, scripted("x", WRITE, workspace="plan"), advance="manual")
+    git(Path(str((await plan.plan()).worktree)), "switch", "-q", "-c", "elsewhere")
+    await inside.engine.plan_runs.advance(plan.id, PERSON, level=False)
     shown = await plan.reaches(P.FAILED)
     (why,) = [task.reason.text for task in shown.tasks if task.id == "x"]
     assert "does not stand on the branch qd/plan-x" in why

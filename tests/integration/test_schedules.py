@@ -102,6 +102,43 @@ async def timed(supervised: Supervised) -> Timed:
     return Timed(supervised)
 
 
+class TestRunNow:
+    async def test_it_is_a_run_of_this_minute_that_waits_like_every_other(self, timed: Timed) -> None:
+        schedule = await timed.nightly()
+        timed.clock = TEN - HOUR // 2 + 30_500
+        run = await timed.schedules.run_now(schedule.id, PERSON)
+        assert (run.due, run.plan, run.state) == (TEN - HOUR // 2, "nightly-20260601-0930", S.DUE)
+        assert run.reason == f"{PERSON} wanted it now."
+        with pytest.raises(Refused, match="run of this minute already"):
+            await timed.schedules.run_now(schedule.id, PERSON)
+        await timed.schedules.look()
+        assert (await timed.run(schedule)).state is S.WAITING
+        await timed.decide(approve=True)
+        await timed.schedules.look()
+        assert timed.started == ["nightly-20260601-0930"]
+        await timed.look_at(TEN)
+        assert [each.due for each in await timed.runs(schedule)] == [TEN, TEN - HOUR // 2], "the times stay"
+
+    async def test_one_that_is_due_in_that_minute_is_the_same(self, timed: Timed) -> None:
+        schedule = await timed.nightly(approval="auto")
+        timed.clock = TEN + 10
+        await timed.schedules.run_now(schedule.id, PERSON)
+        await timed.schedules.look()
+        assert timed.started == [RUN]
+        assert (await timed.run(schedule)).due == TEN
+
+    async def test_a_paused_one_runs_by_hand_and_a_removed_one_does_not(self, timed: Timed) -> None:
+        schedule = await timed.nightly(approval="auto")
+        await timed.schedules.pause(schedule.id, PERSON)
+        await timed.schedules.run_now(schedule.id, PERSON)
+        await timed.schedules.look()
+        assert len(timed.started) == 1
+        await timed.schedules.remove(schedule.id, PERSON)
+        timed.clock += HOUR
+        with pytest.raises(NotFound, match="any more"):
+            await timed.schedules.run_now(schedule.id, PERSON)
+
+
 class TestAnApprovalForEach:
     async def test_it_waits_and_is_started_once_it_is_approved(self, timed: Timed) -> None:
         schedule = await timed.nightly()

@@ -12,6 +12,7 @@ from textual.widgets import Input, TextArea
 
 from panels.screens.approvals import ApprovalsPanel
 from panels.screens.new import NewSession
+from panels.view.connecting import STARTING
 from supervisor.model.times import from_rfc3339
 from tests.support.app import StillApp, becomes, snapshot
 
@@ -116,7 +117,7 @@ class TestApprovals:
         assert snap_compare(StillApp(snapshot()), terminal_size=size, run_before=pressing())
 
     def test_failing(self, snap_compare: SnapCompare, size: tuple[int, int]) -> None:
-        app = StillApp(None, problem="No supervisor answers. Start one with `quarterdeck serve`.")
+        app = StillApp(None, problem=STARTING)
         assert snap_compare(app, terminal_size=size, run_before=pressing())
 
     def test_busy(self, snap_compare: SnapCompare, size: tuple[int, int]) -> None:

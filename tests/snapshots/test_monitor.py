@@ -10,6 +10,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from panels.screens.monitor import MonitorPanel
+from panels.view.connecting import STARTING
 from panels.view.model import Snapshot
 from panels.view.monitor import Monitor
 from panels.widgets.strip import AlertStrip
@@ -95,9 +96,7 @@ class Pictured(StillApp):
             queue={**QUEUE, **({"waiting": [], "running": [], "paused_agents": []} if empty else {})}, events=events,
         )  # fmt: skip
         answers: Json = {"/events": {"events": []}}
-        super().__init__(
-            None if away else known, answers, problem="No supervisor answers. Start one with `quarterdeck serve`."
-        )
+        super().__init__(None if away else known, answers, problem=STARTING)
         self._happens = FAILING if failing else []
         self.ms = CLOCK
         self.animation_level = "none"

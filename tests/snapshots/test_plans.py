@@ -9,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from panels.screens.plans import PlansPanel
+from panels.view.connecting import STARTING
 from panels.view.model import Snapshot
 from supervisor.model.times import from_rfc3339
 from tests.support.app import StillApp, StillClient, becomes, shows, snapshot
@@ -16,7 +17,6 @@ from tests.support.planviews import BUSY, NOON, SHOP, answer, gate_approval, lis
 
 Json = dict[str, Any]
 Compare = Callable[..., bool]
-AWAY = "No supervisor answers. Start one with `quarterdeck serve`."
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 HOSTILE = "[bold red]x[/] \x1b[2J\x1b]0;t\x07 \u202eevil\u2066 你好 a\u200bb"
 
@@ -132,7 +132,8 @@ class TestPlans:
         assert snap_compare(still, terminal_size=size, run_before=pressing(finds=("No plans yet.",)))
 
     def test_away(self, snap_compare: Compare, size: tuple[int, int]) -> None:
-        assert snap_compare(StillApp(None, problem=AWAY), terminal_size=size, run_before=pressing(finds=(AWAY,)))
+        run = pressing(finds=("No supervisor answers yet",))
+        assert snap_compare(StillApp(None, problem=STARTING), terminal_size=size, run_before=run)
 
     def test_busy_list(self, snap_compare: Compare, size: tuple[int, int]) -> None:
         still = app(BUSY, [gate_approval("plan-shop", "ok")])

@@ -1,4 +1,4 @@
-"""How history, settings, plans and insights look: empty, busy, and when something is wrong."""
+"""How history, settings, and settings look: empty, busy, and when something is wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from textual.pilot import Pilot
 
 from panels.panel import Panel
-from panels.screens.coming import InsightsPanel
 from panels.screens.history import HistoryPanel
 from panels.screens.settings import SettingsPanel
 from tests.support.app import Json, StillApp, becomes, shows, snapshot
@@ -256,13 +255,3 @@ def test_settings_away(snap_compare: Compare, size: tuple[int, int]) -> None:
         await shows(pilot, AWAY)
 
     assert snap_compare(StillApp(None, problem=AWAY), terminal_size=size, run_before=run)
-
-
-@sizes
-@pytest.mark.parametrize("sessions", [[], SESSIONS], ids=["empty", "busy"])
-def test_insights(snap_compare: Compare, size: tuple[int, int], sessions: list[Json]) -> None:
-    async def run(pilot: Pilot[Any]) -> None:
-        await panel(pilot, "6", InsightsPanel)
-        await shows(pilot, "Insights are not here yet", "By agent" if sessions else "nothing to count")
-
-    assert snap_compare(StillApp(snapshot(sessions), ANSWERS), terminal_size=size, run_before=run)

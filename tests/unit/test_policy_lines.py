@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from supervisor.engine.policy.commands import Simple
 from supervisor.engine.policy.grammar import doubt
-from supervisor.engine.policy.lines import DEEPEST, Simple, Unreadable, read_line
+from supervisor.engine.policy.lines import DEEPEST, read_line
+from supervisor.engine.policy.words import Unreadable
 
 
 def words(line: str) -> list[list[str]]:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from supervisor.engine.policy.candidates import candidates
-from supervisor.engine.policy.lines import UNKNOWN, Word
 from supervisor.engine.policy.patterns import PathName, lies_within, matches_path, matches_text, named, resolved
+from supervisor.engine.policy.words import UNKNOWN, Word
 
 
 @pytest.mark.parametrize(

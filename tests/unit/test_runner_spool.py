@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -207,3 +208,58 @@ def test_the_rest_of_a_half_record_does_not_begin_a_new_file(
 def test_a_spool_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Spool(str(tmp_path / "missing" / "stream.log")).open()
+
+
+def kept(path: Path) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """The lines before and after what was left out, and what is said of it."""
+    texts = [text for _, _, text in records(path)]
+    said = [place for place, text in enumerate(texts) if text.startswith(b"[quarterdeck:")]
+    return texts[: said[0]], [texts[place] for place in said], texts[said[-1] + 1 :]
+
+
+def test_of_a_log_that_is_too_long_both_ends_are_kept(path: Path) -> None:
+    spool = Spool(str(path), 64 * 1024)
+    largest = 0
+    for number in range(20_000):
+        spool.write(b"stdout", b"line %d\n" % number)
+        largest = max(largest, path.stat().st_size)
+    whole = sum(len(b"2026-01-31T12:00:00.123456Z stdout F line %d\n" % number) for number in range(20_000))
+    spool.close()
+    assert largest <= 65 * 1024
+    first, (said,), last = kept(path)
+    assert first == [b"line %d" % number for number in range(len(first))]
+    assert last == [b"line %d" % number for number in range(20_000 - len(last), 20_000)]
+    assert (len(first) > 100, len(last) > 500) == (True, True)
+    note = len(b"2026-01-31T12:00:00.123456Z stderr F \n") + len(said)
+    assert int(said.split()[1]) == whole - (path.stat().st_size - note)
+    assert [path.name for path in path.parent.iterdir()] == [path.name]
+
+
+def test_a_line_that_never_ends_is_cut_too(path: Path) -> None:
+    spool = Spool(str(path), 256 * 1024)
+    for _ in range(20):
+        spool.write(b"stdout", b"x" * 20_000)
+    spool.end()
+    spool.close()
+    found = records(path)
+    place = next(n for n, (_, _, text) in enumerate(found) if text.startswith(b"[quarterdeck:"))
+    assert [(stream, tag) for stream, tag, _ in found[place - 1 : place + 1]] == [(b"stdout", b"F"), (b"stderr", b"F")]
+    assert path.stat().st_size < 256 * 1024
+
+
+def test_a_log_that_cannot_be_shortened_goes_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(str(path), 16 * 1024)
+
+    def fail(one: str, other: str) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "rename", fail)
+    for number in range(500):
+        spool.write(b"stdout", b"line %d\n" % number)
+    assert len(records(path)) == 500
+    assert [path.name for path in path.parent.iterdir()] == [path.name]
+    monkeypatch.undo()
+    for number in range(500, 600):
+        spool.write(b"stdout", b"line %d\n" % number)
+    spool.close()
+    assert kept(path)[2][-1] == b"line 599"

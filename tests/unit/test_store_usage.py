@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -86,3 +87,45 @@ def test_money_is_counted_to_the_billionth(amount: float) -> None:
 )  # fmt: skip
 def test_amounts_in_words(measure: Measure, amount: int, words: str) -> None:
     assert in_words(measure, amount) == words
+
+
+def told(conn: sqlite3.Connection, session: str, kind: str, **payload: object) -> None:
+    """Store an event of a session."""
+    conn.execute(
+        "INSERT INTO events (time, session, phase, type, severity, source, payload) "
+        "VALUES (0, ?, 'telemetry', ?, 'info', 'x', ?)",
+        (session, kind, json.dumps(payload)),
+    )
+
+
+def test_what_is_used_is_summed_by_project_and_model(conn: sqlite3.Connection) -> None:
+    for session, agent, model in (("ses_1", "claude", "opus"), ("ses_2", "claude", ""), ("ses_3", "codex", None)):
+        told(conn, session, "agent_session", model=model)
+        turn = replace(a_session(session), agent=agent)
+        usage.add_turn(conn, turn, Stats(), Stats(cost_usd=1.0, tokens_input=5), api_calls=2, at=NOON)
+    assert {row.key: row.api_calls for row in usage.cost(conn, "model", now=NOON)} == {
+        "claude/opus": 2, "claude": 2, "codex": 2,
+    }  # fmt: skip
+    (row,) = usage.cost(conn, "project", now=NOON)
+    assert (row.key, row.cost_nano) == (a_session("ses_1").project, 3 * NANO)
+
+
+def test_what_no_agent_told_is_unknown_and_a_command_has_nothing_to_tell(conn: sqlite3.Connection) -> None:
+    def turn(session: str, agent: str, cost: float | None, tokens: int = 10) -> None:
+        told(conn, session, "turn_ended", process_cost_usd=cost)
+        spent = Stats(cost_usd=cost or 0.0, tokens_input=tokens)
+        usage.add_turn(conn, replace(a_session(session), agent=agent), Stats(), spent, api_calls=1, at=NOON)
+
+    turn("ses_tells", "claude", 1.0)
+    turn("ses_limited", "claude", 0.0, tokens=5)
+    turn("ses_codex", "codex", None)
+    turn("ses_silent", "gemini", None, tokens=0)
+    turn("ses_partly", "acp", 1.0)
+    turn("ses_partly", "acp", None)
+    usage.add_time(conn, replace(a_session("ses_terminal"), agent="claude-terminal"), 5_000, NOON)
+    usage.add_time(conn, replace(a_session("ses_make"), agent="command"), 5_000, NOON)
+    assert {row.key: row.unknown for row in usage.cost(conn, "agent", now=NOON)} == {
+        "claude": [], "codex": ["cost_usd"], "gemini": ["cost_usd", "tokens"], "acp": ["cost_usd"],
+        "claude-terminal": ["cost_usd", "tokens", "api_calls"], "command": [],
+    }  # fmt: skip
+    assert usage.cost(conn, "project", now=NOON)[0].unknown == ["cost_usd", "tokens", "api_calls"]

@@ -20,7 +20,7 @@ from supervisor.api.decisions import (
 from supervisor.api.naming import named_approvals
 from supervisor.api.protocol import Number
 from supervisor.api.state import project_named, session_of, state_of
-from supervisor.engine.broker import Question
+from supervisor.engine.broker import Command, Question
 from supervisor.engine.deciding import Decision
 from supervisor.model.approvals import Approval
 from supervisor.model.errors import Forbidden, InvalidInput
@@ -104,8 +104,14 @@ async def request_permission(request: Request, agent: str, body: PermissionBody,
 @router.post("/questions")
 async def ask(request: Request, body: QuestionBody, principal: Reporter) -> dict[str, Any]:
     """Ask a person; waits up to ``wait_s`` for the decision. The same key finds the same question."""
+    command = None
     if principal.session is None and not principal.can("operate"):
-        raise Forbidden("This token belongs to no session and may not ask for itself.")
+        if principal.plan is None or body.attempt is None:
+            raise Forbidden(
+                "This token belongs to no session and may not ask for itself.",
+                hint="In a command of a plan, `quarterdeck ask` asks for that.",
+            )
+        command = Command(principal.plan, body.attempt)
     question = Question(
         text=body.question,
         options=body.choices(),
@@ -116,7 +122,7 @@ async def ask(request: Request, body: QuestionBody, principal: Reporter) -> dict
     )
     engine = state_of(request).engine
     found = await engine.broker.ask(
-        question, body.key, body.wait_s, session_id=principal.session, actor=principal.actor
+        question, body.key, body.wait_s, session_id=principal.session, actor=principal.actor, command=command
     )
     return {"approval": (await engine.store.read(named_approvals, [found]))[0]}
 

@@ -121,10 +121,14 @@ async def rehearse_revision(request: Request, ref: str, body: RehearseBody) -> d
 
 
 @router.delete("/{ref}")
-async def delete(request: Request, ref: str, principal: Operator) -> dict[str, Any]:
-    """Take a plan away that is not under way; what is recorded of it stays."""
+async def delete(request: Request, ref: str, principal: Operator, force: bool = False) -> dict[str, Any]:
+    """Take a plan away that is not under way, with its worktree and branch; what is recorded of it stays.
+
+    Refused when these hold work that exists nowhere else, unless ``force``.
+    """
     plan = await plan_named(request, ref)
-    return {"plan": plan_json(await state_of(request).engine.planning.delete(plan.id, principal.actor))}
+    deleted, left = await state_of(request).engine.deleting.delete(plan.id, principal.actor, force=force)
+    return {"plan": plan_json(deleted), "worktree": {"exists": left.exists, "detail": left.detail}}
 
 
 async def plan_named(request: Request, ref: str) -> Plan:

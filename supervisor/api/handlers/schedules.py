@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from supervisor.api.auth import Principal, may
-from supervisor.api.schedules import ScheduleBody, schedule_json
+from supervisor.api.schedules import ScheduleBody, run_json, schedule_json
 from supervisor.api.state import project_named, state_of
 from supervisor.engine.schedules import Schedules, Wanted
 from supervisor.model.schedules import Run, Schedule
@@ -62,6 +62,14 @@ async def resume(request: Request, ref: str, principal: Operator) -> dict[str, A
     """Make runs again, from now on."""
     found = await _schedule(request, ref)
     return {"schedule": await _json(request, await _engine(request).resume(found.id, principal.actor))}
+
+
+@router.post("/{ref}/run")
+async def run_now(request: Request, ref: str, principal: Operator) -> dict[str, Any]:
+    """Make a run now, as if it were due; it waits for its approval like every other."""
+    found = await _schedule(request, ref)
+    run = await _engine(request).run_now(found.id, principal.actor)
+    return {"schedule": await _json(request, found), "run": run_json(run)}
 
 
 @router.delete("/{ref}")

@@ -15,7 +15,7 @@ from supervisor.model.errors import NotFound, Refused
 from supervisor.model.events import EventType, NewEvent, Severity
 from supervisor.model.times import local_day
 from supervisor.model.usage import Used, in_words, written
-from supervisor.store import budgets, events, projects, sessions
+from supervisor.store import budgets, events, projects, sessions, usage
 
 COMMAND: Final = "command"
 
@@ -91,6 +91,11 @@ def costs(settings: Settings, session: Session) -> bool:
     """Whether what a session runs may cost money: a plain command does not."""
     profile = settings.agents.get(session.agent)
     return profile is None or profile.adapter != COMMAND
+
+
+def free(settings: Settings) -> set[str]:
+    """Return the agents that cost nothing: plain commands, whatever they are called."""
+    return {usage.COMMAND, *(name for name, profile in settings.agents.items() if profile.adapter == COMMAND)}
 
 
 def name_of(conn: sqlite3.Connection, scope: str) -> str:

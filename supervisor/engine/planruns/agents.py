@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 from supervisor.engine.control import Control
 from supervisor.engine.intake import RunRequest
 from supervisor.engine.ledger import Ledger
+from supervisor.engine.planruns.committing import Told
 from supervisor.engine.planruns.environment import started_with
 from supervisor.engine.planruns.places import branch_of, own_name
-from supervisor.engine.plans.turn import LAST_FAILURE, Start
+from supervisor.engine.planruns.straying import Outcome, judged
+from supervisor.engine.plans.turn import LAST_FAILURE, Start, Turn
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import NotFound, QueueFull, Refused
 from supervisor.model.plans import Task
@@ -143,7 +145,12 @@ class Agents:
         spent = session.status is SessionStatus.FAILED and session.reason.signal == "limit"
         final = spent or session.status is SessionStatus.CANCELLED
         why = session.reason.text if spent else why
-        loop.post(lambda turn, _: turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why, final=final))
+
+        def take(turn: Turn, _: Told) -> None:
+            ended = judged(loop.state, start.task, Outcome(ok, why, final))
+            turn.step_ended(start.task, start.attempt, start.number, ok=ended.ok, why=ended.why, final=ended.final)
+
+        loop.post(take)
 
 
 def _prompt(task: Task, start: Start) -> str:

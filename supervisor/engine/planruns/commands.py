@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from supervisor.engine.planruns.ports import CommandHost, Connect, Journal
+from supervisor.engine.planruns.ports import CommandHost, Connect, EndLeft, Journal
 from supervisor.engine.ports import ExitRecord, Launch
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError, Unavailable
@@ -25,9 +25,10 @@ Ended = Callable[[str, ExitRecord | None], None]
 class Commands:
     """Starts commands and tells of their ends. Whoever starts one gets its end, once, also over a new connection."""
 
-    def __init__(self, connect: Connect, journal: Journal) -> None:
+    def __init__(self, connect: Connect, journal: Journal, end_left: EndLeft) -> None:
         self._connect = connect
         self._journal = journal
+        self._end_left = end_left
         self._host: CommandHost | None = None
         self._stack = AsyncExitStack()
         self._lock = asyncio.Lock()
@@ -52,7 +53,7 @@ class Commands:
                 # The host went away. Whether it started this nobody knows; whoever hears of its end tells of that.
                 log.info("%s: %s", launch.attempt, answer)
                 if self._host is not host:
-                    self._tell(launch.attempt, None)
+                    await self._gone(launch.folder, [launch.attempt])
 
     async def adopt(self, folder: Path, attempts: Iterable[Attempt], ended: Ended) -> list[Attempt]:
         """Take up what another supervisor started; returns the attempts that were never started."""
@@ -63,21 +64,28 @@ class Commands:
             self._waiting[attempt.id] = (folder, ended)
         running = await host.running()
         known = await asyncio.to_thread(self._journal, folder)
-        unstarted = []
+        unstarted: list[Attempt] = []
+        gone: list[str] = []
         for attempt in asked:
             if attempt.id in known:
                 self._tell(attempt.id, known[attempt.id])
-            elif attempt.id not in running and attempt.id in self._waiting:
+            elif attempt.id in running or attempt.id not in self._waiting:
+                continue
+            elif attempt.handle == host.identity:
                 del self._waiting[attempt.id]
-                if attempt.handle == host.identity:
-                    unstarted.append(attempt)
-                else:
-                    ended(attempt.id, None)
+                unstarted.append(attempt)
+            else:
+                gone.append(attempt.id)
+        await self._gone(folder, gone)
         return unstarted
 
     async def stop(self, attempt: str) -> None:
         """End a command; its end is told like any other."""
         await (await self._connected()).stop(attempt, grace_s=GRACE_S)
+
+    async def hold(self, attempt: str, *, held: bool) -> None:
+        """Let the timeouts of a command rest while a person decides what it asks, or run on."""
+        await (await self._connected()).hold(attempt, held=held)
 
     async def close(self) -> None:
         """Disconnect; the commands go on."""
@@ -103,11 +111,7 @@ class Commands:
             self._host = None
             await self._stack.aclose()
             self._stack = AsyncExitStack()
-        waiting = dict(self._waiting)
-        for folder in {folder for folder, _ in waiting.values()}:
-            known = await asyncio.to_thread(self._journal, folder)
-            for attempt, record in known.items():
-                self._tell(attempt, record)
+        waiting = {attempt: folder for attempt, (folder, _) in self._waiting.items()}
         while self._waiting.keys() & waiting.keys():
             try:
                 running = await (await self._connected()).running()
@@ -115,9 +119,22 @@ class Commands:
                 log.warning("The host of commands cannot be reached now: %s", error)
                 await asyncio.sleep(TRY_AGAIN_S)
                 continue
-            for attempt in waiting.keys() - running:
-                self._tell(attempt, None)
+            for folder in set(waiting.values()):
+                await self._gone(folder, [each for each in waiting.keys() - running if waiting[each] == folder])
             return
+
+    async def _gone(self, folder: Path, attempts: Sequence[str]) -> None:
+        """Tell of attempts that ran on a host which is dead: how they ended, or that nobody knows.
+
+        What still runs of them is ended before: whoever hears of it may do it again, and never are there two.
+        """
+        known = await asyncio.to_thread(self._journal, folder) if attempts else {}
+        unknown = [attempt for attempt in attempts if attempt not in known]
+        while unknown and not await asyncio.to_thread(self._end_left, folder, unknown):
+            log.warning("%s: what is left of a command that lost its host does not end", folder.name)
+            await asyncio.sleep(TRY_AGAIN_S)
+        for attempt in attempts:
+            self._tell(attempt, known.get(attempt))
 
     def _tell(self, attempt: str, record: ExitRecord | None) -> None:
         found = self._waiting.pop(attempt, None)

@@ -85,13 +85,13 @@ def store(
     for task in new:
         if task.status is not TaskStatus.PENDING:
             transaction.task_event(before, replace(task, status=TaskStatus.PENDING), task)
+    _withdraw(transaction, state, turn, told)
     for task_id, after in turn.changed.items():
         if task_id not in state.board.tasks:
             continue
         task = state.board.tasks[task_id]
         tasks.move(conn, task, after)
         if task.status is not after.status:
-            _withdraw(transaction, before.id, task.id, task.status)
             transaction.task_event(before, task, after)
     if turn.plan != before:
         plans.update(conn, turn.plan)
@@ -154,12 +154,25 @@ def _ask(transaction: Transaction, desk: Desk, state: State, start: Start, asked
     )
 
 
-def _withdraw(transaction: Transaction, plan: str, task: str, was: TaskStatus) -> None:
-    """Void the question about a task that does not wait for its answer any more."""
-    if was is not TaskStatus.WAITING_APPROVAL:
+def _withdraw(transaction: Transaction, state: State, turn: Turn, told: Told) -> None:
+    """Void the questions about tasks that do not wait for their answers any more, and those of commands that ended."""
+    over = {
+        task_id
+        for task_id, after in turn.changed.items()
+        if (before := state.board.tasks.get(task_id)) is not None and _stops_asking(before.status, after.status)
+    }
+    if not (over or told.ends):
         return
-    for approval in approvals.open_of_task(transaction.conn, plan, task):
-        close(transaction, approval, ApprovalStatus.SUPERSEDED, "The task does not wait for it any more.")
+    for approval in approvals.open_ones(transaction.conn):
+        if approval.plan == state.plan.id and (approval.task in over or approval.attempt in told.ends):
+            close(transaction, approval, ApprovalStatus.SUPERSEDED, "The task does not wait for it any more.")
+
+
+def _stops_asking(before: TaskStatus, after: TaskStatus) -> bool:
+    """Whether no question of a task is open any more: neither of its commands nor about it."""
+    if before is TaskStatus.RUNNING:
+        return after not in (TaskStatus.RUNNING, TaskStatus.WAITING_APPROVAL)
+    return before is TaskStatus.WAITING_APPROVAL and after is not before
 
 
 def claim_command(transaction: Transaction, plan: str, start: Start, boot_id: str, host: str) -> Attempt:

@@ -19,9 +19,11 @@ from supervisor.engine.planruns.committing import Asked, Told
 from supervisor.engine.planruns.environment import Surroundings, surroundings
 from supervisor.engine.planruns.keeping import keep_all
 from supervisor.engine.planruns.knowledge import Knowledge
+from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
+from supervisor.engine.planruns.straying import Outcome, Strayed, judged
 from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
 from supervisor.engine.plans.turn import Start, Turn
@@ -55,6 +57,7 @@ class Doing:
     places: Places
     artifacts: Artifacts
     checkpoints: Checkpoints
+    own_pass: Pass
     unsaved: dict[str, PlannedTask] = field(default_factory=dict)
     """Tasks that worked in the plan's worktree since it was last committed."""
     _surroundings: tuple[Settings, Surroundings] | None = None
@@ -104,12 +107,13 @@ class Doing:
         """Whatever goes wrong in a step ends that step: a task that runs for ever helps nobody."""
         expected = isinstance(error, QuarterdeckError)
         log.log(logging.INFO if expected else logging.ERROR, "%s: %s", loop.name, start.task, exc_info=not expected)
+        final = isinstance(error, Strayed)
         why = str(error) if expected else f"{start.step.text[:100]}: {type(error).__name__}: {error}"[:500]
 
         def failed(turn: Turn, told: Told) -> None:
             if attempt is not None:
                 told.ends[attempt.id] = _not_started(attempt, why)
-            turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why)
+            turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why, final=final)
 
         loop.post(failed)
 
@@ -124,9 +128,8 @@ class Doing:
         saved = dict(self.unsaved)
         order = {task: position for position, task in enumerate(state.program.jobs)}
         if saved:
-            await self.places.save(
-                Path(state.plan.worktree), sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
-            )
+            planned = sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
+            await self.places.save(state.plan, Path(state.plan.worktree), planned)
         last = max((*saved, *before), key=lambda task: order.get(task, -1))
         why = f"before {', '.join(before)}" if before else f"after {', '.join(saved)}"
         await self.checkpoints.make_if_changed(self.checkpoints.of_plan(state.plan, last, changed), why, "supervisor")
@@ -164,7 +167,7 @@ class Doing:
 
         def take(_: str, record: ExitRecord | None) -> None:
             if record is None or record.exit_code == 0:
-                loop.post(lambda turn, told: self._took(turn, told, start, attempt, record, ""))
+                loop.post(lambda turn, told: self._took(loop.state, turn, told, start, attempt, record, ""))
                 return
             name = f"{loop.name} {attempt.id} end"
             self.services.tasks.ensure(name, lambda: self._failed(loop, start, attempt, record))
@@ -181,10 +184,17 @@ class Doing:
 
     async def _failed(self, loop: Loop, start: Start, attempt: Attempt, record: ExitRecord) -> None:
         words = await asyncio.to_thread(last_words, self.places.folder / f"{attempt.id}.log")
-        loop.post(lambda turn, told: self._took(turn, told, start, attempt, record, words))
+        loop.post(lambda turn, told: self._took(loop.state, turn, told, start, attempt, record, words))
 
     def _took(
-        self, turn: Turn, told: Told, start: Start, attempt: Attempt, record: ExitRecord | None, words: str
+        self,
+        state: State,
+        turn: Turn,
+        told: Told,
+        start: Start,
+        attempt: Attempt,
+        record: ExitRecord | None,
+        words: str,
     ) -> None:
         told.ends[attempt.id] = record
         if record is None:
@@ -192,14 +202,19 @@ class Doing:
             return
         result = {} if start.step.proves or start.step.before else {"exit_code": record.exit_code}
         ok = record.exit_code == 0 and record.cause == "exit"
-        why = "" if ok else _why(start, record, words)
-        turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why, result=result)
+        ended = Outcome(ok, "" if ok else _why(start, record, words))
+        ended = judged(state, start.task, ended)
+        turn.step_ended(
+            start.task, start.attempt, start.number, ok=ended.ok, why=ended.why, final=ended.final, result=result
+        )
 
     async def _launch(self, loop: Loop, start: Start, attempt: Attempt) -> Launch:
         state = loop.state
         planned = state.program.jobs[start.task].task
+        if not (begins := judged(state, start.task, Outcome(ok=True))).ok:
+            raise Strayed(begins.why)
         cwd, more = await self._place(state, start, planned)
-        seen = await self._seen(state)
+        settings, seen = await self._seen(state)
         if not loop.is_wanted(start):
             raise Refused(GIVEN_UP)
         if planned.place == "plan":
@@ -219,15 +234,22 @@ class Doing:
             first_input=start.step.given.encode(),
             start_to_close_s=planned.timeout,
             no_output_s=planned.no_output,
+            log_limit=settings.storage.command_log_mb << 20,
         )
 
-    async def _seen(self, state: State) -> Surroundings:
-        """Return what commands see; it is put together once, and again when the configuration changes."""
+    async def _seen(self, state: State) -> tuple[Settings, Surroundings]:
+        """Return the settings in force, and what commands see with them: put together once, until they change."""
         settings = self.services.config_for(Path(state.project.root)).settings
         if self._surroundings is None or self._surroundings[0] is not settings:
-            found = await asyncio.to_thread(surroundings, self.services, settings, state.plan.id, self.places.folder)
+            plan, token = state.plan.id, await self.own_pass.token()
+            found = await asyncio.to_thread(surroundings, self.services, settings, plan, self.places.folder, token)
             self._surroundings = settings, found
-        return self._surroundings[1]
+        return self._surroundings
+
+    def forget_pass(self) -> None:
+        """Take note that the plan has ended: what runs of it later sees another token."""
+        self._surroundings = None
+        self.own_pass.forget()
 
     async def _place(self, state: State, start: Start, planned: PlannedTask) -> tuple[Path, dict[str, str]]:
         """Return the folder that a step works in, and what that adds to its environment."""

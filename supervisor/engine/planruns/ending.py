@@ -13,6 +13,8 @@ from supervisor.engine.control import Control
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planning import Planning
 from supervisor.engine.planruns.handoff import Story, handoff
+from supervisor.engine.planruns.passes import kept, revoke
+from supervisor.engine.planruns.state import folder_of
 from supervisor.engine.plans.exporting import as_json
 from supervisor.engine.ports import MergeResult, WorktreeState
 from supervisor.engine.services import Services
@@ -81,8 +83,10 @@ class Ending:
             if session.status in SESSION_ENDED and session.status is not SessionStatus.ARCHIVED:
                 await self.control.archive(session.id, actor)
         left = await self._remove_worktree(plan, project)
+        token = await asyncio.to_thread(kept, folder_of(self.services.paths.state, plan.id))
 
         def store(transaction: Transaction) -> Plan:
+            revoke(transaction.conn, token)
             current = plans.get(transaction.conn, plan.id)
             archived = replace(current, archived_at=transaction.now, worktree=plan.worktree if left.exists else None)
             plans.update(transaction.conn, archived)

@@ -17,22 +17,17 @@ from supervisor.model.plan.task import Task
 from supervisor.model.protocol import ANSWER_VARIABLE, KEY_VARIABLE
 
 FILE: Final = "environment.json"
-TOKEN_FILE: Final = "token"  # noqa: S105 - the name of a file
 COMMAND_AGENT: Final = "command"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def keep_environment(folder: Path, environment: Mapping[str, str]) -> None:
     """Keep the environment of who started a plan. Blocks."""
-    _keep(folder, FILE, json.dumps(dict(environment)))
+    keep(folder, FILE, json.dumps(dict(environment)))
 
 
-def keep_token(folder: Path, token: str) -> None:
-    """Keep the token with which the commands of a plan report. Blocks."""
-    _keep(folder, TOKEN_FILE, token)
-
-
-def _keep(folder: Path, name: str, text: str) -> None:
+def keep(folder: Path, name: str, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all. Blocks."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = folder / f".{name}.{os.getpid()}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -61,14 +56,14 @@ class Surroundings:
         return {name: value for name, value in found.items() if name not in (ANSWER_VARIABLE, KEY_VARIABLE)}
 
 
-def surroundings(services: Services, settings: Settings, plan: str, folder: Path) -> Surroundings:
-    """Return what the commands of a plan see. Blocks."""
+def surroundings(services: Services, settings: Settings, plan: str, folder: Path, token: str) -> Surroundings:
+    """Return what the commands of a plan see; ``token`` is theirs. Blocks."""
     profile = settings.agents[COMMAND_AGENT]
     secrets = services.secrets.of(plan, settings.secrets)
     granted = {name: secrets[name] for name in profile.pass_secrets if name in secrets}
     found = {**started_with(folder), **profile.environment, **granted, "QUARTERDECK_PLAN": plan, "HEADLESS": "1"}
     # They may report and keep things, and never decide: what an agent wrote must not approve itself.
-    found |= {"QUARTERDECK_TOKEN": (folder / TOKEN_FILE).read_text(), "QUARTERDECK_SOCKET": str(services.paths.socket)}
+    found |= {"QUARTERDECK_TOKEN": token, "QUARTERDECK_SOCKET": str(services.paths.socket)}
     if services.paths.home is not None:
         found["QUARTERDECK_HOME"] = str(services.paths.home)
     if (path := with_command(found.get("PATH"), services.paths.state)) is not None:

@@ -17,9 +17,11 @@ from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.committing import Asked, Outdated, Told, claim_command, store
 from supervisor.engine.planruns.doing import Doing
+from supervisor.engine.planruns.passes import revoke
 from supervisor.engine.planruns.recovering import recover
 from supervisor.engine.planruns.renewing import renew
 from supervisor.engine.planruns.state import State, load
+from supervisor.engine.planruns.straying import Strayed, strayed
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
@@ -170,6 +172,8 @@ class Loop:
                 self._stale = False
                 self.state = await load(self._services.ledger, self.state.plan.id)
                 await renew(self)
+            # After what has ended, and before anything is committed or started because of it.
+            self.state.strayed = await strayed(self._services.workspaces, self.state.plan)
             turn, told, answers = self._decide(taken)
             said = turn.changed or told.ends or told.audits or turn.plan is not self.state.plan
             if not (said or turn.starts or turn.questions):
@@ -237,10 +241,12 @@ class Loop:
             try:
                 await self._doing.save(self.state, risky, turn.changed)
             except QuarterdeckError as error:
-                # Giving a plan up must always be possible; its worktree stays as it is.
-                if turn.plan.status is not PlanStatus.ABANDONED:
+                # Giving a plan up must always be possible, and so must its end when that is why it has failed; its
+                # worktree stays as it is.
+                why = isinstance(error, Strayed) and turn.plan.status is PlanStatus.FAILED
+                if turn.plan.status is not PlanStatus.ABANDONED and not why:
                     raise
-                log.warning("%s was given up, and what it changed could not be committed: %s", self.name, error)
+                log.warning("%s has ended, and what it changed could not be committed: %s", self.name, error)
         return {start.task: await self._doing.asked(self.state, turn, start) for start in turn.questions}
 
     async def _commit(
@@ -251,12 +257,20 @@ class Loop:
         def claim(transaction: Transaction, start: Start) -> Attempt:
             return claim_command(transaction, state.plan.id, start, boot, host)
 
-        return await self._services.ledger.commit(
-            lambda t: store(t, self._services.desk, state, turn, told, asked, claim)
-        )
+        ends = _ends(state, turn)
+        token = await self._doing.own_pass.kept() if ends else None
+
+        def commit(transaction: Transaction) -> dict[tuple[str, int], Attempt]:
+            if ends:
+                revoke(transaction.conn, token)
+            return store(transaction, self._services.desk, state, turn, told, asked, claim)
+
+        return await self._services.ledger.commit(commit)
 
     def _committed(self, turn: Turn, claimed: dict[tuple[str, int], Attempt]) -> None:
         self._problem = ""
+        if _ends(self.state, turn):
+            self._doing.forget_pass()
         self.state.plan = turn.plan
         self.state.board.put(turn.changed)
         self.state.board.settled = True

@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from supervisor.engine.planruns.straying import Strayed, strayed
 from supervisor.engine.plans.flattening import branch_name
 from supervisor.engine.ports import MergeResult, Workspace, WorkspaceRequest
 from supervisor.engine.services import Services
 from supervisor.model.entities import Project
 from supervisor.model.plan.task import Task
+from supervisor.model.plans import Plan
 
 LONGEST_NAME = 90
 """What git's side of the house takes as the name of a worktree, with room for a number behind it."""
@@ -63,9 +65,14 @@ class Places:
         await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         return folder
 
-    async def save(self, worktree: Path, tasks: Iterable[Task]) -> str | None:
-        """Commit what these tasks changed in the plan's worktree; None when that is nothing."""
+    async def save(self, plan: Plan, worktree: Path, tasks: Iterable[Task]) -> str | None:
+        """Commit what these tasks changed in the plan's worktree; None when that is nothing.
+
+        Raises Strayed, and commits nothing, when it has another branch checked out.
+        """
         async with self._git:
+            if sentence := await strayed(self.services.workspaces, plan):
+                raise Strayed(sentence)
             return await self.services.workspaces.commit(worktree, saying(self.plan, list(tasks)))
 
     async def merge(self, worktree: Path, branch: str, task: Task) -> MergeResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -35,12 +35,16 @@ class CommandHost(Protocol):
         """End a command's tree; one that has ended already is no error."""
         ...
 
+    async def hold(self, attempt: str, *, held: bool) -> None:
+        """Stop the clocks of a command's timeouts, or let them run on; one that has ended already is no error."""
+        ...
+
     async def running(self) -> set[str]:
         """Return the attempts that have not ended, whoever started them."""
         ...
 
     def exits(self) -> AsyncIterator[ExitRecord]:
-        """Yield the ends of commands as they come, each of them durable; stops when the host goes away."""
+        """Yield the ends of commands as they come, each in the journal by then; stops when the host goes away."""
         ...
 
 
@@ -49,3 +53,6 @@ Connect = Callable[[], AbstractAsyncContextManager[CommandHost]]
 
 Journal = Callable[[Path], Mapping[str, ExitRecord]]
 """Returns the ends that a folder's journal holds, by attempt. Blocks."""
+
+EndLeft = Callable[[Path, Collection[str]], bool]
+"""Kills what runs of these attempts of a folder though their host is dead; whether nothing of them is left. Blocks."""

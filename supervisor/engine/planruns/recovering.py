@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def recover(loop: Loop) -> None:
     """Take up what runs, what has ended meanwhile, what was never started, and what was decided."""
     state, doing = loop.state, loop.doing
-    live, decided = await loop.services.ledger.store.read(_stored, loop)
+    live, decided, asking = await loop.services.ledger.store.read(_stored, loop)
     for task in state.board.tasks.values():
         planned = state.program.jobs[task.id].task
         if task.attempts and planned.place == "plan" and not state.program.progress.parts(task.id):
@@ -35,6 +35,8 @@ async def recover(loop: Loop) -> None:
             continue
         for unstarted in await doing.commands.adopt(doing.places.folder, [attempt], doing.ended(loop, start, attempt)):
             loop.run_commands([(start, unstarted)])
+        # A decision that came in the moment of a crash may not have let its clocks run on.
+        await doing.commands.hold(attempt.id, held=attempt.id in asking)
     busy = {attempt.task for attempt in live}
     for task_id in state.board.active[TaskStatus.RUNNING] - busy:
         task = state.board.tasks[task_id]
@@ -75,7 +77,7 @@ def _step(loop: Loop, attempt: Attempt) -> Start | None:
     return Start(task_id, task.attempts, number, job.steps[number])
 
 
-def _stored(conn: sqlite3.Connection, loop: Loop) -> tuple[list[Attempt], list[Approval]]:
+def _stored(conn: sqlite3.Connection, loop: Loop) -> tuple[list[Attempt], list[Approval], set[str]]:
     plan, board = loop.state.plan.id, loop.state.board
     found = []
     for task_id in board.active[TaskStatus.WAITING_APPROVAL]:
@@ -83,4 +85,4 @@ def _stored(conn: sqlite3.Connection, loop: Loop) -> tuple[list[Attempt], list[A
         approval = approvals.by_key(conn, None, key_of(loop.state.plan, task_id, task.attempts, task.step))
         if approval is not None and approval.status is not ApprovalStatus.PENDING:
             found.append(approval)
-    return attempts.live_of_plan(conn, plan), found
+    return attempts.live_of_plan(conn, plan), found, approvals.asking_attempts(conn)

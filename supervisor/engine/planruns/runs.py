@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets as random
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -20,9 +19,10 @@ from supervisor.engine.planruns.agents import Agents
 from supervisor.engine.planruns.commands import Commands
 from supervisor.engine.planruns.committing import Told
 from supervisor.engine.planruns.doing import Doing
-from supervisor.engine.planruns.environment import keep_environment, keep_token
+from supervisor.engine.planruns.environment import keep_environment
 from supervisor.engine.planruns.judging import act_of
 from supervisor.engine.planruns.loop import Loop, Take
+from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places, branch_of
 from supervisor.engine.planruns.recovering import answer
 from supervisor.engine.planruns.state import State, folder_of, load
@@ -36,7 +36,7 @@ from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event
 from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus, Task
 from supervisor.model.statuses import SESSION_ENDED
-from supervisor.store import approvals, attempts, budgets, plans, sessions, tasks, tokens
+from supervisor.store import approvals, attempts, budgets, plans, sessions, tasks
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class PlanRuns:
     ) -> None:
         self._services = services
         self._artifacts, self._checkpoints = artifacts, checkpoints
-        self._commands = Commands(services.commands, services.journal)
+        self._commands = Commands(services.commands, services.journal, services.end_left)
         self._agents = Agents(services.ledger, begin, control, self._folder)
         self._loops: dict[str, Loop] = {}
         self._starting: set[str] = set()
@@ -199,9 +199,13 @@ class PlanRuns:
             self._agents.heard(session)
 
     async def decided(self, event: Event) -> None:
-        """Hear that a question was answered, or will not be."""
+        """Hear that a question was asked, was answered, or will not be."""
         approval_id = str(msgspec.json.decode(event.payload).get("approval"))
         approval = await self._services.ledger.store.read(approvals.get, approval_id)
+        if approval.attempt is not None:
+            # A command asked; it fetches the answer by itself, and has all its time for that.
+            asking = await self._services.ledger.store.read(approvals.asking_attempts)
+            await self._commands.hold(approval.attempt, held=approval.attempt in asking)
         # Whether a plan may start at all is no question of one of its tasks: its schedule hears that.
         if approval.channel == "engine" and approval.task is not None and approval.plan in self._loops:
             self._loops[approval.plan].post(answer(approval))
@@ -231,7 +235,13 @@ class PlanRuns:
         if plan_id in self._loops:
             return self._loops[plan_id]
         doing = Doing(
-            self._services, self._commands, self._agents, self._places(state), self._artifacts, self._checkpoints
+            self._services,
+            self._commands,
+            self._agents,
+            self._places(state),
+            self._artifacts,
+            self._checkpoints,
+            Pass(self._services.ledger, plan_id, self._folder(plan_id)),
         )
         loop = self._loops[plan_id] = Loop(self._services, state, doing, self._commands.identity)
         self._services.tasks.follow(loop.name, lambda: self._run(loop))
@@ -308,11 +318,7 @@ class PlanRuns:
         settings = self._services.config_for(Path(state.project.root)).settings
         plain, secrets = self._services.secrets.split(environment, settings.secrets)
         settings.secret_values(secrets)
-        token = random.token_urlsafe(32)
-        folder = self._folder(state.plan.id)
-        await asyncio.to_thread(keep_environment, folder, plain)
-        await asyncio.to_thread(keep_token, folder, token)
-        await self._services.ledger.commit(lambda t: tokens.add(t.conn, token, role="agent", now=t.now))
+        await asyncio.to_thread(keep_environment, self._folder(state.plan.id), plain)
         self._services.secrets.keep(state.plan.id, secrets)
 
     async def _refuse_old_branch(self, state: State, worktree: Path, branch: str, base: str) -> None:

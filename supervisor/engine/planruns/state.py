@@ -22,13 +22,17 @@ from supervisor.store import plans, projects, tasks
 
 @dataclass(slots=True)
 class State:
-    """A plan with its document, what is done for it, and how its tasks stand."""
+    """A plan with its document, what is done for it, and how its tasks stand.
+
+    ``strayed`` says what is wrong when its worktree has another branch checked out (`straying`).
+    """
 
     plan: Plan
     project: Project
     planned: Planned
     program: Program
     board: Board
+    strayed: str = ""
 
 
 async def load(ledger: Ledger, plan_id: str) -> State:

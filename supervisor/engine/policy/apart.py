@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from supervisor.engine.policy import wrappers
 from supervisor.engine.policy.acts import counts_as
 from supervisor.engine.policy.candidates import candidates
+from supervisor.engine.policy.commands import Simple
 from supervisor.engine.policy.facts import (
     Access,
     CommandFact,
@@ -21,8 +22,9 @@ from supervisor.engine.policy.facts import (
     VariableFact,
 )
 from supervisor.engine.policy.grammar import doubt
-from supervisor.engine.policy.lines import DEEPEST, Simple, Unreadable, Word, placed, read_line
+from supervisor.engine.policy.lines import DEEPEST, read_line
 from supervisor.engine.policy.patterns import PathName, normalised, resolved
+from supervisor.engine.policy.words import Unreadable, Word, placed
 from supervisor.model.acts import Act
 
 _READERS = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from supervisor.engine.policy.lines import Word
+from supervisor.engine.policy.words import Word
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _MAGIC = re.compile(r"[*?\[]")

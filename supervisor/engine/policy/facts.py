@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from supervisor.engine.policy.lines import Word
 from supervisor.engine.policy.patterns import PathName, named, resolved
+from supervisor.engine.policy.words import Word
 
 Access = Literal["read", "write", "delete"]
 

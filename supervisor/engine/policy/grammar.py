@@ -13,7 +13,7 @@ from functools import lru_cache
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from supervisor.engine.policy.lines import Simple
+from supervisor.engine.policy.commands import Simple
 
 _OUTSIDE = re.compile(r"[^\t\n -~]")
 _COMMANDS = frozenset({"command", "declaration_command", "unset_command", "test_command"})

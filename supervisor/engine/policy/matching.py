@@ -16,9 +16,9 @@ from supervisor.engine.policy.facts import (
     Unclear,
     VariableFact,
 )
-from supervisor.engine.policy.lines import Word
 from supervisor.engine.policy.patterns import PathName, lies_within, matches_path, matches_text
 from supervisor.engine.policy.rules import Rule
+from supervisor.engine.policy.words import Word
 
 _LETTERS = re.compile(r"-[A-Za-z]+")
 _EXPRESSION = r"(?:[^/\\\n\[\]]|\\[^\n]|\[\^?[^\]\[/\\\n]+\])*"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from supervisor.engine.policy.lines import UNKNOWN, Word
+from supervisor.engine.policy.words import UNKNOWN, Word
 
 SHELLS = frozenset({"bash", "sh", "dash", "zsh", "ksh"})
 ELEVATORS = frozenset({"sudo", "doas"})

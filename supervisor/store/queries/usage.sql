@@ -65,16 +65,39 @@ SELECT project, plan, task, session, agent, time AS since FROM at_work;
 
 -- name: cost
 -- What was used by one of {by}, with the attempts that began in the same time; the dearest first. Of what is at work now,
--- the time until now.
+-- the time until now. Of a session not all of the cost is known as long as no turn has ended, or one did without saying
+-- what it cost; agents that are :free have nothing to tell.
+WITH models(of, model) AS (
+    SELECT of, model FROM (
+        SELECT session AS of, json_extract(payload, '$.model') AS model, max(seq) FROM events
+        WHERE type = 'agent_session' AND json_extract(payload, '$.model') <> '' GROUP BY session
+    )
+),
+turns(of, no_cost) AS (
+    SELECT session, max(json_extract(payload, '$.process_cost_usd') IS NULL) FROM events
+    WHERE type = 'turn_ended' GROUP BY session
+),
+told(of, no_cost, no_tokens, no_calls) AS (
+    SELECT
+        session, coalesce((SELECT no_cost FROM turns WHERE turns.of = session), 1),
+        sum(tokens_input + tokens_output) = 0, sum(api_calls) = 0
+    FROM usage WHERE session IS NOT NULL GROUP BY session
+),
+free(agent) AS (SELECT value FROM json_each(:free))
 SELECT
     key, sum(cost_nano) AS cost_nano, sum(tokens_input) AS tokens_input, sum(tokens_output) AS tokens_output,
-    sum(tokens_cached) AS tokens_cached, sum(time_ms) AS time_ms, sum(attempts) AS attempts
+    sum(tokens_cached) AS tokens_cached, sum(api_calls) AS api_calls, sum(time_ms) AS time_ms,
+    sum(attempts) AS attempts, max(no_cost) AS cost_unknown, max(no_tokens) AS tokens_unknown,
+    max(no_calls) AS calls_unknown
 FROM (
     SELECT
-        {by} AS key, cost_nano, tokens_input, tokens_output, tokens_cached, time_ms, 0 AS attempts
-    FROM usage WHERE time >= :since AND (:project IS NULL OR project = :project)
+        {by} AS key, cost_nano, tokens_input, tokens_output, tokens_cached, api_calls, time_ms, 0 AS attempts,
+        tells AND told.no_cost AS no_cost, tells AND told.no_tokens AS no_tokens, tells AND told.no_calls AS no_calls
+    FROM (SELECT *, session IS NOT NULL AND agent NOT IN free AS tells FROM usage)
+    LEFT JOIN told ON told.of = session
+    WHERE time >= :since AND (:project IS NULL OR project = :project)
     UNION ALL
-    SELECT {by}, 0, 0, 0, 0, 0, 1
+    SELECT {by}, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0
     FROM (
         SELECT
             attempts.claimed_at AS time, coalesce(sessions.project, plans.project) AS project,
@@ -87,7 +110,11 @@ FROM (
     )
     WHERE time >= :since AND (:project IS NULL OR project = :project)
     UNION ALL
-    SELECT {by}, 0, 0, 0, 0, max(0, :now - time), 0
-    FROM at_work WHERE :project IS NULL OR project = :project
+    SELECT
+        {by}, 0, 0, 0, 0, 0, max(0, :now - time), 0, tells AND coalesce(told.no_cost, 1),
+        tells AND coalesce(told.no_tokens, 1), tells AND coalesce(told.no_calls, 1)
+    FROM (SELECT *, session IS NOT NULL AND agent NOT IN free AS tells FROM at_work)
+    LEFT JOIN told ON told.of = session
+    WHERE :project IS NULL OR project = :project
 )
 GROUP BY key ORDER BY cost_nano DESC, tokens_input + tokens_output DESC, time_ms DESC, key;
