@@ -69,6 +69,7 @@ _WORDS: Final = {
     "task.run": ("→", "accent", "let a task run of"),
     "task.retry": ("→", "accent", "had a task done once more of"),
     "task.complete": ("✓", "ok", "completed a task of"),
+    "task.rollback": ("←", "waiting", "rolled a task back of"),
     "alert.acknowledge": ("○", "dim", "has seen"),
     "view.clear": ("○", "dim", "emptied the view of live events in the"),
     "alert.dismiss": ("○", "dim", "dismissed"),

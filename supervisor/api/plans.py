@@ -15,8 +15,12 @@ from supervisor.engine.planning import Shown
 from supervisor.engine.plans.flattening import holders
 from supervisor.engine.plans.graph import layers
 from supervisor.engine.plans.outline import said_before, whole_graph
+from supervisor.engine.plans.program import UNDO
+from supervisor.engine.plans.reusing import NOT_REMEMBERED, REUSED, hindrance
 from supervisor.engine.plans.revising import Touched
+from supervisor.engine.plans.undoing import Undo
 from supervisor.model.entities import Attempt
+from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Plan, Revision, Running, Task, TaskStatus
 from supervisor.model.times import to_rfc3339
 
@@ -53,6 +57,18 @@ class AdvanceBody(Body):
     """Let the next ready task run, or all that are ready."""
 
     level: bool = False
+
+
+class RunBody(Body):
+    """Let a task run; with ``force`` also when what it gave before could be taken."""
+
+    force: bool = False
+
+
+class RollbackBody(Body):
+    """Roll a task back, or with ``dry_run`` say what that would do."""
+
+    dry_run: bool = False
 
 
 class CompleteBody(Body):
@@ -153,6 +169,7 @@ def step_json(attempt: Attempt, log: Path, lines: Sequence[tuple[str, str]]) -> 
         "attempt": attempt.id,
         "number": attempt.number,
         "step": attempt.step,
+        "rollback": attempt.step is not None and attempt.step >= UNDO,
         "argv": list(attempt.work.argv),
         "status": attempt.status,
         "exit_code": attempt.exit_code,
@@ -161,6 +178,32 @@ def step_json(attempt: Attempt, log: Path, lines: Sequence[tuple[str, str]]) -> 
         "ended_at": to_rfc3339(attempt.ended_at),
         "log": str(log),
         "output": [{"stream": stream, "text": text} for stream, text in lines],
+    }
+
+
+def reuse_json(task: Task, planned: PlannedTask) -> dict[str, Any] | None:
+    """Return why a task that is idempotent ran or did not; null for one that is not."""
+    if not planned.idempotent:
+        return None
+    return {
+        "always_runs": hindrance(planned) or None,
+        "why_run": task.result.get("why_run"),
+        "not_remembered": task.result.get(NOT_REMEMBERED),
+        "taken_from": task.result[REUSED]["plan"] if REUSED in task.result else None,
+        "input_hash": task.input_hash,
+    }
+
+
+def undo_json(undo: Undo) -> dict[str, Any]:
+    """Return what rolling a task back does, or why it cannot be done now."""
+    return {
+        "task": undo.task,
+        "commands": list(undo.commands),
+        "place": undo.place,
+        "waiting": list(undo.waiting),
+        "built_on": list(undo.built_on),
+        "refusal": undo.refusal or None,
+        "hint": undo.hint or None,
     }
 
 

@@ -220,7 +220,8 @@ def _say_running(running: list[Json]) -> None:
 
 def _why(task: dict[str, Any]) -> str:
     """Return why a task stands as it does, where that is not plain."""
-    plain = task["status"] in ("pending", "completed") and task["goes_by"] is None
+    told = task["status_reason"]["signal"] in ("unchanged", "rollback")  # completed, but not as usual
+    plain = task["status"] in ("pending", "completed") and not told and task["goes_by"] is None
     return "" if plain else one_line(task["status_reason"]["text"])
 
 

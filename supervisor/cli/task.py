@@ -50,6 +50,8 @@ async def show(client: Client, ref: str, lines: int, as_json: bool) -> None:
             "ended": _ago(task["ended_at"]),
             "command": clean(what.get("command") or "\n".join(what.get("commands") or ())),
             "prompt": clean(what.get("prompt") or ""),
+            "rollback": clean("\n".join(what.get("rollback") or ())),
+            **_reuse(task),
             "to prove": "; ".join(map(one_line, [*what.get("success_criteria", []), *what.get("checks", [])])),
             "asks": f"quarterdeck approve {task['approval']['id']}" if _asks(task) else None,
         }
@@ -63,14 +65,17 @@ async def show(client: Client, ref: str, lines: int, as_json: bool) -> None:
 
 @task_command.command("run")
 @TASK
+@click.option("--force", "--rerun", is_flag=True, help="Run it although nothing that it depends on has changed.")
 @json_option
 @with_client
-async def run(client: Client, ref: str, as_json: bool) -> None:
+async def run(client: Client, ref: str, force: bool, as_json: bool) -> None:
     """Let a task run now that is ready, or once more when it has ended.
+
+    One that is idempotent and says what it reads is not run when nothing has changed: what it gave before is taken.
 
     Example: quarterdeck task run plan-hello/a
     """
-    await _do(client, ref, "run", as_json=as_json)
+    await _do(client, ref, "run", as_json=as_json, force=force)
 
 
 @task_command.command("retry")
@@ -98,7 +103,40 @@ async def complete(client: Client, ref: str, evidence: str, as_json: bool) -> No
     await _do(client, ref, "complete", as_json=as_json, evidence=evidence)
 
 
-async def _do(client: Client, ref: str, what: str, *, as_json: bool, **body: str) -> None:
+@task_command.command("rollback")
+@TASK
+@click.argument("task", required=False)
+@click.option("--dry-run", is_flag=True, help="Only say what would be run, and what depends on the task.")
+@json_option
+@with_client
+async def rollback(client: Client, ref: str, task: str | None, dry_run: bool, as_json: bool) -> None:
+    """Undo a task that is completed or has failed: run the commands that its document names under `rollback`, where it
+    worked. ID may be two words, too: the plan and the task.
+
+    A completed task is blocked then, until it is run again. What was completed after it stays, and says so.
+
+    Example: quarterdeck task rollback plan-hello/a --dry-run
+    """
+    refuse_in_session("roll tasks back")
+    plan_id, task_id = (ref, task) if task is not None else await _named(client, ref)
+    found = await client.post(f"{_path(plan_id, task_id)}/rollback", {"dry_run": dry_run})
+    if as_json:
+        print_json(found)
+        return
+    undo = found["rollback"]
+    click.echo(f"{'Would run' if dry_run else 'Running'} {undo['place']}:" if undo["commands"] else "Nothing to run.")
+    for line in undo["commands"]:
+        click.secho(f"$ {clean(line)}", bold=True)
+    for what, tasks in (("Built on it, and stays", undo["built_on"]), ("Waits for it", undo["waiting"])):
+        if tasks:
+            click.echo(f"{what}: {', '.join(tasks)}")
+    if undo["refusal"]:
+        click.echo(f"Not now: {clean(undo['refusal'])} {clean(undo['hint'] or '')}".rstrip())
+    elif not dry_run:
+        click.secho(f"How it goes: quarterdeck task show {found['plan']['id']}/{task_id}", dim=True)
+
+
+async def _do(client: Client, ref: str, what: str, *, as_json: bool, **body: str | bool) -> None:
     refuse_in_session(f"{what} tasks")
     plan_id, task_id = await _named(client, ref)
     found = await client.post(f"{_path(plan_id, task_id)}/{what}", body)
@@ -134,6 +172,20 @@ async def _has(client: Client, plan: str, task: str) -> bool:
     return any(each["id"] == task for each in (await client.get(at("plan", plan)))["plan"]["tasks"])
 
 
+def _reuse(task: Json) -> dict[str, str | None]:
+    """Return why a task that is idempotent ran or did not."""
+    reuse = task["reuse"]
+    if reuse is None:
+        return {}
+    hindrance = reuse["always_runs"]
+    return {
+        "always runs": f"it is idempotent, but {hindrance}" if hindrance else None,
+        "ran because": clean(reuse["why_run"] or "") or None,
+        "not kept": clean(reuse["not_remembered"] or "") or None,
+        "taken from": reuse["taken_from"],
+    }
+
+
 def _asks(task: Json) -> bool:
     return task["status"] == "waiting_approval" and task["approval"] is not None
 
@@ -146,7 +198,7 @@ def _print_step(step: Json) -> None:
     line = step["argv"][-1].strip() if step["argv"][:2] == ["sh", "-c"] else " ".join(step["argv"])
     code = "" if step["exit_code"] is None else f", exit code {step['exit_code']}"
     click.echo()
-    click.secho(f"$ {one_line(line)}", bold=True)
+    click.secho(f"{'rollback ' if step['rollback'] else ''}$ {one_line(line)}", bold=True)
     for each in step["output"]:
         click.echo(click.style("  " + clean(each["text"]), fg="red" if each["stream"] == "stderr" else None))
     click.secho(f"  {step['status']}{code}; {step['log']}", dim=True)

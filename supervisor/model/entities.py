@@ -27,7 +27,8 @@ class Reason:
     """Why something has its status: the signal that set it, in words, and when.
 
     ``signal`` is one of ``person``, ``queue``, ``runner``, ``exit``, ``stream``, ``hook``,
-    ``screen``, ``watchdog``, ``recovery``, ``limit``, ``budget``, ``workspace``, ``policy``.
+    ``screen``, ``watchdog``, ``recovery``, ``limit``, ``budget``, ``workspace``, ``policy``; for a plan's task also
+    ``plan``, ``check``, ``unchanged`` (it was not run), ``rollback``.
     """
 
     signal: str

@@ -47,6 +47,15 @@ def of_revision(conn: sqlite3.Connection, plan_id: str, revision: int) -> list[T
     return [SHAPE.entity(row) for row in conn.execute(SQL["of_revision"], {"plan": plan_id, "revision": revision})]
 
 
+def last_elsewhere(conn: sqlite3.Connection, project: str, task: Task, *, other_plans: bool) -> Task | None:
+    """Return how a task stands where it ran last in a project, this revision aside; with ``other_plans`` this plan."""
+    values = {
+        "project": project, "plan": task.plan, "revision": task.revision, "id": task.id, "elsewhere": other_plans,
+    }  # fmt: skip
+    row = conn.execute(SQL["last_elsewhere"], values).fetchone()
+    return None if row is None else SHAPE.entity(row)
+
+
 def given_up(conn: sqlite3.Connection) -> list[Task]:
     """Return the tasks that were given up and whose sessions have not ended."""
     return [SHAPE.entity(row) for row in conn.execute(SQL["given_up"])]

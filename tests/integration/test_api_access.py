@@ -104,6 +104,7 @@ OTHER_ROUTES = [
     ("POST", "/plans/any/tasks/any/run"),
     ("POST", "/plans/any/tasks/any/retry"),
     ("POST", "/plans/any/tasks/any/complete"),
+    ("POST", "/plans/any/tasks/any/rollback"),
     ("POST", "/plans/any/gates/any/approve"),
     ("POST", "/plans/any/gates/any/reject"),
     ("GET", "/checkpoints"),

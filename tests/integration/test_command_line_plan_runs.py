@@ -21,6 +21,14 @@ tasks:
   - {id: c, command: "true", needs: [b]}
 """
 
+UNDO = """\
+id: plan-undo
+advance: auto
+tasks:
+  - {id: a, command: "echo one", workspace: none, idempotent: true, rollback: ["echo undone"]}
+  - {id: b, command: "echo two", needs: [a], idempotent: true}
+"""
+
 
 @pytest.fixture
 def quarterdeck(
@@ -90,6 +98,47 @@ def test_a_plan_by_hand(quarterdeck: CommandLine) -> None:
         "plan.create", "plan.start", "plan.advance", "task.run", "task.complete", "plan.pause", "plan.resume",
         "plan.cancel",
     ]  # fmt: skip
+
+
+def test_a_task_is_taken_as_it_was_run_anyway_and_rolled_back(quarterdeck: CommandLine) -> None:
+    Path("undo.yaml").write_text(UNDO)
+    quarterdeck("plan", "create", "undo.yaml")
+    assert quarterdeck("plan", "start", "plan-undo", "--wait").code == 0
+    assert "ran because" in quarterdeck("task", "show", "plan-undo/a").out
+    assert "always runs" in quarterdeck("task", "show", "plan-undo/b").out
+    assert quarterdeck("task", "run", "plan-undo/a").code == 0
+    ended(quarterdeck, "completed")
+    taken = quarterdeck("task", "show", "plan-undo/a")
+    assert "Unchanged inputs: it was not run" in taken.out
+    assert "taken from" in taken.out
+    assert "Unchanged inputs" in quarterdeck("plan", "show", "plan-undo").out
+    reuse = quarterdeck("task", "show", "plan-undo/a", "--json").json["task"]["reuse"]
+    assert (reuse["taken_from"], reuse["always_runs"]) == ("plan-undo", None)
+    assert quarterdeck("task", "run", "plan-undo/a", "--force").code == 0
+    ended(quarterdeck, "completed")
+    assert "person has it run whether anything has changed or not." in quarterdeck("task", "show", "plan-undo/a").out
+
+    tried = quarterdeck("task", "rollback", "plan-undo/a", "--dry-run")
+    assert "Would run in its scratch folder:\n$ echo undone" in tried.out
+    assert "Built on it, and stays: b" in tried.out
+    assert quarterdeck("task", "show", "plan-undo/a", "--json").json["task"]["status"] == "completed"
+    assert quarterdeck("task", "rollback", "plan-undo", "b").code == 4
+    assert "Not now: The task b has no `rollback`." in quarterdeck("task", "rollback", "plan-undo/b", "--dry-run").out
+    assert "Running in its scratch folder:" in quarterdeck("task", "rollback", "plan-undo", "a").out
+    ended(quarterdeck, "blocked")
+    undone = quarterdeck("task", "show", "plan-undo/a").out
+    assert "person rolled it back." in undone
+    assert "rollback $ echo undone" in undone
+    assert "It is built on a" in quarterdeck("plan", "show", "plan-undo").out
+    assert "taken from" not in undone
+    assert "It is built on a, which person rolled back." in quarterdeck("task", "show", "plan-undo/b").out
+    *_, step = quarterdeck("task", "show", "plan-undo/a", "--json").json["task"]["steps"]
+    assert (step["rollback"], step["output"]) == (True, [{"stream": "stdout", "text": "undone"}])
+
+
+def ended(quarterdeck: CommandLine, status: str) -> None:
+    while quarterdeck("plan", "show", "plan-undo", "--json").json["plan"]["status"] != status:
+        pass
 
 
 def test_a_task_that_two_plans_have_is_asked_about(quarterdeck: CommandLine) -> None:

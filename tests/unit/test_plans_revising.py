@@ -11,7 +11,7 @@ from supervisor.engine.planruns.committing import Told, key_of
 from supervisor.engine.planruns.recovering import answer
 from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.flattening import flat
-from supervisor.engine.plans.program import going_by, program
+from supervisor.engine.plans.program import UNDO, going_by, program
 from supervisor.engine.plans.reading import read
 from supervisor.engine.plans.repeating import ITEMS, known_items
 from supervisor.engine.plans.revising import NOTHING, Revising, Standing
@@ -76,6 +76,16 @@ def test_what_waits_for_a_judgement_and_is_removed(running: Running, status: Tas
     made, touched = revised(judged, plan({"id": "b", "command": "b"}), running, a=waits)
     assert (made["a"].status, made["a"].fate) == (status, None)
     assert touched == [("a", "removed", "keep" if running == "keep" else "stop")]
+
+
+@pytest.mark.parametrize("running", ["keep", "stop", "restart"])
+def test_what_is_being_rolled_back_goes_on_with_that(running: Running) -> None:
+    undone: dict[str, Any] = {"id": "a", "command": "a", "rollback": ["undo"]}
+    rolls: dict[str, Any] = {"status": T.RUNNING, "attempts": 1, "step": UNDO}
+    made, touched = revised(plan(undone), plan({"id": "a", "command": "b"}), running, a=rolls)
+    assert (made["a"].fate, made["a"].goes_by, made["a"].step, touched) == (None, 1, UNDO, [("a", "changed", "keep")])
+    made, touched = revised(plan(undone), plan({"id": "b", "command": "b"}), running, a=rolls)
+    assert (made["a"].fate, made["a"].goes_by, made["a"].step, touched) == (None, 1, UNDO, [("a", "removed", "keep")])
 
 
 def test_what_waits_for_a_judgement_and_is_stopped_waits_blocked() -> None:

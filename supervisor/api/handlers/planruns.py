@@ -12,7 +12,18 @@ from fastapi import APIRouter, Depends, Query, Request
 from supervisor.api.auth import Principal, may
 from supervisor.api.decisions import approval_json
 from supervisor.api.handlers.plans import READ, Operator, plan_named, whole
-from supervisor.api.plans import AdvanceBody, CompleteBody, GateBody, StartBody, step_json, task_json
+from supervisor.api.plans import (
+    AdvanceBody,
+    CompleteBody,
+    GateBody,
+    RollbackBody,
+    RunBody,
+    StartBody,
+    reuse_json,
+    step_json,
+    task_json,
+    undo_json,
+)
 from supervisor.api.protocol import MergeBody
 from supervisor.api.state import state_of
 from supervisor.engine.deciding import Decision
@@ -130,6 +141,7 @@ async def show_task(
             "document": planned.model_dump(mode="json", exclude_defaults=True, exclude={"status"}),
             "runner": planned.runner,
             "workspace": planned.place,
+            "reuse": reuse_json(found, planned),
             "steps": [step_json(*each) for each in zip(made, logs, said, strict=True)],
             "approval": None if asked is None else approval_json(asked, None, None),
         }
@@ -137,11 +149,27 @@ async def show_task(
 
 
 @router.post("/{ref}/tasks/{task:path}/run")
-async def run_task(request: Request, ref: str, task: str, principal: Operator) -> dict[str, Any]:
-    """Let a task run now that is ready, or once more when it has ended."""
+async def run_task(
+    request: Request, ref: str, task: str, principal: Operator, body: RunBody | None = None
+) -> dict[str, Any]:
+    """Let a task run now that is ready, or once more when it has ended; with ``force`` whether anything has changed
+    or not."""
     plan = await plan_named(request, ref)
-    await _runs(request).run_task(plan.id, task, principal.actor)
+    await _runs(request).run_task(plan.id, task, principal.actor, force=body is not None and body.force)
     return await whole(request, plan.id)
+
+
+@router.post("/{ref}/tasks/{task:path}/rollback")
+async def roll_back_task(
+    request: Request, ref: str, task: str, principal: Operator, body: RollbackBody | None = None
+) -> dict[str, Any]:
+    """Run the commands that undo a task; ``rollback`` says which, where, and what was built on it. With ``dry_run``
+    nothing is done."""
+    plan, runs = await plan_named(request, ref), _runs(request)
+    if body is not None and body.dry_run:
+        return {"plan": None, "rollback": undo_json(await runs.undo(plan.id, task))}
+    _, undo = await runs.roll_back(plan.id, task, principal.actor)
+    return {**await whole(request, plan.id), "rollback": undo_json(undo)}
 
 
 @router.post("/{ref}/tasks/{task:path}/retry")

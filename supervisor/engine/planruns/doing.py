@@ -21,18 +21,21 @@ from supervisor.engine.planruns.keeping import keep_all
 from supervisor.engine.planruns.knowledge import Knowledge
 from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places
+from supervisor.engine.planruns.recalling import recall, remember
 from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
 from supervisor.engine.planruns.straying import Outcome, Strayed, judged
 from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
+from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.plans.undoing import is_merged
 from supervisor.engine.ports import ExitRecord, Launch
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.plan.task import Task as PlannedTask
-from supervisor.model.plans import Task, TaskStatus
+from supervisor.model.plans import PLAN_ENDED, Task, TaskStatus
 from supervisor.model.times import now_ms
 
 if TYPE_CHECKING:
@@ -100,6 +103,10 @@ class Doing:
                 await self._keep(loop, start)
             elif start.step.what == "merge":
                 await self._merge(loop, start)
+            elif start.step.what == "recall":
+                await recall(self, loop, start)
+            elif start.step.what == "remember":
+                await remember(self, loop, start)
         except Exception as error:
             self._went_wrong(loop, start, None, error)
 
@@ -217,7 +224,7 @@ class Doing:
         settings, seen = await self._seen(state)
         if not loop.is_wanted(start):
             raise Refused(GIVEN_UP)
-        if planned.place == "plan":
+        if planned.place == "plan" or str(cwd) == state.plan.worktree:
             self.unsaved[planned.id] = planned
         return Launch(
             attempt=attempt.id,
@@ -241,10 +248,17 @@ class Doing:
         """Return the settings in force, and what commands see with them: put together once, until they change."""
         settings = self.services.config_for(Path(state.project.root)).settings
         if self._surroundings is None or self._surroundings[0] is not settings:
-            plan, token = state.plan.id, await self.own_pass.token()
+            plan, token = state.plan.id, await self._token(state)
             found = await asyncio.to_thread(surroundings, self.services, settings, plan, self.places.folder, token)
             self._surroundings = settings, found
         return self._surroundings
+
+    async def _token(self, state: State) -> str:
+        """Return the token of the plan's commands. What undoes a task of a plan that was given up has one that is not
+        valid any more: with none at all it would be taken for the person."""
+        if state.plan.status in PLAN_ENDED:
+            return await self.own_pass.kept() or "ended"
+        return await self.own_pass.token()
 
     def forget_pass(self) -> None:
         """Take note that the plan has ended: what runs of it later sees another token."""
@@ -257,6 +271,9 @@ class Doing:
             return await self.places.scratch(start.task, start.attempt), {}
         if planned.place == "plan" or (planned.runner == "agent" and start.step.before):
             # Before an agent begins there is no worktree of its own.
+            return Path(state.plan.worktree or state.project.root), {}
+        if start.number >= UNDO and is_merged(state.board.tasks[start.task]):
+            # It is undone where its work is.
             return Path(state.plan.worktree or state.project.root), {}
         if (path := await self._of_session(state.board.tasks[start.task])) is not None:
             return path, {}

@@ -22,6 +22,7 @@ from supervisor.engine.planruns.recovering import recover
 from supervisor.engine.planruns.renewing import renew
 from supervisor.engine.planruns.state import State, load
 from supervisor.engine.planruns.straying import Strayed, strayed
+from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.turn import Start, Turn
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
@@ -237,7 +238,7 @@ class Loop:
         """Commit to the plan's branch what is to be there before what follows, and collect what people are shown."""
         risky = [start.task for start in turn.starts if _is_risky(self.state, start)]
         needed = any(_needs_saved(self.state, start) for start in (*turn.starts, *turn.questions))
-        if risky or needed or _ends(self.state, turn):
+        if risky or needed or turn.rolled_back or _ends(self.state, turn):
             try:
                 await self._doing.save(self.state, risky, turn.changed)
             except QuarterdeckError as error:
@@ -319,8 +320,9 @@ def _needs_saved(state: State, start: Start) -> bool:
 
 
 def _is_risky(state: State, start: Start) -> bool:
-    """Whether a checkpoint is kept before a step: before what a task of kind deploy begins with."""
-    return state.program.jobs[start.task].task.kind == "deploy" and start.number == 0
+    """Whether a checkpoint is kept before a step: before what a task of kind deploy begins with, and a rollback."""
+    deploys = state.program.jobs[start.task].task.kind == "deploy" and start.number == 0
+    return deploys or start.number == UNDO
 
 
 def _ends(state: State, turn: Turn) -> bool:

@@ -50,6 +50,11 @@ class Places:
     folder: Path
     _git: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def scratches(self) -> Path:
+        """Where the scratch folders are, each with the name that a worktree would have (`own_name`)."""
+        return self.folder / "scratch"
+
     async def plan_worktree(self, base: str | None) -> Workspace:
         """Make or find the plan's worktree."""
         return await self._prepare(self.plan, branch_of(self.plan), base)
@@ -61,7 +66,7 @@ class Places:
 
     async def scratch(self, task: str, attempt: int) -> Path:
         """Make or find the scratch folder of a task's attempt."""
-        folder = self.folder / "scratch" / own_name(self.plan, task, attempt)
+        folder = self.scratches / own_name(self.plan, task, attempt)
         await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         return folder
 

@@ -40,7 +40,7 @@ async def recover(loop: Loop) -> None:
     busy = {attempt.task for attempt in live}
     for task_id in state.board.active[TaskStatus.RUNNING] - busy:
         task = state.board.tasks[task_id]
-        loop.do(Start(task_id, task.attempts, task.step, state.program.jobs[task_id].steps[task.step]))
+        loop.do(Start(task_id, task.attempts, task.step, state.program.jobs[task_id].step(task.step)))
     for approval in decided:
         loop.post(answer(approval))
 
@@ -74,7 +74,7 @@ def _step(loop: Loop, attempt: Attempt) -> Start | None:
     task, job = loop.state.board.tasks.get(task_id), loop.state.program.jobs.get(task_id)
     if task is None or job is None or task.status is not TaskStatus.RUNNING or task.step != number:
         return None
-    return Start(task_id, task.attempts, number, job.steps[number])
+    return Start(task_id, task.attempts, number, job.step(number))
 
 
 def _stored(conn: sqlite3.Connection, loop: Loop) -> tuple[list[Attempt], list[Approval], set[str]]:

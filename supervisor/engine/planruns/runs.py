@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +26,11 @@ from supervisor.engine.planruns.loop import Loop, Take
 from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places, branch_of
 from supervisor.engine.planruns.recovering import answer
-from supervisor.engine.planruns.state import State, folder_of, load
+from supervisor.engine.planruns.state import State, existing, folder_of, load
 from supervisor.engine.plans.explaining import Explained, explain
-from supervisor.engine.plans.program import with_examples
+from supervisor.engine.plans.program import Job, Step, with_examples
 from supervisor.engine.plans.turn import Turn
+from supervisor.engine.plans.undoing import Undo, roll_back, undo_of_task
 from supervisor.engine.services import Services
 from supervisor.model.budgets import BUDGET
 from supervisor.model.entities import Session
@@ -149,9 +151,12 @@ class PlanRuns:
 
         return await self._tell(plan_id, cancel)
 
-    async def run_task(self, plan_id: str, task: str, actor: str) -> Plan:
-        """Let a task run now that is ready, or once more when it has ended."""
-        return await self._tell(plan_id, _on_task(task, actor, "task.run", lambda turn: turn.let_run(task, actor)))
+    async def run_task(self, plan_id: str, task: str, actor: str, *, force: bool = False) -> Plan:
+        """Let a task run now that is ready, or once more when it has ended; with ``force`` also when what it gave
+        before could be taken."""
+        about = {"force": True} if force else {}
+        run = _on_task(task, actor, "task.run", lambda turn: turn.let_run(task, actor, force=force), **about)
+        return await self._tell(plan_id, run)
 
     async def retry_task(self, plan_id: str, task: str, actor: str) -> Plan:
         """Have a task done once more that has ended or is blocked; what was skipped because of it waits anew."""
@@ -165,6 +170,29 @@ class PlanRuns:
             task, actor, "task.complete", lambda turn: turn.complete(task, actor, evidence, evidence=evidence)
         )
         return await self._tell(plan_id, complete)
+
+    async def undo(self, plan_id: str, task: str) -> Undo:
+        """Return what rolling a task back would do, and why it cannot be done now. Nothing is done."""
+        # From what is stored: what a loop has in memory comes a moment later.
+        state = await load(self._services.ledger, plan_id)
+        found = undo_of_task(state.program, state.plan, state.board.tasks, existing(state, task))
+        try:
+            if not found.refusal:
+                await self._check_undo(state, task)
+        except QuarterdeckError as error:
+            return replace(found, refusal=error.message, hint=error.hint or "")
+        return found
+
+    async def roll_back(self, plan_id: str, task: str, actor: str) -> tuple[Plan, Undo]:
+        """Begin to roll a task back: run what undoes it, where it worked. Refused when that cannot be now."""
+        found = await self.undo(plan_id, task)
+        if found.refusal:
+            raise Refused(found.refusal, hint=found.hint)
+        done: list[Undo] = []
+        plan = await self._tell(
+            plan_id, _on_task(task, actor, "task.rollback", lambda turn: done.append(roll_back(turn, task, actor)))
+        )
+        return plan, done[-1]
 
     def overspent(self, plan_id: str, task: str, why: str) -> None:
         """Stop a task whose budget is used up."""
@@ -298,13 +326,23 @@ class PlanRuns:
             if agent is not None and agent not in settings.agents:
                 known = ", ".join(sorted(settings.agents))
                 raise InvalidInput(f"{job.task.id}: there is no agent {agent}.", hint=f"Known agents: {known}.")
-        acts = [
-            (job.task.id, act_of(job.task, step, root, state.project.name))
-            for job in jobs
-            for step in job.steps
-            if step.what == "command"
-        ]
-        for task, act in acts:
+        # What undoes a task is judged with it: who starts a plan may rely on it.
+        steps = [(job, step) for job in jobs for step in (*job.steps, *job.undo) if step.what == "command"]
+        await self._judge(state, steps)
+
+    async def _check_undo(self, state: State, task: str) -> None:
+        """Refuse to roll a task back in a place that is gone, or when a rule denies one of its commands by now."""
+        plan, job = state.plan, state.program.jobs[task]
+        is_there = plan.worktree is not None and await asyncio.to_thread(Path(plan.worktree).is_dir)
+        if plan.archived_at is not None or not is_there:
+            raise Refused(f"The worktree of {plan.id} is gone.", hint=f"Its branch is {plan.branch}: undo it by hand.")
+        await self._judge(state, [(job, step) for step in job.undo])
+
+    async def _judge(self, state: State, steps: Iterable[tuple[Job, Step]]) -> None:
+        """Refuse commands that a rule denies."""
+        root = Path(state.project.root)
+        for job, step in steps:
+            task, act = job.task.id, act_of(job.task, step, root, state.project.name)
             judgement = await asyncio.to_thread(self._services.policy.judge, act, root)
             if judgement.effect == "deny":
                 raise Refused(
@@ -337,12 +375,12 @@ def _under_way(conn: sqlite3.Connection) -> tuple[set[str], list[Task]]:
     return found | commands, tasks.given_up(conn)
 
 
-def _on_task(task: str, actor: str, action: str, do: Callable[[Turn], Any]) -> Take:
+def _on_task(task: str, actor: str, action: str, do: Callable[[Turn], Any], **about: Any) -> Take:
     def take(turn: Turn, told: Told) -> None:
         if turn.plan.status is PlanStatus.PENDING:
             raise Refused(f"{turn.plan.id} was not started yet.", hint=f"quarterdeck plan start {turn.plan.id}")
         do(turn)
-        told.audits.append((actor, action, {"task": task}))
+        told.audits.append((actor, action, {"task": task, **about}))
 
     return take
 

@@ -15,6 +15,7 @@ from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.program import Program, going_by, program
 from supervisor.engine.plans.repeating import known_items
 from supervisor.model.entities import Project
+from supervisor.model.errors import NotFound
 from supervisor.model.plan.plan import Plan as Planned
 from supervisor.model.plans import Plan, Revision, Task
 from supervisor.store import plans, projects, tasks
@@ -48,6 +49,16 @@ async def load(ledger: Ledger, plan_id: str) -> State:
     made = await asyncio.to_thread(program, planned, os.cpu_count() or 1, known_items(found))
     made = going_by(made, await earlier(ledger, plan_id, found, made.jobs))
     return State(plan, project, planned, made, Board(found))
+
+
+def existing(state: State, task: str) -> str:
+    """Return the id of a task that the plan has; NotFound for another."""
+    if task not in state.board.tasks:
+        raise NotFound(
+            f"The plan {state.plan.id} has no task {task}.",
+            hint=f"`quarterdeck plan show {state.plan.id}` lists its tasks.",
+        )
+    return task
 
 
 def folder_of(state: Path, plan: str) -> Path:

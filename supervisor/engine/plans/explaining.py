@@ -34,7 +34,7 @@ def explain(program: Program) -> list[Explained]:
 def _explained(program: Program, name: str, job: Job) -> Explained:
     node = program.progress.node(name)
     ways = (f"{route.source} (on {route.on})" for route in node.routes)
-    steps = tuple(_said(job, step) for step in job.steps)
+    steps = tuple(_said(job, step) for step in job.steps if step.what != "remember")
     return Explained(name, job.task.name, (*node.needs, *ways), PLACES[job.task.place], steps or ("nothing to do",))
 
 
@@ -42,7 +42,7 @@ def _said(job: Job, step: Step) -> str:
     text = step.text.strip()
     if step.what == "session":
         return f"{job.task.agent or 'the default agent'} works on: {text}"
-    if step.what in ("merge", "parts", "repeat", "keep"):
+    if step.what in ("merge", "parts", "repeat", "keep", "recall"):
         return text
     if step.what == "ask":
         about = f": {'; '.join(step.judged)}" if step.judged else "."

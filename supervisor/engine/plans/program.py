@@ -18,6 +18,7 @@ from supervisor.engine.plans.progress import Node, Progress, Route
 from supervisor.engine.plans.prose import criterion, nature
 from supervisor.engine.plans.repeating import NOTHING, PLACE, Items, Parts, is_repeated, named_parts
 from supervisor.engine.plans.requests import request_of
+from supervisor.engine.plans.reusing import is_reusable
 from supervisor.model.plan.plan import Plan
 from supervisor.model.plan.task import Task
 
@@ -30,6 +31,12 @@ SUBPLANS: Final = "subplans"
 
 MANY: Final = 1_000_000
 
+UNDO: Final = 1_000_000
+"""The number of the first step that rolls a task back: it stands apart from what does it."""
+
+RECALL: Final = "take what it gave before, when nothing that it depends on has changed"
+REMEMBER: Final = "remember what it gave"
+
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
 """A word that a shell takes as it stands."""
 
@@ -37,14 +44,14 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
 @dataclass(frozen=True, slots=True)
 class Step:
     """One command, one condition, an agent's session, finding out what a task is repeated for, the end of its parts (of
-    its subplan, or one for each item), keeping what it made, a question to a person (about ``judged``), or the merge of
-    a task's own worktree.
+    its subplan, or one for each item), keeping what it made, a question to a person (about ``judged``), the merge of
+    a task's own worktree, taking what it gave before in the place of all that follows, or remembering what it gave.
 
     ``given`` is what a command reads on its stdin: the request of a task that uses http or db, as a line of JSON.
     ``proves`` is false for the work itself, true for what checks it; ``before`` is true for what must hold before.
     """
 
-    what: Literal["command", "expression", "session", "repeat", "parts", "keep", "ask", "merge"]
+    what: Literal["command", "expression", "session", "repeat", "parts", "keep", "ask", "merge", "recall", "remember"]
     text: str
     argv: tuple[str, ...] = ()
     given: str = ""
@@ -55,12 +62,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A task as it is done: its steps follow each other. ``repeated`` is what the parts of one that is are made of."""
+    """A task as it is done: its steps follow each other. ``repeated`` is what the parts of one that is are made of.
+
+    ``undo`` are the steps that roll it back; their numbers begin with `UNDO`.
+    """
 
     task: Task
     demand: Demand
     steps: tuple[Step, ...] = ()
     repeated: Task | None = None
+    undo: tuple[Step, ...] = ()
+
+    def step(self, number: int) -> Step:
+        """Return the step of this number."""
+        return self.steps[number] if number < UNDO else self.undo[number - UNDO]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +173,10 @@ def _job(task: Task, position: int) -> Job:
             resources=task.resources,
         )
     steps = (*_before(task), *_work(task), *_proofs(task), *_kept(task), *_asked(task), *_merged(task))
-    return Job(task, demand, steps)
+    if is_reusable(task):
+        # After the merge: what it made is then where it is looked for.
+        steps = (Step("recall", RECALL), *steps, Step("remember", REMEMBER))
+    return Job(task, demand, steps, undo=undo_of(task))
 
 
 def _before(task: Task) -> list[Step]:
@@ -215,6 +233,11 @@ def _proof(text: str) -> Step:
     if criterion(text) == "expression":
         return Step("expression", text, proves=True)
     return Step("command", text, argv_of(text), proves=True)
+
+
+def undo_of(task: Task) -> tuple[Step, ...]:
+    """Return the steps that roll a task back. One that is repeated has none: its parts have them."""
+    return () if is_repeated(task) else tuple(Step("command", line, argv_of(line)) for line in task.rollback)
 
 
 def argv_of(line: str) -> tuple[str, ...]:

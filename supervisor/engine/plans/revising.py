@@ -7,6 +7,8 @@ way, and changed or removed, is never touched silently: whoever revises says whe
   ends, and nothing depends on it.
 - **stop**: what runs for it is ended; then it waits, blocked, for a person.
 - **restart**: the same, and it is begun anew by the new definition once nothing of it runs any more.
+
+What is being rolled back is never stopped halfway: it goes on with that, whatever is said.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any, Final, Literal
 from supervisor.engine.plans.digests import digest_of_task
 from supervisor.engine.plans.flattening import placed
 from supervisor.engine.plans.repeating import ITEMS, is_repeated, known_items
+from supervisor.engine.plans.undoing import is_rolling_back
 from supervisor.model.entities import Reason
 from supervisor.model.plan.plan import Plan as Planned
 from supervisor.model.plan.task import Task as PlannedTask
@@ -108,12 +111,12 @@ class Revising:
             return self._still_stopping(task, old, same=same)
         if digest == self.standing.started_as.get(old.id, old.digest):
             return replace(task, goes_by=None)
-        if same and self.running not in ENDS:
+        if same and (self.running not in ENDS or is_rolling_back(old)):
             return task
         if self.running == "refuse":
             self._touch(old, "changed", "refuse", f"It is {_word(old)}.")
             return task
-        if self.running == "keep":
+        if self.running == "keep" or is_rolling_back(old):
             goes_by = self._started_by(old)
             says = f"Revision {self.number} changed it; it goes on as revision {goes_by} says."
             return replace(task, goes_by=goes_by, reason=self._touch(old, "changed", "keep", says))
@@ -150,7 +153,7 @@ class Revising:
             return None
         known_as_left = old.id not in self.standing.said
         task = replace(old, revision=self.number, needs=())
-        if known_as_left and (old.fate is not None or self.running not in ENDS):
+        if known_as_left and (old.fate is not None or self.running not in ENDS or is_rolling_back(old)):
             return task
         if old.fate is None and self.running == "refuse":
             if old.status is T.WAITING_APPROVAL and old.kind == "gate":
@@ -158,7 +161,8 @@ class Revising:
             self._touch(old, "removed", "refuse", f"It is {_word(old)}.")
             return None
         holds = self._holds_others(old)
-        if old.fate is None and self.running == "keep" and not holds and old.kind != "gate":
+        kept = is_rolling_back(old) or (self.running == "keep" and not holds and old.kind != "gate")
+        if old.fate is None and kept:
             says = f"Revision {self.number} removed it; it goes on to its end."
             reason = self._touch(old, "removed", "keep", says)
             return replace(task, goes_by=self._started_by(old), reason=reason)

@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from supervisor.engine.plans import reusing, undoing
 from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.choosing import choose
 from supervisor.engine.plans.digests import digest_of_task
 from supervisor.engine.plans.program import Job, Program, Step, renewed, repeat
 from supervisor.engine.plans.repeating import ITEMS, named_parts
+from supervisor.engine.plans.reusing import FORCED, INPUTS, NOT_REMEMBERED, carried
 from supervisor.model.budgets import BUDGET
 from supervisor.model.entities import Reason
 from supervisor.model.errors import NotFound, Refused
@@ -42,11 +44,12 @@ WAITS: Final = frozenset({T.READY, T.WAITING_APPROVAL})
 
 GOES_ON: Final = frozenset({T.RUNNING, T.WAITING_APPROVAL})
 """An attempt of it is under way: it goes by the definition that it was started with."""
+LOST: Final = "It went away with the process that ran it. Whether it did its work is not known."
 
 LAST_FAILURE: Final = "last_failure"
 """In a task's result: why its last attempt failed."""
 
-KEPT: Final = frozenset({LAST_FAILURE, ITEMS, "left_out"})
+KEPT: Final = frozenset({LAST_FAILURE, ITEMS, "left_out", FORCED, INPUTS, NOT_REMEMBERED})
 """What of a task's result another attempt begins with. Items are found once: their tasks are there."""
 
 
@@ -65,6 +68,7 @@ class Turn:
 
     ``program`` has the parts of tasks that were repeated in it. ``starts`` (steps), ``questions`` (of tasks that wait
     for a person) and ``stops`` (tasks whose work is to end) are what is to be done after it was committed.
+    ``rolled_back`` are tasks that were: what that changed is committed to the plan's branch before.
     """
 
     def __init__(self, program: Program, plan: Plan, board: Board, now: int) -> None:
@@ -79,6 +83,7 @@ class Turn:
         self.starts: list[Start] = []
         self.questions: list[Start] = []
         self.stops: list[str] = []
+        self.rolled_back: list[str] = []
 
     def task(self, task: str) -> Task:
         """Return a task as it stands now; NotFound when there is none."""
@@ -145,6 +150,9 @@ class Turn:
             return
         job = self.program.jobs[task]
         now = self.task(task)
+        if undoing.is_rolling_back(now):
+            undoing.step_ended(self, task, ok=ok, why=why)
+            return
         if now.fate is not None:
             self._stopped(now)
             return
@@ -186,6 +194,9 @@ class Turn:
         if not self.is_at(task, attempt, number):
             return
         job, now = self.program.jobs[task], self.task(task)
+        if undoing.is_rolling_back(now):
+            undoing.step_ended(self, task, ok=False, why=LOST)
+            return
         step = job.steps[number]
         if now.fate is not None:
             self._stopped(now)
@@ -193,8 +204,7 @@ class Turn:
         if job.task.idempotent or step.proves or step.before:
             self.starts.append(Start(task, attempt, number, step))
             return
-        word = "It went away with the process that ran it. Whether it did its work is not known."
-        self._move(task, T.FAILED if self._is_left(task) else T.BLOCKED, "recovery", word)
+        self._move(task, T.FAILED if self._is_left(task) else T.BLOCKED, "recovery", LOST)
 
     def decided(self, task: str, *, approved: bool, by: str, why: str = "") -> None:
         """A person has answered what was asked about a task."""
@@ -234,14 +244,21 @@ class Turn:
             self._keep(replace(each, released_by=by))
         return [each.id for each in chosen]
 
-    def let_run(self, task: str, by: str) -> list[str]:
-        """Let a task run now: one that is ready, or one that has ended, once more. Returns what waits for its turn."""
+    def let_run(self, task: str, by: str, *, force: bool = False) -> list[str]:
+        """Let a task run now: one that is ready, or one that has ended, once more. Returns what waits for its turn.
+
+        With ``force`` what it gave before is not taken, whether anything has changed or not.
+        """
         self._settle()
         now = self.task(task)
-        if now.status is not T.READY:
-            return self.run_again(task, by)
-        self._keep(replace(now, released_by=by, not_before=None))
-        return [task]
+        if now.status is T.READY:
+            self._keep(replace(now, released_by=by, not_before=None))
+            found = [task]
+        else:
+            found = self.run_again(task, by)
+        if force:
+            reusing.force(self, task, by)
+        return found
 
     def run_again(self, task: str, by: str) -> list[str]:
         """Have a task done once more; what was skipped because of it waits anew. Returns all of them."""
@@ -376,7 +393,7 @@ class Turn:
             self._move(
                 now.id, T.RUNNING, "plan", "Its turn has come.",
                 attempts=now.attempts + 1, step=0, not_before=None, started_at=now.started_at or self.now, goes_by=None,
-                result={name: value for name, value in now.result.items() if name in KEPT},
+                result=carried(now.result, KEPT),
             )  # fmt: skip
             self._go_on(now.id, jobs[now.id])
         return [demand.task for demand in chosen]
@@ -499,6 +516,30 @@ class Turn:
     def _plan(self, to: PlanStatus, signal: str, text: str, **changes: Any) -> None:
         check_plan_move(self.plan.status, to)
         self.plan = replace(self.plan, status=to, reason=Reason(signal, text, self.now), **changes)
+
+    # For those who take in what only some tasks do: `reusing`, `undoing`.
+
+    def tasks(self) -> dict[str, Task]:
+        """Return all tasks as they stand now."""
+        return {**self._before, **self.changed}
+
+    def put(self, task: Task) -> None:
+        """Take a task as it is now; its status is what it was."""
+        self._keep(task)
+
+    def move(self, task: str, to: TaskStatus, signal: str, text: str, **changes: Any) -> None:
+        """Give a task another status, with its reason; IllegalMove when it may not have it."""
+        self._move(task, to, signal, text, **changes)
+
+    def start(self, task: str) -> None:
+        """Start the step that a task is at."""
+        now = self.task(task)
+        self.starts.append(Start(task, now.attempts, now.step, self.program.jobs[task].step(now.step)))
+
+    def go_on_again(self, why: str) -> None:
+        """Let a plan that has ended or is stuck go on, because a person wants something of it; not one given up."""
+        if self.plan.status in (P.COMPLETED, P.FAILED, P.BLOCKED):
+            self._plan(P.RUNNING, "person", why, ended_at=None)
 
     def _urgency(self, task: str) -> tuple[float, int]:
         demand = self.program.jobs[task].demand

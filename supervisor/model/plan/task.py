@@ -160,9 +160,9 @@ class Task(Shape):
     retry: Annotated[Retry, BeforeValidator(_attempts, json_schema_input_type=Retry | int)] | None = None
     """How often it is tried again."""
     idempotent: StrictBool = False
-    """Whether running it twice does no harm."""
+    """Whether running it twice does no harm. One that says what it `reads` is run again only when something changed."""
     rollback: Texts = ()
-    """Commands that undo it."""
+    """Commands that undo it, one after the other: for `task rollback`."""
     next: Annotated[
         tuple[Next, ...],
         BeforeValidator(_outcomes, json_schema_input_type=Outcomes | tuple[Next, ...]),

@@ -41,3 +41,13 @@ GROUP BY tasks.plan, tasks.status;
 SELECT tasks.* FROM tasks JOIN sessions ON sessions.id = tasks.session
 WHERE tasks.status = 'abandoned'
     AND sessions.status IN ('queued', 'preparing', 'running', 'waiting', 'paused');
+
+-- name: last_elsewhere
+-- How a task stands where it ran last in a project: in another plan, or in an earlier revision of this one. What has
+-- not ended counts as the last. One row of each revision is looked at, in this order, by its key.
+SELECT tasks.* FROM plans
+CROSS JOIN revisions ON revisions.plan = plans.id
+CROSS JOIN tasks ON tasks.plan = plans.id AND tasks.revision = revisions.number AND tasks.id = :id
+WHERE plans.project = :project AND tasks.started_at IS NOT NULL
+    AND NOT (tasks.plan = :plan AND (tasks.revision = :revision OR :elsewhere))
+ORDER BY tasks.ended_at IS NOT NULL, tasks.ended_at DESC, tasks.revision DESC LIMIT 1;
