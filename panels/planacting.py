@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.binding import BindingType
 
@@ -214,7 +214,7 @@ class PlanActing(Asking):
         self._push(Confirm(f"Archive {plan['id']}?", body, yes="Archive"), lambda _: self._shell.perform(post, said))
 
     def action_edit(self) -> None:
-        """Revise the plan: its document in the person's editor, then why."""
+        """Revise the plan: its document in the person's editor, what becomes of running tasks, then why."""
         if (plan := self._possible("edit")) is None:
             return
 
@@ -227,13 +227,36 @@ class PlanActing(Asking):
         self._shell.perform(read, lambda document: self._revise(plan, document))
 
     def _revise(self, plan: Json, document: str) -> None:
-        from panels.dialogs import AskLine
-
         edited = self._shell.edit(document, ".yaml")
         if edited is None or edited == document:
             self._shell.say(f"{plan['id']} was left as it is.")
             return
         body = {"document": edited, "where": f"{plan['id']}.yaml"}
+
+        async def rehearse() -> Json:
+            from supervisor.api.client import at
+
+            return await self._shell.client.post(at("plan", plan["id"], "revisions/rehearsal"), body)
+
+        self._shell.perform(rehearse, lambda found: self._ask_running(plan, body, found))
+
+    def _ask_running(self, plan: Json, body: Json, found: Json) -> None:
+        """Ask what becomes of tasks under way that the revision changes or removes, when there are any."""
+        from panels.dialogs import Choose
+
+        touched = [each["task"] for each in found["running"] if each["becomes"] == "refuse"]
+        if not touched:
+            self._ask_why(plan, body)
+            return
+        named = ", ".join(touched[:MOST_NAMED]) + (" …" if len(touched) > MOST_NAMED else "")
+        self._push(
+            Choose(f"Under way, and changed or removed: {named}. What becomes of it?", _RUNNING),
+            lambda running: self._ask_why(plan, {**body, "running": running}),
+        )
+
+    def _ask_why(self, plan: Json, body: Json) -> None:
+        from panels.dialogs import AskLine
+
         ask = AskLine(
             f"Revise {plan['id']}", "Tasks that it leaves as they were keep what they have done.",
             hint="Why it is changed", does="Revise",
@@ -243,6 +266,12 @@ class PlanActing(Asking):
         )
 
 
+MOST_NAMED: Final = 5
+_RUNNING: Final = (
+    ("keep", "keep      it goes on as it was started"),
+    ("stop", "stop      it is ended, and waits for you"),
+    ("restart", "restart   it is ended, and begun anew"),
+)
 _STOPPED = ("running", "waiting_approval", "blocked", "ready", "pending")
 
 

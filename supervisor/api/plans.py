@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from supervisor.engine.plans.limits import WATCH
 from supervisor.engine.plans.outline import said_before, whole_graph
 from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.reusing import NOT_REMEMBERED, REUSED, hindrance
+from supervisor.engine.plans.revising import Touched
 from supervisor.engine.plans.undoing import Undo
 from supervisor.model.entities import Attempt
 from supervisor.model.plan.task import Task as PlannedTask
-from supervisor.model.plans import Plan, Revision, Task, TaskStatus
+from supervisor.model.plans import Plan, Revision, Running, Task, TaskStatus
 from supervisor.model.times import now_ms, to_rfc3339
 
 
@@ -33,11 +35,17 @@ class PlanBody(Body):
     cwd: AbsolutePath
 
 
-class ReviseBody(Body):
-    """Revise a plan."""
+class RehearseBody(Body):
+    """See what a revision would change. ``running`` says what would become of tasks under way."""
 
     document: str
     where: PlainText = Field(default="the document", max_length=4096)
+    running: Running = "refuse"
+
+
+class ReviseBody(RehearseBody):
+    """Revise a plan."""
+
     rationale: PlainText = Field(min_length=1, max_length=10_000)
 
 
@@ -116,6 +124,7 @@ def shown_json(shown: Shown, project_name: str, asked: Mapping[str, Sequence[str
     after = said_before(documents)
     within = holders(shown.tasks)
     now = now_ms()
+    left = shown.left()
     waiting = (task.id for task in shown.tasks if task.status in (TaskStatus.PENDING, TaskStatus.READY))
     layer = {task: number for number, tasks in enumerate(layers(whole_graph(documents, within))) for task in tasks}
     return {
@@ -124,7 +133,7 @@ def shown_json(shown: Shown, project_name: str, asked: Mapping[str, Sequence[str
         "next_task": next(waiting, None),
         "tasks": [
             {
-                **task_json(task, after[task.id], within[task.id]),
+                **task_json(task, after[task.id], within[task.id], removed=task.id in left),
                 "limits": limits_json(task, by_id[task.id], now),
                 "layer": layer[task.id],
                 "asks": list(asked.get(task.id, ())),
@@ -135,9 +144,9 @@ def shown_json(shown: Shown, project_name: str, asked: Mapping[str, Sequence[str
     }
 
 
-def task_json(task: Task, after: list[str], within: str | None) -> dict[str, Any]:
+def task_json(task: Task, after: list[str], within: str | None, *, removed: bool) -> dict[str, Any]:
     """Return how a task stands; ``after`` says what comes before it: what it needs, and the ways to it; ``within`` the
-    task that it is a part of, or null."""
+    task that it is a part of, or null; ``removed`` that it still ran when a revision removed it."""
     return {
         "id": task.id,
         "title": task.title,
@@ -154,7 +163,15 @@ def task_json(task: Task, after: list[str], within: str | None) -> dict[str, Any
         "not_before": to_rfc3339(task.not_before),
         "started_at": to_rfc3339(task.started_at),
         "ended_at": to_rfc3339(task.ended_at),
+        "goes_by": task.goes_by,
+        "fate": task.fate,
+        "removed": removed,
     }
+
+
+def touched_json(touched: Sequence[Touched]) -> list[dict[str, Any]]:
+    """Return the tasks under way that a revision touches, and what becomes of them."""
+    return [asdict(each) for each in touched]
 
 
 def step_json(attempt: Attempt, log: Path, lines: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-from supervisor.api.client import Client, at
+from supervisor.api.client import Client, Json, at
 from supervisor.cli.connection import refuse_in_session, with_client
 from supervisor.cli.output import OF_DIFFS, age, facts, json_option, mark_plan, print_json, table
 from supervisor.cli.planfiles import contents, counted
 from supervisor.cli.planwords import REF, progress_of
 from supervisor.engine.plans.reading import read
 from supervisor.model.plain import clean, one_line
-from supervisor.model.plans import PlanStatus
+from supervisor.model.plans import PlanStatus, Running
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
 
@@ -109,22 +109,39 @@ async def show(client: Client, ref: str, as_json: bool) -> None:
 @click.command("revise")
 @REF
 @FILE
-@click.option("--rationale", metavar="T", required=True, help="Why; kept with the revision.")
+@click.option("--rationale", metavar="T", help="Why; kept with the revision.")
+@click.option(
+    "--running",
+    type=click.Choice(get_args(Running)),
+    default="refuse",
+    help="What becomes of tasks under way that it changes or removes: keep (they go on as they were started), stop "
+    "(they are ended, and wait for you), restart (they are ended, and begun anew).",
+)
+@click.option("--dry-run", is_flag=True, help="Show what it would change and what would become of what runs.")
 @json_option
 @with_client
-async def revise(client: Client, ref: str, file: Path, rationale: str, as_json: bool) -> None:
+async def revise(
+    client: Client, ref: str, file: Path, rationale: str | None, running: str, dry_run: bool, as_json: bool
+) -> int:
     """Let the document in FILE take the place of a plan's, as a new revision. Unchanged tasks keep their state.
 
     Example: quarterdeck plan revise plan-hello plan.yaml --rationale "The check comes first"
     """
+    body = {**_document(file), "running": running}
+    if dry_run:
+        return _rehearsed(await client.post(at("plan", ref, "revisions/rehearsal"), body), as_json=as_json)
     refuse_in_session("revise plans")
-    found = await client.post(at("plan", ref, "revisions"), {**_document(file), "rationale": rationale})
+    if not (rationale or "").strip():
+        raise click.UsageError("Why is it revised? Give --rationale.")
+    found = await client.post(at("plan", ref, "revisions"), {**body, "rationale": rationale})
     plan = found["plan"]
     if as_json:
         print_json(found)
     else:
         click.echo(f"{plan['id']} is at revision {plan['revision']} now.")
+        _say_running(found["running"])
         click.secho(f"quarterdeck plan diff {plan['id']} {plan['revision'] - 1} {plan['revision']}", dim=True)
+    return 0
 
 
 @click.command("diff")
@@ -144,8 +161,7 @@ async def diff(client: Client, ref: str, before: int, after: int, as_json: bool)
         return
     if not found["diff"]:
         click.echo(f"Revisions {before} and {after} say the same.")
-    for line in found["diff"].splitlines():
-        click.secho(clean(line), fg=OF_DIFFS.get(line[:1]))
+    _say_diff(found["diff"])
 
 
 @click.command("delete")
@@ -178,10 +194,35 @@ async def delete(client: Client, ref: str, force: bool, yes: bool, as_json: bool
     return 0
 
 
+def _rehearsed(found: Json, *, as_json: bool) -> int:
+    """Print what a revision would change; exit code 1 when it would be refused."""
+    if as_json:
+        print_json(found)
+        return 1 if found["refusal"] else 0
+    _say_diff(found["diff"])
+    _say_running(found["running"])
+    if found["refusal"]:
+        click.secho(f"It would be refused: {clean(found['refusal'])}", fg="red")
+        return 1
+    click.secho(f"Nothing was revised. {found['plan']} would be at revision {found['revision']}.", dim=True)
+    return 0
+
+
+def _say_diff(diff: str) -> None:
+    for line in diff.splitlines():
+        click.secho(clean(line), fg=OF_DIFFS.get(line[:1]))
+
+
+def _say_running(running: list[Json]) -> None:
+    """Say what becomes of tasks under way that a revision touches."""
+    for each in running:
+        click.echo(f"{mark_plan(each['status'])}  {each['task']}: {one_line(each['text'])}")
+
+
 def _why(task: dict[str, Any]) -> str:
     """Return why a task stands as it does, where that is not plain."""
     told = task["status_reason"]["signal"] in ("unchanged", "rollback")  # completed, but not as usual
-    plain = task["status"] in ("pending", "completed") and not told
+    plain = task["status"] in ("pending", "completed") and not told and task["goes_by"] is None
     return "" if plain else one_line(task["status_reason"]["text"])
 
 

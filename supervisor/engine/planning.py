@@ -1,7 +1,7 @@
 """The plans that people made: created, looked at, revised, taken away.
 
 A revision is a whole document in the canonical form and never changes. A task that a new revision leaves as it was
-keeps what it has done; one that it changes is to be done anew.
+keeps what it has done; one that it changes is to be done anew (`plans.revising`).
 """
 
 from __future__ import annotations
@@ -9,45 +9,57 @@ from __future__ import annotations
 import asyncio
 import difflib
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from supervisor.engine.desk import close
+from supervisor.engine.earlier import earlier
 from supervisor.engine.intake import Intake
 from supervisor.engine.ledger import Ledger, Transaction
-from supervisor.engine.plans.digests import digest_of_task
 from supervisor.engine.plans.exporting import as_json, as_yaml
-from supervisor.engine.plans.flattening import flat, placed
+from supervisor.engine.plans.flattening import flat
 from supervisor.engine.plans.reading import read
 from supervisor.engine.plans.repeating import known_items
+from supervisor.engine.plans.revising import NOTHING, UNDER_WAY, Revising, Standing, Touched
 from supervisor.model.entities import Reason
 from supervisor.model.errors import InvalidInput, Refused
 from supervisor.model.events import EventType
 from supervisor.model.plan.plan import Plan as Planned
 from supervisor.model.plan.task import Task as PlannedTask
-from supervisor.model.plans import Plan, PlanStatus, Revision, Task, TaskStatus
+from supervisor.model.plans import Plan, PlanStatus, Revision, Running, Task, TaskStatus
 from supervisor.model.statuses import ApprovalStatus
-from supervisor.store import approvals, plans, tasks
+from supervisor.model.times import now_ms
+from supervisor.store import approvals, attempts, plans, tasks
 
 STARTED: Final = frozenset({PlanStatus.RUNNING, PlanStatus.PAUSED, PlanStatus.BLOCKED})
-UNDECIDED: Final = frozenset({TaskStatus.READY, TaskStatus.SKIPPED})
-UNDER_WAY: Final = frozenset({TaskStatus.RUNNING, TaskStatus.WAITING_APPROVAL})
+RESTS: Final = frozenset({PlanStatus.COMPLETED, PlanStatus.FAILED, PlanStatus.BLOCKED})
+MOST_NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A plan as it stands: with the document in force, the state of each of its tasks, and all revisions."""
+    """A plan as it stands: with the document in force, the state of each of its tasks, and all revisions.
+
+    ``earlier`` is what an earlier revision says of tasks that go by it.
+    """
 
     plan: Plan
     planned: Planned
     tasks: list[Task]
     revisions: list[Revision]
+    earlier: Mapping[str, PlannedTask] = field(default_factory=dict)
 
     def documents(self) -> dict[str, PlannedTask]:
-        """Return what each task is, by id: also those of subplans, and the parts of what is repeated."""
-        return {task.id: task for task in flat(self.planned, known_items(self.tasks))}
+        """Return what each task is, by id: also those of subplans, the parts of what is repeated, and what an earlier
+        revision says of those that still ran when a later one removed them."""
+        found = {task.id: task for task in flat(self.planned, known_items(self.tasks))}
+        return {**found, **{name: task for name, task in self.earlier.items() if name not in found}}
+
+    def left(self) -> set[str]:
+        """Return the tasks that still ran, or were asked about, when a revision removed them."""
+        return {task.id for task in flat(self.planned, known_items(self.tasks))} ^ {task.id for task in self.tasks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,46 +91,49 @@ class Planning:
                 advance=planned.advance,
             )
             plans.insert(transaction.conn, plan)
-            _add(transaction, Revision(plan.id, 1, as_json(planned), actor, transaction.now), planned, {})
+            plans.add_revision(transaction.conn, Revision(plan.id, 1, as_json(planned), actor, transaction.now))
+            first = Revising(plan.id, NOTHING, 1, "refuse", actor, transaction.now)
+            tasks.insert(transaction.conn, first.made(planned))
             transaction.plan_event(EventType.PLAN_CREATED, plan, title=plan.title, tasks=len(planned.tasks))
             transaction.audit(actor, "plan.create", plan.id, after={"title": plan.title, "tasks": len(planned.tasks)})
             return plan
 
         return await self.ledger.commit(store)
 
-    async def revise(self, plan_id: str, document: bytes, where: str, rationale: str, actor: str) -> Revision:
+    async def revise(
+        self,
+        plan_id: str,
+        document: bytes,
+        where: str,
+        rationale: str,
+        actor: str,
+        running: Running = "refuse",
+    ) -> tuple[Revision, list[Touched]]:
         """Let a document take the place of the one in force, as a new revision.
 
-        Raises PlanInvalid, InvalidInput when it is another plan's or changes nothing, and Refused while a task that it
-        changes is under way or when the plan was abandoned.
+        ``running`` says what becomes of tasks under way that it changes or removes; returns which those are, too.
+        Raises PlanInvalid, InvalidInput when it is another plan's or changes nothing, and Refused when it touches a
+        task under way and nobody said what becomes of that, or when the plan was abandoned.
         """
-        planned = (await asyncio.to_thread(read, document, where, fallback_id=plan_id)).checked()
-        if planned.id != plan_id:
-            raise InvalidInput(
-                f"The document is of the plan {planned.id}, not of {plan_id}.",
-                hint=f"Write `id: {plan_id}` into it, or create it as a plan of its own.",
-            )
+        planned, before, old, diff = await self._compared(plan_id, document, where)
 
-        before = await self.ledger.store.read(_in_force, plan_id)
-        diff = await asyncio.to_thread(
-            lambda: difference(planned_of(before), planned, before.number, before.number + 1)
-        )
-        if not diff:
-            raise InvalidInput(f"The document says what revision {before.number} says.", hint="Change it first.")
-
-        def store(transaction: Transaction) -> Revision:
-            plan = plans.get(transaction.conn, plan_id)
-            if plan.status is PlanStatus.ABANDONED:
-                raise Refused(f"{plan.id} was abandoned.", hint="Create it as a new plan, with another id.")
-            if plan.revision != before.number:
-                raise Refused(
-                    f"{plan.id} was revised meanwhile.", hint="Look at the revision in force, then try again."
-                )
-            known = {each.id: each for each in tasks.of_revision(transaction.conn, plan.id, plan.revision)}
+        def store(transaction: Transaction) -> tuple[Revision, list[Touched]]:
+            plan = _revisable(transaction.conn, plan_id, before)
             made = Revision(
                 plan.id, before.number + 1, as_json(planned), actor, transaction.now, before.number, diff, rationale
             )
-            _add(transaction, made, planned, known)
+            standing = _standing(transaction.conn, plan, old)
+            revising = Revising(plan.id, standing, made.number, running, actor, transaction.now)
+            found = revising.made(planned)
+            if refused := refusal(revising.touched):
+                raise refused
+            plans.add_revision(transaction.conn, made)
+            tasks.insert(transaction.conn, found)
+            for task in standing.tasks.values():
+                if task.status is TaskStatus.WAITING_APPROVAL:
+                    # What was asked was asked about another plan: it is asked anew, if it still is to be.
+                    for approval in approvals.open_of_task(transaction.conn, plan.id, task.id):
+                        close(transaction, approval, ApprovalStatus.SUPERSEDED, "The plan was revised.")
             revised = replace(
                 plan,
                 revision=made.number,
@@ -127,22 +142,52 @@ class Planning:
                 priority=planned.rank,
                 advance=planned.advance,
             )
-            open_ = tasks.count(transaction.conn, plan.id, made.number).get(TaskStatus.PENDING, 0)
-            if plan.status in (PlanStatus.COMPLETED, PlanStatus.FAILED) and open_:
+            if plan.status in RESTS and any(task.status is TaskStatus.PENDING for task in found):
                 # A person revised it to have it go on.
                 reason = Reason("person", f"{actor} revised it.", transaction.now)
                 revised = replace(revised, status=PlanStatus.RUNNING, reason=reason, ended_at=None)
                 moved: dict[str, Any] = {"from": plan.status, "to": revised.status, "reason": reason.text}
                 transaction.plan_event(EventType.PLAN_STATUS_CHANGED, revised, name=revised.name, **moved)
             plans.update(transaction.conn, revised)
+            fates = {each.task: each.becomes for each in revising.touched}
             transaction.plan_event(
-                EventType.PLAN_REVISED, revised, revision=made.number, rationale=rationale, author=actor
+                EventType.PLAN_REVISED, revised, revision=made.number, rationale=rationale, author=actor, running=fates
             )
-            after = {"revision": made.number, "rationale": rationale}
+            after = {"revision": made.number, "rationale": rationale, **({"running": fates} if fates else {})}
             transaction.audit(actor, "plan.revise", plan.id, before={"revision": before.number}, after=after)
-            return made
+            return made, revising.touched
 
         return await self.ledger.commit(store)
+
+    async def rehearse(
+        self, plan_id: str, document: bytes, where: str, running: Running = "refuse"
+    ) -> tuple[int, str, list[Touched]]:
+        """Return what a revision would be: its number, what it changes as a unified diff, and what would become of
+        tasks under way. Nothing is stored. Raises what `revise` raises, but for tasks under way."""
+        planned, before, old, diff = await self._compared(plan_id, document, where)
+
+        def look(conn: sqlite3.Connection) -> list[Touched]:
+            standing = _standing(conn, _revisable(conn, plan_id, before), old)
+            revising = Revising(plan_id, standing, before.number + 1, running, "", now_ms())
+            revising.made(planned)
+            return revising.touched
+
+        return before.number + 1, diff, await self.ledger.store.read(look)
+
+    async def _compared(self, plan_id: str, document: bytes, where: str) -> tuple[Planned, Revision, Planned, str]:
+        """Return what a document says, the revision in force with what that says, and the difference."""
+        planned = (await asyncio.to_thread(read, document, where, fallback_id=plan_id)).checked()
+        if planned.id != plan_id:
+            raise InvalidInput(
+                f"The document is of the plan {planned.id}, not of {plan_id}.",
+                hint=f"Write `id: {plan_id}` into it, or create it as a plan of its own.",
+            )
+        before = await self.ledger.store.read(_in_force, plan_id)
+        old = await asyncio.to_thread(planned_of, before)
+        diff = await asyncio.to_thread(difference, old, planned, before.number, before.number + 1)
+        if not diff:
+            raise InvalidInput(f"The document says what revision {before.number} says.", hint="Change it first.")
+        return planned, before, old, diff
 
     async def show(self, plan_id: str) -> Shown:
         """Return a plan as it stands."""
@@ -152,7 +197,9 @@ class Planning:
             return plan, tasks.of_revision(conn, plan.id, plan.revision), plans.revisions(conn, plan.id)
 
         plan, found, revisions = await self.ledger.store.read(look)
-        return Shown(plan, await asyncio.to_thread(planned_of, revisions[plan.revision - 1]), found, revisions)
+        planned = await asyncio.to_thread(planned_of, revisions[plan.revision - 1])
+        said = (each.id for each in flat(planned, known_items(found)))
+        return Shown(plan, planned, found, revisions, await earlier(self.ledger, plan_id, found, said))
 
     async def diff(self, plan_id: str, before: int, after: int) -> str:
         """Return what is different between two revisions, as a unified diff; empty when nothing is."""
@@ -195,50 +242,38 @@ def difference(before: Planned, after: Planned, old: int, new: int) -> str:
     return "\n".join(lines)
 
 
-def _add(transaction: Transaction, revision: Revision, planned: Planned, known: Mapping[str, Task]) -> None:
-    """Store a revision and its tasks. Those that it leaves as they were go on as they were."""
-    plans.add_revision(transaction.conn, revision)
-    found: list[Task] = []
-    kept: set[str] = set()
-    items = known_items(known.values())
-    stale: set[str] = set()
-    for position, (each, within) in enumerate(placed(planned, items)):
-        if within in stale:  # what it is repeated for is to be found anew
-            stale.add(each.id)
-            continue
-        kept.add(each.id)
-        digest, old = digest_of_task(each), known.get(each.id)
-        if each.id in items and (old is None or old.digest != digest):
-            stale.add(each.id)
-        if old is not None and old.digest == digest:
-            same = replace(old, revision=revision.number, position=position, needs=each.needs)
-            # Whether it is ready, or will never run, follows from tasks that may have changed: it is decided anew.
-            anew = old.status in UNDECIDED
-            if old.status is TaskStatus.WAITING_APPROVAL and each.kind == "gate":
-                # What it lets through may be something else now: it asks again.
-                anew = True
-                for approval in approvals.open_of_task(transaction.conn, revision.plan, each.id):
-                    close(transaction, approval, ApprovalStatus.SUPERSEDED, "The plan was revised.")
-            found.append(replace(same, status=TaskStatus.PENDING) if anew else same)
-            continue
-        if old is not None and old.status in UNDER_WAY:
-            raise Refused(f"The task {each.id} is {old.status}.", hint="Wait for its end, or stop it, then revise.")
-        word = "It was created." if revision.number == 1 else f"Revision {revision.number} says what it is."
-        found.append(
-            Task(
-                plan=revision.plan,
-                revision=revision.number,
-                id=each.id,
-                position=position,
-                kind=each.kind,
-                title=each.name,
-                digest=digest,
-                status=TaskStatus.PENDING,
-                reason=Reason("person", word, transaction.now),
-                needs=each.needs,
-            )
-        )
-    for task_id, old in known.items():
-        if old.status in UNDER_WAY and task_id not in kept:
-            raise Refused(f"The task {task_id} is {old.status}.", hint="Wait for its end, or stop it, then revise.")
-    tasks.insert(transaction.conn, found)
+def refusal(touched: Sequence[Touched]) -> Refused | None:
+    """Return why there can be no revision that touches tasks under way, as long as nobody says what becomes of them;
+    None when that was said."""
+    names = [each.task for each in touched if each.becomes == "refuse"]
+    if not names:
+        return None
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    changed = sorted({each.change for each in touched if each.becomes == "refuse"})
+    return Refused(
+        f"This revision touches what is under way ({' or '.join(changed)}): {', '.join(names[:MOST_NAMED])}{more}.",
+        hint="Say what becomes of it: --running keep (it goes on as it was started), stop (it is ended, and waits for "
+        "you), or restart (it is ended, and begun anew).",
+    )
+
+
+def _revisable(conn: sqlite3.Connection, plan_id: str, before: Revision) -> Plan:
+    plan = plans.get(conn, plan_id)
+    if plan.status is PlanStatus.ABANDONED:
+        raise Refused(f"{plan.id} was abandoned.", hint="Create it as a new plan, with another id.")
+    if plan.revision != before.number:
+        raise Refused(f"{plan.id} was revised meanwhile.", hint="Look at the revision in force, then try again.")
+    return plan
+
+
+def _standing(conn: sqlite3.Connection, plan: Plan, planned: Planned) -> Standing:
+    """Return how a plan stands that is about to be revised."""
+    known = {each.id: each for each in tasks.of_revision(conn, plan.id, plan.revision)}
+    said = {each.id: each for each in flat(planned, known_items(known.values()))}
+    live = frozenset(str(each.task) for each in attempts.live_of_plan(conn, plan.id))
+    started_as = {
+        each.id: tasks.get(conn, plan.id, each.goes_by, each.id).digest
+        for each in known.values()
+        if each.goes_by is not None and each.status in UNDER_WAY
+    }
+    return Standing(known, said, live, started_as)

@@ -14,6 +14,12 @@ from supervisor.model.errors import IllegalMove
 
 Advance = Literal["manual", "auto"]
 
+Fate = Literal["stop", "restart"]
+"""What becomes of a task that a revision has stopped: it waits for a person, or it is begun anew."""
+
+Running = Literal["refuse", "keep", "stop", "restart"]
+"""What becomes of running tasks that a revision changes or removes; with ``refuse`` there is no such revision."""
+
 
 class PlanStatus(StrEnum):
     """Where a plan stands."""
@@ -131,6 +137,10 @@ class Task:
     ``input_hash`` is of everything that its last run depended on; ``result`` what it gave, by name.
     ``session`` is where its last attempt ran, if that was one. ``step`` is the one that is under way, from 0;
     ``released_by`` is who let it run, where each step waits for a person; ``not_before`` is when it may be tried again.
+
+    ``goes_by`` is the revision whose definition its attempt goes by, or went by, where that is not the one of this
+    revision; ``fate`` is what becomes of it once what runs for it is gone: it is being stopped. ``forgiven`` is how
+    many of its attempts do not count as tries: those of earlier definitions, and what a revision stopped.
     """
 
     plan: str
@@ -152,6 +162,9 @@ class Task:
     not_before: int | None = None
     started_at: int | None = None
     ended_at: int | None = None
+    goes_by: int | None = None
+    fate: Fate | None = None
+    forgiven: int = 0
 
 
 def check_plan_move(old: PlanStatus, new: PlanStatus) -> None:

@@ -90,6 +90,7 @@ OTHER_ROUTES = [
     ("GET", "/plans/any/graph"),
     ("GET", "/plans/any/diff"),
     ("POST", "/plans/any/revisions"),
+    ("POST", "/plans/any/revisions/rehearsal"),
     ("DELETE", "/plans/any"),
     ("POST", "/plans/any/start"),
     ("POST", "/plans/any/advance"),
@@ -393,7 +394,7 @@ KEYS = ["cwd", "argv", "prompt", "agent", "mode", "executor", "name", "branch", 
         "timeout_s", "environment", "type", "payload", "path", "text", "message", "into", "all", "tool_name",
         "hook_event_name", "session_id", "tool_input", "key", "question", "options", "default", "preview", "request",
         "decisions", "command", "document", "rule", "version", "remote", "where", "rationale", "sha256",
-        "size", "kind", "plan", "task", "retention", "statement", "stance", "provenance"]  # fmt: skip
+        "size", "kind", "plan", "task", "retention", "statement", "stance", "provenance", "running"]  # fmt: skip
 
 
 async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client, paths: Paths, tmp_path: Path) -> None:
@@ -401,7 +402,7 @@ async def test_random_bodies_never_break_anything(daemon: Daemon, client: Client
     agent = await token_of(daemon, "agent", session["id"])
     routes = ["/emit", "/hooks/claude", "/hooks/codex", "/sessions", "/projects", "/questions", "/permissions/claude",
               "/approvals/decide", "/approvals/x/approve", "/policy/test", "/policy/apply", "/policy/rollback",
-              "/plans", "/plans/x/revisions", "/artifacts", *(
+              "/plans", "/plans/x/revisions", "/plans/x/revisions/rehearsal", "/artifacts", *(
         at("session", session["id"], what) for what in ("send", "continue", "commit", "merge", "push", "resume")
     )]  # fmt: skip
     loop = asyncio.get_running_loop()

@@ -366,6 +366,25 @@ class TestActing:
             await pilot.press("e")
             await shows(pilot, "was left as it is")
 
+    async def test_what_runs_is_asked_about_when_it_is_revised(
+        self, supervised: Supervised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plan = await started(supervised, sh("slow", f"until test -e {tmp_path / 'go'}; do sleep 0.02; done"))
+        await plan.task_is("slow", T.RUNNING)
+        async with opened(supervised.paths, (80, 24)) as pilot:
+            app: Any = pilot.app
+            await plans(pilot, plan)
+            monkeypatch.setattr(app, "edit", lambda text, suffix: text.replace("until test -e", "echo anew; echo"))
+            await pilot.press("e")
+            await becomes(pilot, lambda: isinstance(pilot.app.screen, Choose))
+            await shows(pilot, "Under way, and changed or removed: slow.", "it goes on as it was started")
+            await pilot.press("down", "down", "enter")
+            await becomes(pilot, lambda: isinstance(pilot.app.screen, AskLine))
+            await pilot.press(*"Say", "enter")
+            await shows(pilot, "plan-x was revised.")
+            task = await plan.task("slow")
+            assert task.fate == "restart" or task.attempts > 1
+
     async def test_f5_reads_everything_again(self, supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
         plan = await created(supervised, *STEPS)
         async with opened(supervised.paths, (80, 24)) as pilot:

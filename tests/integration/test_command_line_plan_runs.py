@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.commandline import CommandLine, supervisor_thread
 from tests.support.git import git, repository
+from tests.wait import wait_until
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 HAND = """\
@@ -236,3 +237,38 @@ def test_what_is_left_of_a_limit_and_what_is_asked_about_it(quarterdeck: Command
     while quarterdeck("plan", "show", "plan-limits", "--json").json["plan"]["status"] == "running":
         pass
     assert "skipped" in quarterdeck("task", "show", "plan-limits/a").out
+
+
+def test_a_revision_says_what_becomes_of_what_runs(quarterdeck: CommandLine, tmp_path: Path) -> None:
+    document = 'id: plan-slow\nadvance: auto\ntasks:\n  - {id: a, command: "COMMAND"}\n'
+    Path("slow.yaml").write_text(document.replace("COMMAND", f"touch {tmp_path}/runs; sleep 600"))
+    Path("quick.yaml").write_text(document.replace("COMMAND", "echo quick"))
+    quarterdeck("plan", "create", "slow.yaml")
+    quarterdeck("plan", "start", "plan-slow")
+    wait_until((tmp_path / "runs").exists, what="a runs")
+    revise = ("plan", "revise", "plan-slow", "quick.yaml")
+    rehearsed = quarterdeck(*revise, "--dry-run")
+    assert rehearsed.code == 1
+    assert "+  command: echo quick" in rehearsed.out
+    assert "a: It is running." in rehearsed.out
+    assert "It would be refused: This revision touches what is under way (changed): a." in rehearsed.out
+    assert quarterdeck(*revise, "--dry-run", "--json").json["refusal"].startswith("This revision touches")
+    refused = quarterdeck(*revise, "--rationale", "Too slow")
+    assert refused.code == 4
+    assert "--running keep" in refused.err
+    rehearsed = quarterdeck(*revise, "--running", "restart", "--dry-run")
+    assert rehearsed.code == 0
+    assert "a: Revision 2 changed it: it is stopped, then begun anew." in rehearsed.out
+    assert "Nothing was revised. plan-slow would be at revision 2." in rehearsed.out
+    assert quarterdeck("plan", "show", "plan-slow", "--json").json["plan"]["revision"] == 1
+    unsaid = quarterdeck(*revise)
+    assert (unsaid.code, "Give --rationale" in unsaid.err) == (2, True)
+    revised = quarterdeck(*revise, "--running", "restart", "--rationale", "Too slow")
+    assert "plan-slow is at revision 2 now." in revised.out
+    assert "a: Revision 2 changed it: it is stopped, then begun anew." in revised.out
+    plan = quarterdeck("plan", "show", "plan-slow", "--json").json["plan"]
+    while plan["status"] == "running":
+        plan = quarterdeck("plan", "show", "plan-slow", "--json").json["plan"]
+    assert (plan["status"], plan["tasks"][0]["attempts"]) == ("completed", 2)
+    (event,) = quarterdeck("events", "--type", "plan_revised", "--json").json["events"]
+    assert event["payload"]["running"] == {"a": "restart"}

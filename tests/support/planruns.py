@@ -11,8 +11,9 @@ from typing import Any
 
 from supervisor.engine.deciding import Decision
 from supervisor.engine.planning import Shown
+from supervisor.engine.plans.revising import Touched
 from supervisor.model.approvals import Approval
-from supervisor.model.plans import Plan, PlanStatus, Task, TaskStatus
+from supervisor.model.plans import Plan, PlanStatus, Running, Task, TaskStatus
 from supervisor.store import approvals
 from tests.support.git import git
 from tests.support.supervised import PERSON, Supervised, eventually
@@ -89,6 +90,14 @@ class RunningPlan:
         """Decide the one question that waits."""
         decision = Decision((await self.asks()).id, approve=approve, rationale=rationale)
         await self.inside.engine.broker.decide([decision], PERSON)
+
+    async def revise(self, *tasks: Document, running: Running = "refuse", **more: Any) -> list[Touched]:
+        """Revise it to have these tasks, as the API does; returns which of those under way that touches."""
+        document = json.dumps({"id": self.id, "advance": "auto", "tasks": list(tasks), **more}).encode()
+        planning = self.inside.engine.planning
+        _, touched = await planning.revise(self.id, document, "plan.json", "It must change", PERSON, running)
+        self.inside.engine.plan_runs.revised(self.id)
+        return touched
 
     async def git(self, *arguments: str) -> str:
         """What git says in the plan's worktree."""

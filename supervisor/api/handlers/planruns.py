@@ -141,7 +141,12 @@ async def show_task(
     planned = documents[task]
     return {
         "task": {
-            **task_json(found, said_before(list(documents.values()))[task], holders(shown.tasks)[task]),
+            **task_json(
+                found,
+                said_before(list(documents.values()))[task],
+                holders(shown.tasks)[task],
+                removed=task in shown.left(),
+            ),
             "plan": plan.id,
             "limits": limits_json(found, planned, now_ms(), await engine.plan_runs.signs(plan.id, task)),
             "document": planned.model_dump(mode="json", exclude_defaults=True, exclude={"status"}),

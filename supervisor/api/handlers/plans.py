@@ -9,9 +9,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from supervisor.api.auth import Principal, may
-from supervisor.api.plans import PlanBody, ReviseBody, listed_json, plan_json, revision_json, shown_json
+from supervisor.api.plans import (
+    PlanBody,
+    RehearseBody,
+    ReviseBody,
+    listed_json,
+    plan_json,
+    revision_json,
+    shown_json,
+    touched_json,
+)
 from supervisor.api.state import project_named, state_of
-from supervisor.engine.planning import planned_of
+from supervisor.engine.planning import planned_of, refusal
 from supervisor.engine.plans.drawing import drawing
 from supervisor.engine.plans.exporting import as_json, as_yaml
 from supervisor.model.plans import Plan, PlanStatus
@@ -82,14 +91,33 @@ async def diff(request: Request, ref: str, before: int, after: int) -> dict[str,
 
 @router.post("/{ref}/revisions")
 async def revise(request: Request, ref: str, body: ReviseBody, principal: Operator) -> dict[str, Any]:
-    """Let another document take the place of the one in force. Tasks that it leaves as they were keep their state."""
+    """Let another document take the place of the one in force. Tasks that it leaves as they were keep their state;
+    ``running`` says what becomes of those under way that it changes or removes, and the answer which these are."""
     plan = await plan_named(request, ref)
-    planning = state_of(request).engine.planning
-    await planning.revise(
-        plan.id, body.document.encode(errors="surrogatepass"), body.where, body.rationale, principal.actor
+    document = body.document.encode(errors="surrogatepass")
+    _, touched = await state_of(request).engine.planning.revise(
+        plan.id, document, body.where, body.rationale, principal.actor, body.running
     )
     state_of(request).engine.plan_runs.revised(plan.id)
-    return await whole(request, plan.id)
+    return {**await whole(request, plan.id), "running": touched_json(touched)}
+
+
+@router.post("/{ref}/revisions/rehearsal", dependencies=READ)
+async def rehearse_revision(request: Request, ref: str, body: RehearseBody) -> dict[str, Any]:
+    """What a revision would change, and what would become of tasks under way. Nothing is stored."""
+    plan = await plan_named(request, ref)
+    document = body.document.encode(errors="surrogatepass")
+    number, diff, touched = await state_of(request).engine.planning.rehearse(
+        plan.id, document, body.where, body.running
+    )
+    refused = refusal(touched)
+    return {
+        "plan": plan.id,
+        "revision": number,
+        "diff": diff,
+        "refusal": None if refused is None else str(refused),
+        "running": touched_json(touched),
+    }
 
 
 @router.delete("/{ref}")

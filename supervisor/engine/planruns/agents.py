@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,7 +21,7 @@ from supervisor.engine.plans.escalating import working
 from supervisor.engine.plans.limits import attempt_left_s
 from supervisor.engine.plans.turn import LAST_FAILURE, Start, Turn
 from supervisor.model.entities import Attempt, Session
-from supervisor.model.errors import NotFound, QueueFull
+from supervisor.model.errors import NotFound, QueueFull, Refused
 from supervisor.model.plans import Task
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus
 from supervisor.model.times import now_ms
@@ -61,9 +62,9 @@ class Agents:
         if known is None:
             accepted = await self._accept(loop, start, task.session)
             if not accepted:
-                why = "It was given up before it began."
-                loop.post(lambda turn, _: turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why))
-            elif not loop.is_wanted(start):
+                del self._waiting[task.session]
+                raise Refused("It was given up before it began.")
+            if not loop.is_wanted(start):
                 # It was given up while it was being stored: whoever stops tasks did not find it.
                 await self.cancel(task)
         else:
@@ -81,7 +82,8 @@ class Agents:
         """Stop the session of a task, if it runs."""
         session = await self.session_of(task)
         if session is not None and session.status not in SESSION_ENDED:
-            await self.control.cancel(session.id, ACTOR)
+            with suppress(Refused):  # It ends just now by itself.
+                await self.control.cancel(session.id, ACTOR)
 
     def waited_for(self) -> list[str]:
         """Return the sessions whose ends plans wait for."""
@@ -105,7 +107,7 @@ class Agents:
     async def _accept(self, loop: Loop, start: Start, session: str) -> bool:
         """Store the session as soon as the queue has room: what belongs to a plan waits there, and is never refused.
 
-        Returns whether it was stored: what was given up meanwhile is not.
+        Returns False when it is not wanted any more.
         """
         state = loop.state
         planned = state.program.jobs[start.task].task

@@ -24,6 +24,9 @@ from supervisor.model.plans import Plan, PlanStatus, Task, TaskStatus
 from supervisor.model.statuses import ATTEMPT_ENDED, ApprovalStatus, AttemptStatus
 from supervisor.store import approvals, attempts, plans, tasks
 
+REVISION: Final = "revision"
+"""In what is asked: the revision that it is asked about. No other may take the answer for its own."""
+
 BOUND: Final = "bound"
 """In a question as it is stored: the content that it is about. The question's digest covers it."""
 
@@ -120,7 +123,9 @@ def store(
                 **{"from": before.status, "to": turn.plan.status, "reason": turn.plan.reason.text, "name": before.name},
             )
     for start in turn.questions:
-        _ask(transaction, desk, state, start, asked[start.task])
+        # What was asked anew already, because the plan was read twice, is asked once.
+        if approvals.by_key(conn, None, key_of(before, start.task, start.attempt, start.number)) is None:
+            _ask(transaction, desk, state, start, asked[start.task])
     for question in turn.limit_questions:
         _ask_about_limit(transaction, desk, turn, question)
     for notice in turn.notices:
@@ -165,6 +170,7 @@ def _ask(transaction: Transaction, desk: Desk, state: State, start: Start, asked
             "expires_s": None,
             **({BOUND: dict(asked.bound)} if asked.bound is not None else {}),
             **({APPROVER_ROLE: asked.role} if asked.role is not None else {}),
+            REVISION: plan.revision,
         },
         ASKS,
         subject_type="gate",

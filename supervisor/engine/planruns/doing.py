@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NOT_STARTED: Final = 127
+GIVEN_UP: Final = "It was given up before it began."
 
 
 @dataclass(slots=True)
@@ -104,6 +105,8 @@ class Doing:
     async def do(self, loop: Loop, start: Start) -> None:
         """Do a step that is no command, and tell the loop what came of it."""
         try:
+            if start.step.what != "session" and not loop.is_wanted(start):
+                raise Refused(GIVEN_UP)
             if start.step.what == "expression":
                 await self._expression(loop, start)
             elif start.step.what == "session":
@@ -167,7 +170,8 @@ class Doing:
         was = loop.state.board.tasks[task_id]
         watch = watch_of(was)
         # What a limit ended in the very turn that began it anew has nothing to stop.
-        if was.status is not TaskStatus.RUNNING or (watch is not None and watch.cut is not None):
+        cut = watch is not None and watch.cut is not None
+        if was.status is not TaskStatus.RUNNING or was.fate is not None or cut:
             self.services.tasks.ensure(f"{loop.name} {task_id} stop", lambda: self._stop(loop, was))
 
     def ended(self, loop: Loop, start: Start, attempt: Attempt) -> Callable[[str, ExitRecord | None], None]:
@@ -268,7 +272,7 @@ class Doing:
         cwd, more = await self._place(state, start, planned)
         settings, seen = await self._seen(state)
         if not loop.is_wanted(start):
-            raise Refused("It was given up before it began.")
+            raise Refused(GIVEN_UP)
         if planned.place == "plan" or str(cwd) == state.plan.worktree:
             self.unsaved[planned.id] = planned
         # What undoes a task has a timeout of its own: the clocks of the work have stopped.

@@ -20,6 +20,7 @@ from supervisor.engine.planruns.deadline import Deadline
 from supervisor.engine.planruns.doing import Doing
 from supervisor.engine.planruns.passes import revoke
 from supervisor.engine.planruns.recovering import recover
+from supervisor.engine.planruns.renewing import renew
 from supervisor.engine.planruns.state import State, load
 from supervisor.engine.planruns.straying import Strayed, strayed
 from supervisor.engine.planruns.watching import Wall, Watching
@@ -104,6 +105,7 @@ class Loop:
         try:
             await self._deadline.read(self._services.ledger, self.state.plan)
             await recover(self)
+            await renew(self)
             self.wake()
             while True:
                 await self._wait()
@@ -131,9 +133,9 @@ class Loop:
         self._live.update(attempt.id for attempt in attempts)
 
     def is_wanted(self, start: Start) -> bool:
-        """Whether a step is still under way: its task was not given up meanwhile."""
+        """Whether a step is still under way: its task was not given up, nor stopped by a revision, meanwhile."""
         task = self.state.board.tasks.get(start.task)
-        if task is None or task.status is not TaskStatus.RUNNING:
+        if task is None or task.status is not TaskStatus.RUNNING or task.fate is not None:
             return False
         watch = watch_of(task)
         is_cut = watch is not None and watch.cut is not None
@@ -183,14 +185,16 @@ class Loop:
     async def _take(self, taken: list[Message]) -> None:
         while True:
             if self._stale:
-                self.state = await load(self._services.ledger, self.state.plan.id)
+                # Before it is read: a revision in the middle of that makes it stale again.
                 self._stale = False
+                self.state = await load(self._services.ledger, self.state.plan.id)
+                await renew(self)
             # After what has ended, and before anything is committed or started because of it.
             self.state.strayed = await strayed(self._services.workspaces, self.state.plan)
             await self.watching.listen(self.state)
             turn, told, answers = self._decide(taken)
-            followed = turn.changed or turn.starts or turn.notices or turn.plan is not self.state.plan
-            if not (followed or told.ends or told.audits):
+            followed = turn.changed or turn.starts or turn.questions or turn.notices
+            if not (followed or turn.plan is not self.state.plan or told.ends or told.audits):
                 self._wall.seen()
                 break
             try:

@@ -128,8 +128,8 @@ async def _former(doing: Doing, loop: Loop, start: Start, parts: Mapping[str, st
     task, plan = loop.state.board.tasks[start.task], loop.state.plan
     if by := task.result.get(FORCED):
         raise Runs(f"{by} has it run whether anything has changed or not.")
-    # An attempt here is the last that this plan knows of; what other plans did since counts, too.
-    here = FORMER in task.result or start.attempt > 1
+    # An attempt of this definition is the last that this plan knows of; what other plans did since counts, too.
+    here = FORMER in task.result or start.attempt > task.forgiven + 1
     other: Task | None = await doing.services.ledger.store.read(_elsewhere, plan.project, task, here)
     if here:
         found = Former(plan.id, task.result.get(FORMER, {}), task.input_hash, here=True)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from supervisor.engine.planruns.committing import Told, key_of, limit_key_of
+from supervisor.engine.planruns.committing import REVISION, Told, key_of, limit_key_of
 from supervisor.engine.planruns.subjects import Change
 from supervisor.engine.plans import escalating
 from supervisor.engine.plans.escalating import STOP
@@ -93,6 +93,8 @@ def answer(approval: Approval) -> Callable[[Turn, Told], None]:
             return
         if now.status is not TaskStatus.WAITING_APPROVAL:
             return
+        if approval.asked.get(REVISION, turn.plan.revision) != turn.plan.revision:
+            return  # It was decided about what an earlier revision said.
         if approval.request_key != key_of(turn.plan, task, now.attempts, now.step):
             return
         if approved:

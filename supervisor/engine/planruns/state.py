@@ -8,10 +8,11 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor.engine.earlier import earlier
 from supervisor.engine.ledger import Ledger
 from supervisor.engine.planning import planned_of
 from supervisor.engine.plans.board import Board
-from supervisor.engine.plans.program import Program, program
+from supervisor.engine.plans.program import Program, going_by, program
 from supervisor.engine.plans.repeating import known_items
 from supervisor.model.entities import Project
 from supervisor.model.errors import NotFound
@@ -46,6 +47,7 @@ async def load(ledger: Ledger, plan_id: str) -> State:
     plan, project, revision, found = await ledger.store.read(look)
     planned = await asyncio.to_thread(planned_of, revision)
     made = await asyncio.to_thread(program, planned, os.cpu_count() or 1, known_items(found))
+    made = going_by(made, await earlier(ledger, plan_id, found, made.jobs))
     return State(plan, project, planned, made, Board(found))
 
 

@@ -62,6 +62,8 @@ def whole(task: str) -> str | None:
 def holders(tasks: Sequence[Standing]) -> dict[str, str | None]:
     """Return for each task the one that it is a part of, from how they stand."""
     found = {task.id: whole(task.id) for task in tasks}
+    # What still runs of a subplan that a revision removed stands for itself.
+    found = {task: holder if holder in found else None for task, holder in found.items()}
     for task in tasks:
         if task.id.endswith("-*"):
             name = task.id.removesuffix("*")

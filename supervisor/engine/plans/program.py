@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from supervisor.engine.plans.choosing import Demand
@@ -97,12 +97,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A plan, ready to be run. ``problems`` say why it cannot be started as it is."""
+    """A plan, ready to be run. ``problems`` say why it cannot be started as it is.
+
+    ``anew`` is what the revision in force says of tasks that go by the job of an earlier one as long as they run.
+    """
 
     jobs: Mapping[str, Job]
     progress: Progress
     capacity: Mapping[str, float]
     problems: tuple[str, ...]
+    anew: Mapping[str, Job] = field(default_factory=dict)
 
 
 def program(plan: Plan, cores: int, items: Items = NOTHING) -> Program:
@@ -136,6 +140,26 @@ def repeat(made: Program, task: str, parts: Parts) -> Program:
     jobs = {each.task.id: _job(each.task, len(made.jobs) + number) for number, each in enumerate(new)}
     nodes = {each.task.id: Node(each.task.needs, tuple(routes[each.task.id]), each.within) for each in new}
     return replace(made, jobs={**made.jobs, **jobs}, progress=made.progress.extended(nodes))
+
+
+def going_by(made: Program, earlier: Mapping[str, Task]) -> Program:
+    """Return a program in which these tasks are done by what an earlier revision says of them. Nothing waits for those
+    that the plan has no more, and they wait for nothing."""
+    jobs, anew, left = dict(made.jobs), {}, {}
+    for name, task in earlier.items():
+        if (now := made.jobs.get(name)) is None:
+            jobs[name], left[name] = _job(task, len(jobs)), Node(left=True)
+        else:
+            # The parts of what is repeated are tasks of their own: they go by the revision in force.
+            jobs[name] = replace(_job(task, now.demand.position), repeated=now.repeated)
+            anew[name] = now
+    return replace(made, jobs=jobs, anew=anew, progress=made.progress.extended(left) if left else made.progress)
+
+
+def renewed(made: Program, task: str) -> Program:
+    """Return a program in which a task is done as the revision in force says from now on."""
+    anew = {name: job for name, job in made.anew.items() if name != task}
+    return replace(made, jobs={**made.jobs, task: made.anew[task]}, anew=anew)
 
 
 def with_examples(made: Program) -> Program:

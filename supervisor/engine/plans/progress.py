@@ -31,12 +31,14 @@ class Route(NamedTuple):
 class Node:
     """What decides when a task runs: everything it ``needs``, and one of its ``routes``, when it has any.
 
-    A task that is a part of another runs only ``within`` that one.
+    A task that is a part of another runs only ``within`` that one. One that is ``left`` over from an earlier revision
+    goes on to its end, and how it ends says nothing about the plan.
     """
 
     needs: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
     within: str | None = None
+    left: bool = False
 
 
 class Move(NamedTuple):
@@ -180,7 +182,7 @@ class Progress:
         failed = [
             task
             for task, status in statuses.items()
-            if status is TaskStatus.FAILED and self._nodes[task].within is None
+            if status is TaskStatus.FAILED and self._nodes[task].within is None and not self._nodes[task].left
         ]
         lost = [task for task in failed if not self._was_recovered(task, statuses)]
         if lost:

@@ -16,7 +16,7 @@ from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.choosing import choose
 from supervisor.engine.plans.digests import digest_of_task
 from supervisor.engine.plans.limits import WATCH, Cut, Signs, at_work, begun, clocked, watch_of
-from supervisor.engine.plans.program import Job, Program, Step, repeat
+from supervisor.engine.plans.program import Job, Program, Step, renewed, repeat
 from supervisor.engine.plans.repeating import ITEMS, named_parts
 from supervisor.engine.plans.reusing import FORCED, INPUTS, NOT_REMEMBERED, carried
 from supervisor.model.budgets import BUDGET
@@ -43,6 +43,8 @@ RUNS_AGAIN: Final = frozenset({T.COMPLETED, T.FAILED, T.SKIPPED, T.BLOCKED})
 WAITS: Final = frozenset({T.READY, T.WAITING_APPROVAL})
 """What has not begun, or waits for a person."""
 
+GOES_ON: Final = frozenset({T.RUNNING, T.WAITING_APPROVAL})
+"""An attempt of it is under way: it goes by the definition that it was started with."""
 LOST: Final = "It went away with the process that ran it. Whether it did its work is not known."
 
 LAST_FAILURE: Final = "last_failure"
@@ -120,7 +122,8 @@ class Turn:
 
     def overspent(self, task: str, why: str) -> None:
         """The budget of a task is used up: what runs is stopped, and it fails for good."""
-        if self.task(task).status is T.RUNNING:
+        now = self.task(task)
+        if now.status is T.RUNNING and now.fate is None:
             self.stops.append(task)
             self._move(task, T.FAILED, BUDGET, why, ended_at=self.now)
 
@@ -138,7 +141,7 @@ class Turn:
                 continue
             if status is T.RUNNING:
                 self.stops.append(task)
-            self._move(task, T.ABANDONED, "person", f"{by} cancelled the plan.", ended_at=self.now)
+            self._move(task, T.ABANDONED, "person", f"{by} cancelled the plan.", ended_at=self.now, fate=None)
 
     def is_at(self, task: str, attempt: int, number: int) -> bool:
         """Whether this step of a task is under way; what is told of another comes too late, and means nothing."""
@@ -165,6 +168,9 @@ class Turn:
         if undoing.is_rolling_back(now):
             undoing.step_ended(self, task, ok=ok, why=why)
             return
+        if now.fate is not None:
+            self._stopped(now)
+            return
         step = job.steps[number]
         found = dict(result or {})
         if step.proves:
@@ -178,6 +184,8 @@ class Turn:
         elif ok:
             self._keep(replace(now, step=number + 1))
             self._go_on(task, job)
+        elif self._is_left(task):
+            self._move(task, T.FAILED, "plan", why, ended_at=self.now)
         elif blocks:
             self._move(task, T.BLOCKED, "plan", why)
         elif step.before:
@@ -188,28 +196,15 @@ class Turn:
     def repeat(self, task: str, attempt: int, number: int, items: Sequence[str], left_out: int = 0) -> None:
         """It is known what a task is repeated for: it gets one part for each item. ``left_out`` is how many were over
         its limit."""
-        if not self.is_at(task, attempt, number):
+        if not self.is_at(task, attempt, number) or self.task(task).fate is not None:
+            self.step_ended(task, attempt, number, ok=True, why="")
             return
         parts = named_parts(task, items)
         before = self.program
         self.program = repeat(before, task, parts)
-        for name in self.program.jobs.keys() - before.jobs.keys():
-            job = self.program.jobs[name]
-            self._statuses[name] = T.PENDING
-            self._keep(
-                Task(
-                    plan=self.plan.id,
-                    revision=self.plan.revision,
-                    id=name,
-                    position=job.demand.position,
-                    kind=job.task.kind,
-                    title=job.task.name,
-                    digest=digest_of_task(job.task),
-                    status=T.PENDING,
-                    reason=Reason("plan", f"{task} is repeated.", self.now),
-                    needs=job.task.needs,
-                )
-            )
+        for name, job in self.program.jobs.items():
+            if job is not before.jobs.get(name):
+                self._add(name, job, f"{task} is repeated.")
         result: dict[str, Any] = {ITEMS: [list(part) for part in parts], **({"left_out": left_out} if left_out else {})}
         self.step_ended(task, attempt, number, ok=True, why="", result=result)
 
@@ -217,11 +212,14 @@ class Turn:
         """Nobody knows how a step ended. It is done again where that does no harm, else a person has to look."""
         if not self.is_at(task, attempt, number):
             return
-        job = self.program.jobs[task]
-        if undoing.is_rolling_back(self.task(task)):
+        job, now = self.program.jobs[task], self.task(task)
+        if undoing.is_rolling_back(now):
             undoing.step_ended(self, task, ok=False, why=LOST)
             return
         step = job.steps[number]
+        if now.fate is not None:
+            self._stopped(now)
+            return
         watch = watch_of(self.task(task))
         if watch is not None and watch.cut is not None:
             self.step_ended(task, attempt, number, ok=False, why=watch.cut.why)
@@ -229,7 +227,7 @@ class Turn:
         if job.task.idempotent or step.proves or step.before or step.measures:
             self.starts.append(Start(task, attempt, number, step))
             return
-        self._move(task, T.BLOCKED, "recovery", LOST)
+        self._move(task, T.FAILED if self._is_left(task) else T.BLOCKED, "recovery", LOST)
 
     def decided(self, task: str, *, approved: bool, by: str, why: str = "") -> None:
         """A person has answered what was asked about a task."""
@@ -247,6 +245,13 @@ class Turn:
             self._go_on(task, job)
         else:
             self._move(task, T.COMPLETED, "person", word, step=now.step + 1, ended_at=self.now)
+
+    def ask_again(self, task: str, attempt: int, number: int) -> None:
+        """What was asked about a task is void, since the plan was revised: it is asked anew."""
+        now = self.task(task)
+        is_asked = any(start.task == task for start in self.questions)
+        if now.status is T.WAITING_APPROVAL and (now.attempts, now.step) == (attempt, number) and not is_asked:
+            self.questions.append(Start(task, attempt, number, self.program.jobs[task].steps[number]))
 
     def ask_anew(self, task: str, why: str, changed: Sequence[str], moving: Sequence[str]) -> None:
         """What a person was asked about has changed: it is checked again, then asked anew. Work is not done again."""
@@ -319,7 +324,7 @@ class Turn:
 
     def run_again(self, task: str, by: str) -> list[str]:
         """Have a task done once more; what was skipped because of it waits anew. Returns all of them."""
-        now = self.task(task)
+        now = self._in_force(task)
         if now.status not in RUNS_AGAIN:
             raise Refused(
                 f"The task {task} is {now.status}.", hint="Only one that has ended, or is blocked, runs again."
@@ -344,7 +349,7 @@ class Turn:
 
     def complete(self, task: str, by: str, why: str, **result: Any) -> None:
         """A person says that a task is done, and shows by what."""
-        now = self.task(task)
+        now = self._in_force(task)
         if now.status is T.RUNNING:
             raise Refused(f"The task {task} is running.", hint="Wait for its end, or cancel what it runs.")
         if now.status is T.COMPLETED:
@@ -450,7 +455,7 @@ class Turn:
             now = self.task(demand.task)
             self._move(
                 now.id, T.RUNNING, "plan", "Its turn has come.",
-                attempts=now.attempts + 1, step=0, not_before=None, started_at=now.started_at or self.now,
+                attempts=now.attempts + 1, step=0, not_before=None, started_at=now.started_at or self.now, goes_by=None,
                 result={**carried(now.result, KEPT), **begun(now, jobs[now.id].task, self.now)},
             )  # fmt: skip
             self._go_on(now.id, jobs[now.id])
@@ -483,21 +488,83 @@ class Turn:
         word = f"Everything succeeded, {proofs} checks among it." if proofs else "Everything succeeded."
         if (watch := watch_of(now)) is not None and watch.short:
             word = f"Its timebox ended the work; what there was by then is enough: {proofs} checks succeeded."
+        if now.goes_by is not None:
+            word += f" It was done as revision {now.goes_by} said."
         self._move(task, T.COMPLETED, "plan", word, ended_at=self.now)
 
     def _fail(self, task: str, job: Job, why: str, *, final: bool, signal: str = "plan") -> None:
-        now, retry = self.task(task), job.task.retry
+        # Another try is one by the revision in force.
+        now, retry = self.task(task), self.program.anew.get(task, job).task.retry
         if (watch := watch_of(now)) is not None and watch.short:
             final, why = True, f"Its timebox ended the work, and what there was by then is not enough: {why}"
         now = self._keep(replace(now, result={**now.result, LAST_FAILURE: why}))
-        if final or retry is None or now.attempts >= retry.attempts:
+        tries = now.attempts - now.forgiven
+        if final or retry is None or tries >= retry.attempts:
             self._move(task, T.FAILED, signal, why, ended_at=self.now)
             return
-        delay = retry.delay * retry.backoff ** (now.attempts - 1)
+        delay = retry.delay * retry.backoff ** (tries - 1)
         delay = delay if retry.max_delay is None else min(delay, retry.max_delay)
-        word = f"Attempt {now.attempts} of {retry.attempts} failed: {why}"
+        word = f"Attempt {tries} of {retry.attempts} failed: {why}"
         self._move(task, T.READY, signal, word, not_before=self.now + int(delay * 1_000), step=0)
         self._parts_again(task, "plan", f"{task} is tried again.")
+
+    def _stopped(self, now: Task) -> None:
+        """Nothing runs any more for a task that a revision has stopped."""
+        task, fate = now.id, now.fate
+        self._keep(replace(now, fate=None, step=0, not_before=None, forgiven=now.attempts))
+        if self._is_left(task):
+            self._move(task, T.ABANDONED, "person", "A revision removed it; it was stopped.", ended_at=self.now)
+            return
+        anew: dict[str, Any] = {"goes_by": None, "session": None, "result": {}, "started_at": None}
+        if fate == "stop":
+            word = "A revision changed it; it was stopped. `task run` has it done as the plan says now."
+            self._move(task, T.BLOCKED, "person", word, **anew)
+            return
+        word = "A revision changed it; it was stopped, and is begun anew."
+        self._move(task, T.READY, "person", word)
+        self._move(task, T.PENDING, "person", word, **anew)
+        self._looked = False  # What it needs by now may be there already: nothing that changes would say so.
+
+    def _add(self, task: str, job: Job, why: str) -> None:
+        """Take a task in that has become known. One of its name that a revision removed makes way for it."""
+        old = self.changed.get(task) or self._before.get(task)
+        attempts = 0 if old is None else old.attempts
+        new = Task(
+            plan=self.plan.id,
+            revision=self.plan.revision,
+            id=task,
+            position=job.demand.position,
+            kind=job.task.kind,
+            title=job.task.name,
+            digest=digest_of_task(job.task),
+            status=T.PENDING,
+            reason=Reason("plan", why, self.now),
+            needs=job.task.needs,
+            attempts=attempts,
+            forgiven=attempts,
+        )
+        if old is not None and old.status is T.RUNNING:
+            if old.fate is None:
+                self.stops.append(task)
+            new = replace(
+                old, title=new.title, kind=new.kind, digest=new.digest, needs=new.needs, result={}, fate="restart"
+            )
+        self._statuses.setdefault(task, T.PENDING)
+        self._keep(new)
+
+    def _is_left(self, task: str) -> bool:
+        """Whether a revision removed a task that still ran."""
+        return self.program.progress.node(task).left
+
+    def _in_force(self, task: str) -> Task:
+        """Return a task; Refused when the revision in force does not have it any more."""
+        now = self.task(task)
+        if self._is_left(task):
+            raise Refused(
+                f"{self.plan.id} was revised, and has no task {task} any more.",
+                hint=f"`quarterdeck plan show {self.plan.id}` lists its tasks.",
+            )
+        return now
 
     def _move(self, task: str, to: TaskStatus, signal: str, text: str, **changes: Any) -> None:
         now = self.task(task)
@@ -514,6 +581,8 @@ class Turn:
             if task.status in self._active:
                 self._active[task.status].add(task.id)
         self.changed[task.id] = task
+        if task.id in self.program.anew and task.status not in GOES_ON:
+            self.program = renewed(self.program, task.id)
         return task
 
     def _plan(self, to: PlanStatus, signal: str, text: str, **changes: Any) -> None:

@@ -150,7 +150,7 @@ def roll_back(turn: Turn, task: str, by: str) -> Undo:
     if now.status is not T.READY:
         turn.move(task, T.READY, "person", word)
     turn.move(
-        task, T.RUNNING, "person", word, step=UNDO, not_before=None, ended_at=None, input_hash=None,
+        task, T.RUNNING, "person", word, step=UNDO, not_before=None, ended_at=None, input_hash=None, goes_by=None,
         result={**kept, ROLLING: {"by": by, "was": was, "why": now.reason.text}},
     )  # fmt: skip
     turn.go_on_again(word)
@@ -182,7 +182,9 @@ def _ended(turn: Turn, task: str, *, ok: bool, why: str) -> None:
     else:
         word = f"Its rollback failed, and what of it is undone is not known: {why}"
         after = ""
-    to = T.FAILED if failed else T.ABANDONED if turn.plan.status is PlanStatus.ABANDONED else T.BLOCKED
+    # Nobody has it done again when it was given up, or a revision has removed it.
+    over = turn.plan.status is PlanStatus.ABANDONED or turn.program.progress.node(task).left
+    to = T.FAILED if failed else T.ABANDONED if over else T.BLOCKED
     turn.move(task, to, "rollback", word if to is T.ABANDONED else word + after, ended_at=turn.now)
     if ok and not failed:
         tasks = turn.tasks()

@@ -2,17 +2,20 @@
 -- Adds a task of a revision.
 INSERT INTO tasks (
     plan, revision, id, position, kind, title, needs, digest, status, reason, attempts, session, input_hash, result,
-    step, released_by, not_before, started_at, ended_at
+    step, released_by, not_before, started_at, ended_at, goes_by, fate, forgiven
 ) VALUES (
     :plan, :revision, :id, :position, :kind, :title, :needs, :digest, :status, :reason, :attempts, :session,
-    :input_hash, :result, :step, :released_by, :not_before, :started_at, :ended_at
+    :input_hash, :result, :step, :released_by, :not_before, :started_at, :ended_at,
+    :goes_by, :fate, :forgiven
 );
 
 -- name: update
 -- Stores what may change of a task, only if it still has the status that was read.
 UPDATE tasks SET
     status = :status, reason = :reason, attempts = :attempts, session = :session, input_hash = :input_hash,
-    result = :result, step = :step, released_by = :released_by, not_before = :not_before, started_at = :started_at, ended_at = :ended_at
+    result = :result, step = :step, released_by = :released_by, not_before = :not_before, started_at = :started_at,
+    ended_at = :ended_at, goes_by = :goes_by, fate = :fate, forgiven = :forgiven,
+    position = :position, kind = :kind, title = :title, needs = :needs, digest = :digest
 WHERE plan = :plan AND revision = :revision AND id = :id AND status = :before;
 
 -- name: get
