@@ -68,7 +68,8 @@ class Reactions:
                 self.conductor.delivery.kick(event.session)
             else:
                 await self.plan_runs.decided(event)
-                self.schedules.kick()
+                if event.type != EventType.APPROVAL_REGISTERED:
+                    self.schedules.kick()
         elif event.type in _OF_PLANS:
             self.schedules.kick()
         elif event.type == EventType.STATUS_CHANGED and event.session is not None:
