@@ -121,12 +121,14 @@ def test_what_is_asked_anew_is_checked_again_and_not_done_again() -> None:
     plan.end("a")
     assert (plan.asked, plan.tasks["a"].step) == (["a", "a"], 3)
     turn = plan.turn()
-    turn.ask_anew("a", "x has changed", ["x"], [])
-    turn.ask_anew("a", "told twice", ["x"], [])
+    turn.ask_anew("a", "x has changed", ["x"], [], "app_1")
+    turn.ask_anew("a", "told twice", ["x"], [], "app_1")
     plan.take(turn)
     assert turn.anew == {"a": "x has changed"}
     assert plan.under_way["a"].step.text == "test -f a", "neither the work nor the first question"
-    assert plan.tasks["a"].result == {"changed": ["x"]}, "what was proven before is not shown"
+    assert plan.tasks["a"].result == {"changed": ["x"], "asked_before": ["app_1"]}, (
+        "what was proven before is not shown"
+    )
     plan.end("a")
     assert (plan.asked, plan.tasks["a"].attempts) == (["a", "a", "a"], 1)
     assert plan.statuses == {"a": "waiting_approval"}

@@ -223,6 +223,7 @@ async def _decide(
     asked = await engine.store.read(_asked, plan, gate)
     decision = Decision(asked.id, approve=approve, rationale=rationale, roles=roles_of(request, principal))
     await engine.broker.decide([decision], principal.actor)
+    await engine.plan_runs.settle(asked.id)
     return await whole(request, plan.id)
 
 

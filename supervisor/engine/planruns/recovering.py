@@ -11,7 +11,7 @@ from supervisor.engine.planruns.subjects import Change
 from supervisor.engine.plans import escalating
 from supervisor.engine.plans.escalating import STOP
 from supervisor.engine.plans.limits import watch_of
-from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.plans.turn import ASKED_BEFORE, Start, Turn
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
 from supervisor.model.plans import TaskStatus
@@ -52,12 +52,17 @@ async def recover(loop: Loop) -> None:
         await take_answer(loop, approval)
 
 
-async def take_answer(loop: Loop, approval: Approval) -> None:
-    """Tell a loop what was decided about a task; when what was approved has changed since, to ask anew."""
+async def take_answer(loop: Loop, approval: Approval, *, wait: bool = False) -> None:
+    """Tell a loop what was decided about a task; when what was approved has changed since, to ask anew. With ``wait``
+    return when that is stored."""
     change = None
     if approval.status is ApprovalStatus.APPROVED:
         change = await loop.doing.subjects.change(loop.state, approval)
-    loop.post(answer(approval) if change is None else ask_anew(approval, change))
+    take = answer(approval) if change is None else ask_anew(approval, change)
+    if wait:
+        await loop.ask(take)
+    else:
+        loop.post(take)
 
 
 def ask_anew(approval: Approval, change: Change) -> Callable[[Turn, Told], None]:
@@ -66,8 +71,10 @@ def ask_anew(approval: Approval, change: Change) -> Callable[[Turn, Told], None]
 
     def take(turn: Turn, told: Told) -> None:
         now = turn.task(task)
-        if approval.request_key == key_of(turn.plan, task, now.attempts, now.step):
-            turn.ask_anew(task, change.words, change.paths, change.moving)
+        # It may be told twice, and the question that is asked instead has the same key.
+        told_before = approval.id in now.result.get(ASKED_BEFORE, ())
+        if not told_before and approval.request_key == key_of(turn.plan, task, now.attempts, now.step):
+            turn.ask_anew(task, change.words, change.paths, change.moving, approval.id)
             told.audits.append(
                 ("supervisor", "gate.changed", {"task": task, "approval": approval.id, "what": change.words})
             )

@@ -282,6 +282,12 @@ class PlanRuns:
         """Disconnect from the host of commands; they go on."""
         await self._commands.close()
 
+    async def settle(self, approval_id: str) -> None:
+        """Return when a plan has taken in what was decided about one of its tasks."""
+        approval = await self._services.ledger.store.read(approvals.get, approval_id)
+        if (loop := self._loops.get(str(approval.plan))) is not None:
+            await take_answer(loop, approval, wait=True)
+
     def _hear(self, loop: Loop, approval: Approval) -> None:
         self._services.tasks.ensure(f"{loop.name} {approval.id} {approval.status}", lambda: take_answer(loop, approval))
 

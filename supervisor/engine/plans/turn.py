@@ -53,6 +53,9 @@ LAST_FAILURE: Final = "last_failure"
 CHANGED: Final = "changed"
 """In a task's result: paths that changed while a person was asked about it, so that it was asked anew."""
 
+ASKED_BEFORE: Final = "asked_before"
+"""The questions about it that this one took the place of."""
+
 MOVING: Final = "moving"
 """Those of them that others may go on changing."""
 
@@ -253,8 +256,9 @@ class Turn:
         if now.status is T.WAITING_APPROVAL and (now.attempts, now.step) == (attempt, number) and not is_asked:
             self.questions.append(Start(task, attempt, number, self.program.jobs[task].steps[number]))
 
-    def ask_anew(self, task: str, why: str, changed: Sequence[str], moving: Sequence[str]) -> None:
-        """What a person was asked about has changed: it is checked again, then asked anew. Work is not done again."""
+    def ask_anew(self, task: str, why: str, changed: Sequence[str], moving: Sequence[str], before: str) -> None:
+        """What a person was asked about in the question ``before`` has changed: it is checked again, then asked anew.
+        Work is not done again."""
         now = self.task(task)
         if now.status is not T.WAITING_APPROVAL:
             return
@@ -265,7 +269,7 @@ class Turn:
             checks = (n for n in range(first, now.step) if job.steps[n].proves or job.steps[n].what == "keep")
             first = next(checks, now.step)
         result = {name: value for name, value in now.result.items() if name != "proofs"}
-        result |= {CHANGED: list(changed)}
+        result |= {CHANGED: list(changed), ASKED_BEFORE: [*result.get(ASKED_BEFORE, ()), before]}
         if moving:
             result[MOVING] = sorted({*result.get(MOVING, ()), *moving})
         self.anew[task] = why
