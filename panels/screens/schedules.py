@@ -88,10 +88,14 @@ class SchedulesScreen(Screen[None], Asking):
     @property
     def schedule(self) -> Json | None:
         """The schedule under the cursor, with its runs as far as they were read."""
+        found = self._found()
+        return found and self._details.get(found["id"], found)
+
+    def _found(self) -> Json | None:
+        """The schedule under the cursor as it is in the list, which may have been read later than its runs."""
         if not self.is_mounted or self._schedules is None:
             return None
-        found = next((each for each in self._schedules if each["id"] == self.listed.chosen), None)
-        return found and self._details.get(found["id"], found)
+        return next((each for each in self._schedules if each["id"] == self.listed.chosen), None)
 
     def on_mount(self) -> None:
         """Read them, hear of what happens to them, and count the times down."""
@@ -206,14 +210,14 @@ class SchedulesScreen(Screen[None], Asking):
 
     def _asked(self) -> str | None:
         """Return the question about the run under the cursor, else about the newest one that waits."""
-        schedule = self.schedule
-        if schedule is None:
+        found, schedule = self._found(), self.schedule
+        if found is None or schedule is None:
             return None
         waiting = {run["approval"] for run in schedule["runs"] if run["state"] == "waiting" and run["approval"]}
         key: Any = self.detail.chosen if self.detail.has_focus else None
         if key is not None and key[2] in waiting:
             return str(key[2])
-        run = view.waiting_run(schedule)
+        run = view.waiting_run(found) or view.waiting_run(schedule)
         return str(run["approval"]) if run is not None else None
 
     def action_approve(self) -> None:

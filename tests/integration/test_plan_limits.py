@@ -190,7 +190,7 @@ async def test_who_rejects_the_question_has_it_stopped_and_recovered(inside: Sup
 async def test_a_warning_is_an_event_and_an_alert(inside: Supervised, tmp_path: Path) -> None:
     go = tmp_path / "go"
     limited = sh(
-        "a", f"until test -e {go}; do sleep 0.05; done", timeout=0.5, escalation={"near": "warn", "passed": "warn"}
+        "a", f"until test -e {go}; do sleep 0.05; done", timeout=4, escalation={"near": "warn", "passed": "warn"}
     )
     plan = await started(inside, limited)
 
@@ -200,8 +200,8 @@ async def test_a_warning_is_an_event_and_an_alert(inside: Supervised, tmp_path: 
     await eventually(warned, what=lambda: "two warnings")
     alerts = (await inside.client.get("/alerts"))["alerts"]
     assert {each["text"] for each in alerts} >= {
-        "plan-x/a: It has nearly taken its timeout of 0.5 s (start_to_close).",
-        "plan-x/a: It took longer than its timeout of 0.5 s (start_to_close).",
+        "plan-x/a: It has nearly taken its timeout of 4 s (start_to_close).",
+        "plan-x/a: It took longer than its timeout of 4 s (start_to_close).",
     }
     go.touch()
     await plan.reaches(P.COMPLETED)

@@ -432,6 +432,10 @@ class Doing:
 def _why(start: Start, record: ExitRecord, words: str) -> str:
     """Say in one sentence why a command counts as failed."""
     line = start.step.text.strip().splitlines()[0][:100]
+    if record.cause == "start_to_close":
+        return f"`{line}` took longer than its timeout."
+    if record.cause == "no_output":
+        return f"`{line}` was silent for too long."
     if record.cause == "stopped":
         return f"`{line}` was stopped."
     if record.cause == "spawn_failed":

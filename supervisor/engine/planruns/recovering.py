@@ -40,7 +40,7 @@ async def recover(loop: Loop) -> None:
         for unstarted in await doing.commands.adopt(doing.places.folder, [attempt], doing.ended(loop, start, attempt)):
             loop.run_commands([(start, unstarted)])
         # A decision that came in the moment of a crash may not have let its clocks run on.
-        await doing.commands.hold(attempt.id, held=attempt.id in asking)
+        await rest(loop, attempt, asks=attempt.id in asking)
     busy = {attempt.task for attempt in live}
     for task_id in state.board.active[TaskStatus.RUNNING] - busy:
         task = state.board.tasks[task_id]
@@ -50,6 +50,14 @@ async def recover(loop: Loop) -> None:
             doing.stop(loop, task.id)
     for approval in decided:
         await take_answer(loop, approval)
+
+
+async def rest(loop: Loop, attempt: Attempt, *, asks: bool) -> None:
+    """Let the clocks of a command rest while a person decides what it asks, or run on."""
+    await loop.doing.commands.hold(attempt.id, held=asks)
+    start = _step(loop, attempt)
+    if start is not None:
+        loop.post(lambda turn, _: escalating.working(turn, start.task, start.attempt, start.number, runs=not asks))
 
 
 async def take_answer(loop: Loop, approval: Approval, *, wait: bool = False) -> None:

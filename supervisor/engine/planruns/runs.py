@@ -26,7 +26,7 @@ from supervisor.engine.planruns.judging import act_of
 from supervisor.engine.planruns.loop import Loop, Take
 from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places, branch_of
-from supervisor.engine.planruns.recovering import ask_anew, take_answer
+from supervisor.engine.planruns.recovering import ask_anew, rest, take_answer
 from supervisor.engine.planruns.state import State, existing, folder_of, load
 from supervisor.engine.plans.explaining import Explained, explain
 from supervisor.engine.plans.limits import Signs
@@ -246,8 +246,12 @@ class PlanRuns:
         approval = await self._services.ledger.store.read(approvals.get, approval_id)
         if approval.attempt is not None:
             # A command asked; it fetches the answer by itself, and has all its time for that.
-            asking = await self._services.ledger.store.read(approvals.asking_attempts)
-            await self._commands.hold(approval.attempt, held=approval.attempt in asking)
+            asked = approval.attempt
+            attempt, asking = await self._services.ledger.store.read(
+                lambda conn: (attempts.get(conn, asked), approvals.asking_attempts(conn))
+            )
+            if (loop := self._loops.get(str(attempt.plan))) is not None:
+                await rest(loop, attempt, asks=asked in asking)
         # Whether a plan may start at all is no question of one of its tasks: its schedule hears that.
         if approval.channel == "engine" and approval.task is not None and approval.plan in self._loops:
             self._hear(self._loops[approval.plan], approval)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from supervisor.engine.plans import escalating
 from supervisor.engine.plans.limits import LOOKED, SILENCES, WATCH, Signs, Watch, bounds, next_look, used, watch_of
+from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.ports import ExitRecord
 from supervisor.model.entities import Attempt, Session
@@ -124,7 +125,7 @@ class Watching:
 
 def taken(turn: Turn, task: str, attempt: int, number: int, record: ExitRecord | None) -> ExitRecord | None:
     """Return how a command ended, as it is kept: what a limit ended has run into that limit."""
-    if record is None or not turn.is_at(task, attempt, number):
+    if record is None or number >= UNDO or not turn.is_at(task, attempt, number):
         return record
     if record.cause in ("start_to_close", "no_output"):
         escalating.ended_by_runner(turn, task, "timeout" if record.cause == "start_to_close" else "no_output")
