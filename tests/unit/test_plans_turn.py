@@ -10,7 +10,8 @@ import pytest
 from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.program import Program, program
 from supervisor.engine.plans.reading import read
-from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.plans.sheet import Start
+from supervisor.engine.plans.turn import Turn
 from supervisor.model.entities import Reason
 from supervisor.model.errors import Refused
 from supervisor.model.plans import PLAN_ENDED, TASK_ENDED, Plan, PlanStatus, Task, TaskStatus

@@ -19,7 +19,8 @@ from supervisor.engine.planruns.places import branch_of, own_name
 from supervisor.engine.planruns.straying import Outcome, judged
 from supervisor.engine.plans.escalating import working
 from supervisor.engine.plans.limits import attempt_left_s
-from supervisor.engine.plans.turn import LAST_FAILURE, Start, Turn
+from supervisor.engine.plans.sheet import LAST_FAILURE, Start
+from supervisor.engine.plans.turn import Turn
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import NotFound, QueueFull, Refused
 from supervisor.model.plans import Task

@@ -11,7 +11,8 @@ from supervisor.engine.planruns.committing import Asked
 from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.state import State
 from supervisor.engine.planruns.subjects import Subject, Subjects, as_stored
-from supervisor.engine.plans.turn import CHANGED, Start, Turn
+from supervisor.engine.plans.sheet import CHANGED, Start
+from supervisor.engine.plans.turn import Turn
 from supervisor.engine.services import Services
 from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Plan, Task

@@ -12,8 +12,9 @@ from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.state import State
 from supervisor.engine.plans.escalating import MORE, SKIP, STOP, LimitQuestion
 from supervisor.engine.plans.limits import watch_of
+from supervisor.engine.plans.sheet import Start
 from supervisor.engine.plans.spelled import spelled
-from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.plans.turn import Turn
 from supervisor.engine.ports import ExitRecord
 from supervisor.model.acts import Judgement
 from supervisor.model.approvals import Approval

@@ -33,7 +33,8 @@ from supervisor.engine.planruns.words import last_words
 from supervisor.engine.plans.expressions import parse
 from supervisor.engine.plans.limits import attempt_left_s, silence_s, watch_of
 from supervisor.engine.plans.program import UNDO
-from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.plans.sheet import Start
+from supervisor.engine.plans.turn import Turn
 from supervisor.engine.plans.undoing import is_merged
 from supervisor.engine.ports import ExitRecord, Launch
 from supervisor.engine.services import Services

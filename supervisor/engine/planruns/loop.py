@@ -27,7 +27,8 @@ from supervisor.engine.planruns.watching import Wall, Watching
 from supervisor.engine.plans import escalating
 from supervisor.engine.plans.limits import watch_of
 from supervisor.engine.plans.program import UNDO
-from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.plans.sheet import Start
+from supervisor.engine.plans.turn import Turn
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError, Refused

@@ -14,7 +14,8 @@ from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.state import State
 from supervisor.engine.planruns.words import last_lines
 from supervisor.engine.plans.comparing import Measured, compare, number_in
-from supervisor.engine.plans.turn import Start, Turn
+from supervisor.engine.plans.sheet import Start
+from supervisor.engine.plans.turn import Turn
 from supervisor.engine.ports import ExitRecord, Workspace
 from supervisor.model.artifacts import Artifact
 from supervisor.model.entities import Attempt

@@ -34,7 +34,7 @@ from supervisor.engine.plans.reusing import (
     shortened,
     whole_hash,
 )
-from supervisor.engine.plans.turn import LAST_FAILURE, Start
+from supervisor.engine.plans.sheet import LAST_FAILURE, Start
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Task

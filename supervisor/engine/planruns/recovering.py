@@ -11,7 +11,8 @@ from supervisor.engine.planruns.subjects import Change
 from supervisor.engine.plans import escalating
 from supervisor.engine.plans.escalating import STOP
 from supervisor.engine.plans.limits import watch_of
-from supervisor.engine.plans.turn import ASKED_BEFORE, Start, Turn
+from supervisor.engine.plans.sheet import ASKED_BEFORE, Start
+from supervisor.engine.plans.turn import Turn
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
 from supervisor.model.plans import TaskStatus

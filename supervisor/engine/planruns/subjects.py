@@ -13,8 +13,9 @@ import msgspec
 
 from supervisor.engine.planruns.committing import BOUND
 from supervisor.engine.planruns.state import State
+from supervisor.engine.plans.sheet import MOVING
 from supervisor.engine.plans.subject import beside, counting
-from supervisor.engine.plans.turn import MOVING, Turn
+from supervisor.engine.plans.turn import Turn
 from supervisor.engine.ports import Workspaces
 from supervisor.model.approvals import Approval
 from supervisor.model.errors import QuarterdeckError

@@ -32,7 +32,7 @@ from supervisor.model.plans import TASK_ENDED, TaskStatus
 
 if TYPE_CHECKING:
     from supervisor.engine.plans.program import Step
-    from supervisor.engine.plans.turn import Turn
+    from supervisor.engine.plans.stepping import Steps
 
 MORE: Final = "more"
 STOP: Final = "stop"
@@ -80,7 +80,7 @@ class LimitQuestion:
     more_s: float
 
 
-def look(turn: Turn, signs: Mapping[str, Signs]) -> None:
+def look(turn: Steps, signs: Mapping[str, Signs]) -> None:
     """Look at the limits of everything that runs, or waits to be tried again. ``signs`` are known of what runs."""
     for task in sorted(turn.watched()):
         now = turn.task(task)
@@ -102,7 +102,7 @@ def look(turn: Turn, signs: Mapping[str, Signs]) -> None:
             if what is None or (what == "ask" and watch.asked is not None and watch.asked != limit):
                 continue  # one question at a time: what the answer leaves is asked then
             watch = replace(watch, told={**watch.told, limit: (level, turn.now)})
-            turn.keep(with_watch(turn.task(task), watch))
+            turn.put(with_watch(turn.task(task), watch))
             said = (_NEAR if level == "near" else _PASSED)[limit].format(spelled(found[limit]))
             turn.notices.append(_notice(turn, task, limit, level, what, said, found[limit]))
             if what == "stop":
@@ -112,16 +112,16 @@ def look(turn: Turn, signs: Mapping[str, Signs]) -> None:
                 watch = _ask(turn, task, watch, limit, said, job.task)
 
 
-def jumped(turn: Turn, gap: int) -> None:
+def jumped(turn: Steps, gap: int) -> None:
     """Take in that the clock of the machine went so many milliseconds further than time did (or less far: below 0)."""
     for task in sorted(turn.watched()):
         now = turn.task(task)
         after = moved(now, gap, turn.now)
         if after is not now:
-            turn.keep(after)
+            turn.put(after)
 
 
-def ended_by_runner(turn: Turn, task: str, limit: Limit) -> None:
+def ended_by_runner(turn: Steps, task: str, limit: Limit) -> None:
     """Take in that the runner of a step has kept a limit itself: what it ran has ended by now."""
     watch, planned = watch_of(turn.task(task)), turn.program.jobs[task].task
     if watch is None or watch.cut is not None:
@@ -130,10 +130,10 @@ def ended_by_runner(turn: Turn, task: str, limit: Limit) -> None:
     said = _PASSED[limit].format(spelled(bound))
     turn.notices.append(_notice(turn, task, limit, "passed", "stop", said, bound))
     step = turn.program.jobs[task].steps[turn.task(task).step]
-    turn.keep(with_watch(turn.task(task), replace(watch, cut=Cut(limit, _why(limit, said, step)), asked=None)))
+    turn.put(with_watch(turn.task(task), replace(watch, cut=Cut(limit, _why(limit, said, step)), asked=None)))
 
 
-def cut(turn: Turn, task: str, why: Cut) -> None:
+def cut(turn: Steps, task: str, why: Cut) -> None:
     """End an attempt, and whatever runs for its parts; what comes of it is decided when that has ended."""
     now = turn.task(task)
     if now.status is TaskStatus.READY:
@@ -143,7 +143,7 @@ def cut(turn: Turn, task: str, why: Cut) -> None:
     if now.status is not TaskStatus.RUNNING or watch.cut is not None:
         return
     ending = replace(now, reason=Reason("watchdog", f"It is being ended. {why.why}", turn.now))
-    turn.keep(with_watch(ending, replace(watch, cut=why, asked=None)))
+    turn.put(with_watch(ending, replace(watch, cut=why, asked=None)))
     turn.stops.append(task)
     for part in turn.program.progress.parts(task):
         of_part = turn.task(part)
@@ -153,7 +153,7 @@ def cut(turn: Turn, task: str, why: Cut) -> None:
             turn.skip(part, f"It is a part of {task}. {why.why}")
 
 
-def cut_short(turn: Turn, task: str, cut: Cut) -> bool:
+def cut_short(turn: Steps, task: str, cut: Cut) -> bool:
     """Decide what comes of an attempt that was ended, now that nothing of it runs; whether anything does here.
 
     A timebox ends the work, not the task: where checks can prove what there is, they decide.
@@ -164,13 +164,13 @@ def cut_short(turn: Turn, task: str, cut: Cut) -> bool:
     proof = next((number for number in rest if job.steps[number].proves), None)
     if cut.limit == "timebox" and cut.to != "skipped" and proof is not None and not (step.proves or step.before):
         going_on = replace(now, step=proof, reason=Reason("watchdog", f"{cut.why} Its checks decide.", turn.now))
-        turn.keep(with_watch(going_on, replace(watch, cut=None, short=True)))
+        turn.put(with_watch(going_on, replace(watch, cut=None, short=True)))
         return False
     turn.give_up(task, cut)
     return True
 
 
-def decided(turn: Turn, task: str, number: int, choice: str, by: str) -> bool:
+def decided(turn: Steps, task: str, number: int, choice: str, by: str) -> bool:
     """Take in what a person says about a limit; whether that question is still open."""
     now = turn.task(task)
     watch = watch_of(now)
@@ -184,9 +184,9 @@ def decided(turn: Turn, task: str, number: int, choice: str, by: str) -> bool:
         told_ = {each: what for each, what in watch.told.items() if each != limit}
         if limit in ("heartbeat", "no_output"):
             given, watch = dict(watch.given), replace(watch, quiet=turn.now)
-        turn.keep(with_watch(now, replace(watch, given=given, told=told_)))
+        turn.put(with_watch(now, replace(watch, given=given, told=told_)))
         return True
-    turn.keep(with_watch(now, watch))
+    turn.put(with_watch(now, watch))
     said = _PASSED[limit].format(spelled(bounds(job.task, watch, job.steps[now.step]).get(limit, 0)))
     if choice == SKIP:
         cut(turn, task, Cut(limit, f"{by} had it skipped: {said}.", "skipped"))
@@ -195,13 +195,13 @@ def decided(turn: Turn, task: str, number: int, choice: str, by: str) -> bool:
     return True
 
 
-def working(turn: Turn, task: str, attempt: int, number: int, *, runs: bool) -> None:
+def working(turn: Steps, task: str, attempt: int, number: int, *, runs: bool) -> None:
     """Take in whether the session of a step works, or waits: in the queue, for a person, paused."""
     if turn.is_at(task, attempt, number):
         now = turn.task(task)
         after = at_work(now, turn.now, working=runs)
         if after is not now:
-            turn.keep(after)
+            turn.put(after)
 
 
 def _why(limit: Limit, said: str, step: Step | None) -> str:
@@ -213,15 +213,15 @@ def _why(limit: Limit, said: str, step: Step | None) -> str:
     return f"{said}{stopped}. {_ADVICE[limit]}"
 
 
-def _ask(turn: Turn, task: str, watch: Watch, limit: Limit, said: str, planned: PlannedTask) -> Watch:
+def _ask(turn: Steps, task: str, watch: Watch, limit: Limit, said: str, planned: PlannedTask) -> Watch:
     asking = replace(watch, asked=limit, questions=watch.questions + 1)
-    turn.keep(with_watch(turn.task(task), asking))
+    turn.put(with_watch(turn.task(task), asking))
     more_s = amounts(planned)[limit] or 0
     turn.limit_questions.append(LimitQuestion(task, limit, asking.questions, said, more_s))
     return asking
 
 
-def _notice(turn: Turn, task: str, limit: Limit, level: Level, what: str, said: str, bound: int) -> Notice:
+def _notice(turn: Steps, task: str, limit: Limit, level: Level, what: str, said: str, bound: int) -> Notice:
     """Return what is told of a limit, and what is done about it: ``warn``, ``ask`` or ``stop``."""
     kind = EventType.LIMIT_NEAR if level == "near" else EventType.LIMIT_PASSED
     text = f"{turn.plan.id}/{task}: {said}."

@@ -20,7 +20,7 @@ from supervisor.store.rows import to_json
 
 if TYPE_CHECKING:
     from supervisor.engine.plans.program import Job
-    from supervisor.engine.plans.turn import Turn
+    from supervisor.engine.plans.stepping import Steps
 
 MADE: Final = "made"
 """In a task's result, once what it gave may be taken again: when that was, and what is in what it made."""
@@ -122,7 +122,7 @@ def carried(result: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     return kept
 
 
-def force(turn: Turn, task: str, by: str) -> None:
+def force(turn: Steps, task: str, by: str) -> None:
     """Have a task, and those of its parts that are done once more with it, run whether anything has changed or not."""
     for each in (task, *turn.program.progress.parts(task)):
         now = turn.task(each)
@@ -133,7 +133,7 @@ def force(turn: Turn, task: str, by: str) -> None:
 
 
 def runs(
-    turn: Turn, task: str, attempt: int, number: int, why: str, parts: Mapping[str, str], input_hash: str | None
+    turn: Steps, task: str, attempt: int, number: int, why: str, parts: Mapping[str, str], input_hash: str | None
 ) -> None:
     """A task is to be run, because of ``why``. Without an ``input_hash`` what it gives is not remembered."""
     if turn.is_at(task, attempt, number):
@@ -145,7 +145,7 @@ def runs(
 
 
 def reused(
-    turn: Turn, task: str, attempt: int, number: int, text: str, result: Mapping[str, Any], input_hash: str
+    turn: Steps, task: str, attempt: int, number: int, text: str, result: Mapping[str, Any], input_hash: str
 ) -> None:
     """A task is completed with what it gave before. That is no attempt."""
     if turn.is_at(task, attempt, number):
@@ -154,7 +154,7 @@ def reused(
 
 
 def remembered(
-    turn: Turn, task: str, attempt: int, number: int, run: str, made: Mapping[str, str | None] | None, why_not: str
+    turn: Steps, task: str, attempt: int, number: int, run: str, made: Mapping[str, str | None] | None, why_not: str
 ) -> None:
     """A task is done, and what it gave may be taken again: its files are as in ``made``. None: it may not."""
     if not turn.is_at(task, attempt, number):

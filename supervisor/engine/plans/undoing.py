@@ -20,7 +20,8 @@ from supervisor.model.errors import Refused
 from supervisor.model.plans import Plan, PlanStatus, Task, TaskStatus
 
 if TYPE_CHECKING:
-    from supervisor.engine.plans.turn import Turn
+    from supervisor.engine.plans.stepping import Steps
+    from supervisor.engine.plans.wishes import Wishes
 
 T = TaskStatus
 
@@ -131,7 +132,7 @@ def is_merged(task: Task) -> bool:
     return "commit" in task.result or was == T.COMPLETED
 
 
-def roll_back(turn: Turn, task: str, by: str) -> Undo:
+def roll_back(turn: Wishes, task: str, by: str) -> Undo:
     """Begin to roll a task back; returns what that does. Refused when it cannot be done now."""
     undo = undo_of_task(turn.program, turn.plan, turn.tasks(), task)
     if undo.refusal:
@@ -158,7 +159,7 @@ def roll_back(turn: Turn, task: str, by: str) -> Undo:
     return undo
 
 
-def step_ended(turn: Turn, task: str, *, ok: bool, why: str) -> None:
+def step_ended(turn: Steps, task: str, *, ok: bool, why: str) -> None:
     """A command that rolls a task back has ended."""
     now = turn.task(task)
     number = now.step + 1
@@ -169,7 +170,7 @@ def step_ended(turn: Turn, task: str, *, ok: bool, why: str) -> None:
         _ended(turn, task, ok=ok, why=why)
 
 
-def _ended(turn: Turn, task: str, *, ok: bool, why: str) -> None:
+def _ended(turn: Steps, task: str, *, ok: bool, why: str) -> None:
     now = turn.task(task)
     rolling = now.result[ROLLING]
     by, failed = rolling["by"], rolling["was"] == T.FAILED
