@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import datetime
 from typing import Any
 
+import yaml
+
 from supervisor.api.client import Client
+from supervisor.engine.plans.reading import read
 from tests.benchmarks import rivals
 from tests.benchmarks.figures import Figure, median, rate, sized
 from tests.benchmarks.stage import Stage, stage
@@ -15,6 +19,7 @@ from tests.benchmarks.stage import Stage, stage
 ROUNDS = 3
 BAR = 0.5
 IDEAL = 0.9
+READ_S = 1.0
 SLEEP_S = 1.0
 SLEEPS = 8
 ENDED = ("completed", "failed", "blocked")
@@ -50,7 +55,29 @@ async def measure(scale: float) -> list[Figure]:
             met = ratio is not None and ratio >= BAR and above
             figures.append(Figure("plans", name, shown, "; ".join(beside), ">= 0.5x, above doit and luigi", met))
         figures.append(await _sleeps(place, client))
-    return figures
+    return [*figures, _reading(sized(10_000, scale))]
+
+
+def _reading(count: int) -> Figure:
+    """Read and check a plan of many tasks, against reading its YAML alone with the same parser."""
+    tasks = [
+        f"  - {{id: t{n}, title: Task {n}, command: echo {n}, needs: [t{max(0, n - 100)}]}}" for n in range(1, count)
+    ]
+    data = "\n".join(["id: plan-big", "tasks:", "  - {id: t0, command: echo 0}", *tasks, ""]).encode()
+    ours, parsed = list[float](), list[float]()
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        found = read(data, "big.yaml")
+        ours.append(time.perf_counter() - began)
+        assert found.plan is not None, found.errors
+        began = time.perf_counter()
+        yaml.load(data, yaml.CSafeLoader)
+        parsed.append(time.perf_counter() - began)
+    took = median(ours)
+    return Figure(
+        "plans", f"plan: {count:,} tasks are read and checked", f"{took:.2f} s",
+        f"libyaml: {median(parsed):.2f} s", "< 1 s", took < READ_S,
+    )  # fmt: skip
 
 
 async def _sleeps(place: Stage, client: Client) -> Figure:
