@@ -46,7 +46,7 @@ def outcome(
     if record.cause == "spawn_failed":
         return Outcome(AttemptStatus.FAILED, failed, "runner", record.message or "It could not be started.")
     if record.cause in ("start_to_close", "no_output"):
-        text = _TIMEOUTS[record.cause] + (f" {record.message}" if record.message else "")
+        text = TIMEOUTS[record.cause] + (f" {record.message}" if record.message else "")
         return Outcome(AttemptStatus.FAILED_TIMEOUT, failed, "watchdog", text)
     if spent:
         return Outcome(AttemptStatus.FAILED, failed, "limit", spent)
@@ -80,7 +80,8 @@ def _never_answered(session: Session, attempt: Attempt) -> bool:
     return session.mode == "autonomous" and attempt.work.prompt is not None and session.stats.process_turns == 0
 
 
-_TIMEOUTS = {
+TIMEOUTS = {
     "start_to_close": "It ran longer than its hard timeout (start_to_close) and was stopped.",
     "no_output": "It printed nothing for longer than its no_output timeout and was stopped.",
 }
+"""What is said of a session that ran into one of its timeouts."""

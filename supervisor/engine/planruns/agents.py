@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Final
 from supervisor.engine.control import Control
 from supervisor.engine.intake import RunRequest
 from supervisor.engine.ledger import Ledger
+from supervisor.engine.outcome import TIMEOUTS
 from supervisor.engine.planruns.committing import Told
 from supervisor.engine.planruns.environment import started_with
 from supervisor.engine.planruns.places import branch_of, own_name
 from supervisor.engine.planruns.straying import Outcome, judged
-from supervisor.engine.plans.escalating import working
+from supervisor.engine.plans import escalating
 from supervisor.engine.plans.limits import attempt_left_s
 from supervisor.engine.plans.sheet import LAST_FAILURE, Start
 from supervisor.engine.plans.turn import Turn
@@ -147,7 +148,7 @@ class Agents:
     @staticmethod
     def _moved(loop: Loop, start: Start, session: Session) -> None:
         runs = session.status is SessionStatus.RUNNING
-        loop.post(lambda turn, _: working(turn, start.task, start.attempt, start.number, runs=runs))
+        loop.post(lambda turn, _: escalating.working(turn, start.task, start.attempt, start.number, runs=runs))
 
     @staticmethod
     def _ended(loop: Loop, start: Start, session: Session) -> None:
@@ -159,7 +160,13 @@ class Agents:
         final = spent or session.status is SessionStatus.CANCELLED
         why = session.reason.text if spent else why
 
+        # Its runner keeps the task's timeout, too, and may be the first to find that it is over.
+        over = session.timeout_s is not None and session.reason.signal == "watchdog"
+        over = over and session.reason.text.startswith(TIMEOUTS["start_to_close"])
+
         def take(turn: Turn, _: Told) -> None:
+            if over and turn.is_at(start.task, start.attempt, start.number):
+                escalating.ended_by_runner(turn, start.task, "timeout")
             ended = judged(loop.state, start.task, Outcome(ok, why, final))
             turn.step_ended(start.task, start.attempt, start.number, ok=ended.ok, why=ended.why, final=ended.final)
 
