@@ -159,7 +159,9 @@ class Feed:
         if approvals:
             self._view.take_approvals((await self._client.get("/approvals"))["approvals"])
         if plans:
-            self._view.take_plans((await self._client.get("/plans"))["plans"])
+            with self._view.reading_plans():
+                found = (await self._client.get("/plans"))["plans"]
+            self._view.take_plans(found)
         if supervisor:
             await self._read_supervisor()
         self._soon()

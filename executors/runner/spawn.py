@@ -57,12 +57,21 @@ class Streams:
 def plain_streams(has_stdin: bool) -> Streams:
     """Open two pipes for output and, where it is asked for, one for input."""
     stdin: int | None = None
-    if has_stdin:
-        child_in, stdin = os.pipe2(os.O_CLOEXEC)
-    else:
-        child_in = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    out, child_out = _output_pipe()
-    err, child_err = _output_pipe()
+    opened: list[int] = []
+    try:
+        if has_stdin:
+            child_in, stdin = os.pipe2(os.O_CLOEXEC)
+            opened += (child_in, stdin)
+        else:
+            child_in = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            opened.append(child_in)
+        out, child_out = _output_pipe()
+        opened += (out, child_out)
+        err, child_err = _output_pipe()
+    except OSError:
+        for fd in opened:
+            os.close(fd)
+        raise
     return Streams((child_in, child_out, child_err), {b"stdout": out, b"stderr": err}, stdin)
 
 

@@ -226,6 +226,9 @@ class PlansPanel(Panel, PlanActing, Deciding):
             if plan["archived_at"] is not None:
                 del kept[plan["id"]]
             view.take_plans(kept.values())
+            # What was answered may be older than events that came meanwhile.
+            view.stale.plans = True
+            self.shell.perform(self.shell.refresh_view, group="plans anew")
         self.view_changed(frozenset({"plans"}))
         self.pane.read()
 

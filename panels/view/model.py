@@ -7,7 +7,8 @@ as stale, and the feed reads it again in one request for many.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -83,6 +84,7 @@ class ViewModel:
         self.seq = 0
         self.stale = Stale()
         self._changed: set[Topic] = set()
+        self._plan_reads = 0
 
     def load(self, snapshot: Snapshot) -> None:
         """Take everything anew, after connecting."""
@@ -126,6 +128,15 @@ class ViewModel:
         self.approvals = {each["id"]: each for each in found}
         self._changed.add("approvals")
 
+    @contextmanager
+    def reading_plans(self) -> Iterator[None]:
+        """While plans are being read, an event of one makes them stale: what is answered may be older than it."""
+        self._plan_reads += 1
+        try:
+            yield
+        finally:
+            self._plan_reads -= 1
+
     def take_plans(self, found: Iterable[Json]) -> None:
         """Take all plans that are not archived."""
         self.plans = {each["id"]: each for each in found}
@@ -161,6 +172,8 @@ class ViewModel:
             self.stale.approvals = True
         elif kind in _QUEUE_EVENTS:
             self.stale.supervisor = True
+        if event["phase"] == "plan" and self._plan_reads:
+            self.stale.plans = True
         if event["phase"] == "plan" and event["plan"] is not None and self.plans is not None:
             self.stale.plans |= absorb_plan(self.plans, event)
             self._changed.add("plans")

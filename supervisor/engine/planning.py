@@ -20,6 +20,7 @@ from supervisor.engine.intake import Intake
 from supervisor.engine.ledger import Ledger, Transaction
 from supervisor.engine.plans.exporting import as_json, as_yaml
 from supervisor.engine.plans.flattening import flat
+from supervisor.engine.plans.limits import WATCH
 from supervisor.engine.plans.reading import read
 from supervisor.engine.plans.repeating import known_items
 from supervisor.engine.plans.revising import NOTHING, UNDER_WAY, Revising, Standing, Touched
@@ -129,11 +130,14 @@ class Planning:
                 raise refused
             plans.add_revision(transaction.conn, made)
             tasks.insert(transaction.conn, found)
-            for task in standing.tasks.values():
-                if task.status is TaskStatus.WAITING_APPROVAL:
-                    # What was asked was asked about another plan: it is asked anew, if it still is to be.
-                    for approval in approvals.open_of_task(transaction.conn, plan.id, task.id):
-                        close(transaction, approval, ApprovalStatus.SUPERSEDED, "The plan was revised.")
+            # What was asked about a task was asked about another plan: it is asked anew, if it still is to be. So is
+            # what was asked about a limit, unless its clocks go on.
+            waited = {each.id for each in standing.tasks.values() if each.status is TaskStatus.WAITING_APPROVAL}
+            clocked = {each.id for each in found if WATCH in each.result}
+            for approval in approvals.open_of_plan(transaction.conn, plan.id):
+                asks_about_limit = approval.subject_type == "plan" and approval.task is not None
+                if approval.task in waited or (asks_about_limit and approval.task not in clocked):
+                    close(transaction, approval, ApprovalStatus.SUPERSEDED, "The plan was revised.")
             revised = replace(
                 plan,
                 revision=made.number,

@@ -58,9 +58,9 @@ def open_of_session(conn: sqlite3.Connection, session: str) -> list[Approval]:
     return [SHAPE.entity(row) for row in conn.execute(SQL["open_of_session"], {"session": session})]
 
 
-def open_of_task(conn: sqlite3.Connection, plan: str, task: str) -> list[Approval]:
-    """Return what about a plan's task waits for a decision or for being used, oldest first."""
-    return [approval for approval in open_ones(conn) if (approval.plan, approval.task) == (plan, task)]
+def open_of_plan(conn: sqlite3.Connection, plan: str) -> list[Approval]:
+    """Return what about a plan's tasks waits for a decision or for being used, oldest first."""
+    return [SHAPE.entity(row) for row in conn.execute(SQL["open_of_plan"], {"plan": plan})]
 
 
 def asking_attempts(conn: sqlite3.Connection) -> set[str]:
@@ -77,15 +77,6 @@ def pending_of_plan(conn: sqlite3.Connection, plan: str) -> dict[str, list[str]]
         if task is not None:
             found.setdefault(task, []).append(approval.id)
     return found
-
-
-def of_plans(conn: sqlite3.Connection) -> list[Approval]:
-    """Return the questions about tasks of plans that wait for being used, oldest first."""
-    return [
-        approval
-        for approval in open_ones(conn)
-        if approval.task is not None and approval.plan is not None and approval.status is ApprovalStatus.APPROVED
-    ]
 
 
 def latest_of_attempt(conn: sqlite3.Connection, attempt: str) -> Approval | None:

@@ -115,7 +115,7 @@ async def test_insights_count_costs_of_real_sessions(supervised: Supervised) -> 
     await supervised.ended(session)
     async with opened(supervised.paths, (80, 24)) as pilot:
         await pilot.press("6")
-        await shows(pilot, "Insights are not here yet", "By agent", "scripted", "By project")
+        await shows(pilot, "The last 14 days:", "Today", "120", "1 calls")
 
 
 async def test_where_there_is_no_terminal_to_leave_it_says_so(supervised: Supervised) -> None:

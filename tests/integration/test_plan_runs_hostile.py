@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from supervisor.engine.planruns import loop
 from supervisor.engine.planruns.state import folder_of
 from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.plans import PlanStatus, TaskStatus
@@ -358,3 +359,24 @@ async def test_a_command_that_looks_like_prose_runs_where_that_is_said(inside: S
     plan = await started(inside, sh("a", "$ bazel build all", environment=path))
     await plan.reaches(P.COMPLETED)
     assert await plan.file("built.txt") == "build all\n"
+
+
+async def test_a_plan_whose_loop_breaks_off_is_taken_up_again(
+    inside: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = 0
+
+    async def breaks(*_: object) -> str:
+        nonlocal broken
+        broken += 1
+        if broken in (2, 4):
+            raise RuntimeError("nobody thought of this")
+        return ""
+
+    monkeypatch.setattr(loop, "strayed", breaks)
+    plan = await started(inside, sh("a", "echo a >> runs"), sh("b", "echo b >> runs", "a"), sh("c", "true", "b"))
+    await plan.reaches(P.COMPLETED)
+    assert broken > 4
+    assert (Path(str((await plan.plan()).worktree)) / "runs").read_text() == "a\nb\n", "nothing ran twice"
+    events = (await inside.client.get("/events", plan="plan-x", type="error"))["events"]
+    assert "nobody thought of this" in events[0]["payload"]["text"]

@@ -133,6 +133,17 @@ class TestEvents:
         view.load(snapshot())
         assert reads_again(view), "events may have been missed while there was no connection"
 
+    def test_what_was_asked_before_an_event_is_asked_again(self) -> None:
+        view = ViewModel()
+        view.load(snapshot())
+        view.take_plans([listed(SHOP, BUSY)])
+        moved = {"from": "running", "to": "completed"}
+        view.apply(event("task_status_changed", moved, task="deploy"))
+        assert not reads_again(view), "the event says enough"
+        with view.reading_plans():
+            view.apply(event("task_status_changed", {"from": "completed", "to": "running"}, task="deploy"))
+        assert reads_again(view), "what is answered may be older than the event"
+
     def test_tasks_change_at_once(self) -> None:
         plan = viewed(SHOP, BUSY)
         moved = {"from": "pending", "to": "running", "attempt": 2, "session": "ses_9", "reason": "Its turn has come."}

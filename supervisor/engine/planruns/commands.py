@@ -12,16 +12,25 @@ from supervisor.engine.planruns.ports import CommandHost, Connect, EndLeft, Jour
 from supervisor.engine.ports import ExitRecord, Launch
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError, Unavailable
+from supervisor.model.times import now_ms
 
 log = logging.getLogger(__name__)
 
 TRY_AGAIN_S = 1.0
 GRACE_S = 5.0
+NOT_STARTED = 127
+GIVEN_UP = "It was given up before it began."
 ANSWER_S = 5.0
 """Seconds after which a host that says nothing counts as giving no sign of life."""
 
 Ended = Callable[[str, ExitRecord | None], None]
 """Is told an attempt and how it ended; None when it went away with its host and nobody knows how it ended."""
+
+
+def not_started(attempt: str, token: int, why: str) -> ExitRecord:
+    """Return the end of an attempt that was never begun."""
+    now = now_ms()
+    return ExitRecord(attempt, token, NOT_STARTED, "spawn_failed", now, now, why)
 
 
 class Commands:
@@ -52,9 +61,12 @@ class Commands:
                 # The host has recorded that as its end, and tells of it like of any other.
                 log.debug("%s could not be started", launch.attempt)
             elif isinstance(answer, QuarterdeckError):
-                # The host went away. Whether it started this nobody knows; whoever hears of its end tells of that.
                 log.info("%s: %s", launch.attempt, answer)
-                if self._host is not host:
+                if answer.specific_code == "failed":
+                    # The host refused: it has no room for it, say. Nothing was started.
+                    self._tell(launch.attempt, not_started(launch.attempt, launch.token, answer.message))
+                elif self._host is not host:
+                    # The host went away. Whether it started this nobody knows; whoever hears of its end tells of that.
                     await self._gone(launch.folder, [launch.attempt])
 
     async def adopt(self, folder: Path, attempts: Iterable[Attempt], ended: Ended) -> list[Attempt]:
@@ -128,7 +140,7 @@ class Commands:
         while self._waiting.keys() & waiting.keys():
             try:
                 running = await (await self._connected()).running()
-            except QuarterdeckError as error:
+            except (QuarterdeckError, OSError) as error:
                 log.warning("The host of commands cannot be reached now: %s", error)
                 await asyncio.sleep(TRY_AGAIN_S)
                 continue

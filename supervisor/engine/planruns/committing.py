@@ -69,8 +69,9 @@ class Asked:
 
 
 def key_of(plan: Plan, task: str, attempt: int, step: int) -> str:
-    """Return the key under which the question of a task's step is kept; one plan of an id is not another."""
-    return f"{plan.id}@{plan.created_at}/{task}/{attempt}.{step}"
+    """Return the key under which the question of a task's step is kept; one plan of an id is not another, and what
+    one revision asked is not what another asks."""
+    return f"{plan.id}@{plan.created_at}/r{plan.revision}/{task}/{attempt}.{step}"
 
 
 def limit_key_of(plan: Plan, task: str, number: int) -> str:
@@ -235,8 +236,8 @@ def _withdraw(transaction: Transaction, state: State, turn: Turn, told: Told) ->
     }
     if not (over or turn.anew or told.ends):
         return
-    for approval in approvals.open_ones(transaction.conn):
-        if approval.plan != state.plan.id or approval.subject_type == "plan":  # a limit's goes on over attempts
+    for approval in approvals.open_of_plan(transaction.conn, state.plan.id):
+        if approval.subject_type == "plan":  # a limit's goes on over attempts
             continue
         if approval.task in over or approval.task in turn.anew or approval.attempt in told.ends:
             why = turn.anew.get(str(approval.task), "The task does not wait for it any more.")

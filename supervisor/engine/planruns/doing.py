@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from config.settings import Settings
 from supervisor.engine.artifacts import Artifacts
@@ -15,7 +15,7 @@ from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.failpoints import hit
 from supervisor.engine.planruns.agents import Agents
 from supervisor.engine.planruns.asking import Asking
-from supervisor.engine.planruns.commands import Commands
+from supervisor.engine.planruns.commands import GIVEN_UP, Commands, not_started
 from supervisor.engine.planruns.committing import Told
 from supervisor.engine.planruns.environment import Surroundings, surroundings
 from supervisor.engine.planruns.keeping import keep_all
@@ -48,9 +48,6 @@ if TYPE_CHECKING:
     from supervisor.engine.planruns.loop import Loop
 
 log = logging.getLogger(__name__)
-
-NOT_STARTED: Final = 127
-GIVEN_UP: Final = "It was given up before it began."
 
 
 @dataclass(slots=True)
@@ -139,7 +136,7 @@ class Doing:
 
         def failed(turn: Turn, told: Told) -> None:
             if attempt is not None:
-                told.ends[attempt.id] = _not_started(attempt, why)
+                told.ends[attempt.id] = not_started(attempt.id, attempt.fencing_token, why)
             turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why, final=final)
 
         loop.post(failed)
@@ -443,8 +440,3 @@ def _why(start: Start, record: ExitRecord, words: str) -> str:
         return f"`{line}` could not be started: {record.message}"
     said = f": {words}" if words else "."
     return f"`{line}` ended with exit code {record.exit_code}{said}"
-
-
-def _not_started(attempt: Attempt, why: str) -> ExitRecord:
-    now = now_ms()
-    return ExitRecord(attempt.id, attempt.fencing_token, NOT_STARTED, "spawn_failed", now, now, why)

@@ -104,6 +104,9 @@ class Loop:
     async def run(self) -> None:
         """Run until the plan has ended and nothing of it is under way."""
         try:
+            if self._stale:
+                self._stale = False
+                self.state = await load(self._services.ledger, self.state.plan.id)
             await self._deadline.read(self._services.ledger, self.state.plan)
             await recover(self)
             await renew(self)
@@ -311,11 +314,16 @@ class Loop:
         for start in turn.starts:
             if start.step.what == "command":
                 command = start, claimed[start.task, start.number]
-                if self.state.program.jobs[start.task].task.place == "plan":
+                if self.state.program.jobs[start.task].task.place == "plan" and not start.step.at_base:
                     together.append(command)
                 else:  # Its place is made first: nobody else waits for that.
                     self.run_commands([command])
         self.run_commands(together)
+
+    async def broke(self, error: Exception) -> None:
+        """Say that something unexpected ended it, and have it begin anew from what is stored, after a while."""
+        self._stale = True
+        await self._held_up(QuarterdeckError(f"Something unexpected went wrong: {type(error).__name__}: {error}"[:500]))
 
     async def _held_up(self, error: QuarterdeckError) -> None:
         """Say once why the plan cannot go on now; it is tried again until it can."""

@@ -93,7 +93,12 @@ def compare_noted(turn: Turn, start: Start) -> None:
     """Hold what was measured before against what was measured now."""
     if start.step.regression is None or not turn.is_at(start.task, start.attempt, start.number):
         return
-    noted = turn.task(start.task).result[MEASURED]
-    before, now = (msgspec.convert(noted[f"{start.step.measures} {when}"], Measured) for when in ("before", "now"))
+    noted = turn.task(start.task).result.get(MEASURED, {})
+    names = [f"{start.step.measures} {when}" for when in ("before", "now")]
+    if missing := [name for name in names if name not in noted]:
+        why = f"It was not measured: {', '.join(missing)}."
+        turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why)
+        return
+    before, now = (msgspec.convert(noted[name], Measured) for name in names)
     ok, why = compare(start.step.regression, before, now)
     turn.step_ended(start.task, start.attempt, start.number, ok=ok, why=why)

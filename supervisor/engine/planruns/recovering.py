@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from supervisor.engine.planruns.commands import ANSWER_S, GIVEN_UP, not_started
 from supervisor.engine.planruns.committing import REVISION, Told, key_of, limit_key_of
 from supervisor.engine.planruns.subjects import Change
 from supervisor.engine.plans import escalating
@@ -15,6 +18,7 @@ from supervisor.engine.plans.sheet import ASKED_BEFORE, Start
 from supervisor.engine.plans.turn import Turn
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt
+from supervisor.model.errors import QuarterdeckError
 from supervisor.model.plans import TaskStatus
 from supervisor.model.statuses import ApprovalStatus
 from supervisor.store import approvals, attempts
@@ -23,10 +27,13 @@ if TYPE_CHECKING:
     from supervisor.engine.planruns.loop import Loop
 
 
+log = logging.getLogger(__name__)
+
+
 async def recover(loop: Loop) -> None:
     """Take up what runs, what has ended meanwhile, what was never started, and what was decided."""
     state, doing = loop.state, loop.doing
-    live, decided, asking = await loop.services.ledger.store.read(_stored, loop)
+    live, decided, asking = await loop.services.ledger.store.read(stored, loop)
     for task in state.board.tasks.values():
         planned = state.program.jobs[task.id].task
         if task.attempts and planned.place == "plan" and not state.program.progress.parts(task.id):
@@ -35,7 +42,9 @@ async def recover(loop: Loop) -> None:
     for attempt in live:
         start = _step(loop, attempt)
         if start is None:
-            await doing.commands.adopt(doing.places.folder, [attempt], doing.over(loop, attempt))
+            over = doing.over(loop, attempt)
+            for unstarted in await doing.commands.adopt(doing.places.folder, [attempt], over):
+                over(unstarted.id, not_started(unstarted.id, unstarted.fencing_token, GIVEN_UP))
             await doing.commands.stop(attempt.id)
             continue
         for unstarted in await doing.commands.adopt(doing.places.folder, [attempt], doing.ended(loop, start, attempt)):
@@ -55,7 +64,11 @@ async def recover(loop: Loop) -> None:
 
 async def rest(loop: Loop, attempt: Attempt, *, asks: bool) -> None:
     """Let the clocks of a command rest while a person decides what it asks, or run on."""
-    await loop.doing.commands.hold(attempt.id, held=asks)
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            await loop.doing.commands.hold(attempt.id, held=asks)
+    except (TimeoutError, QuarterdeckError) as error:
+        log.info("%s: the clocks of %s in its host go on as they are: %s", loop.name, attempt.id, error)
     start = _step(loop, attempt)
     if start is not None:
         loop.post(lambda turn, _: escalating.working(turn, start.task, start.attempt, start.number, runs=not asks))
@@ -131,7 +144,8 @@ def _step(loop: Loop, attempt: Attempt) -> Start | None:
     return Start(task_id, task.attempts, number, job.step(number))
 
 
-def _stored(conn: sqlite3.Connection, loop: Loop) -> tuple[list[Attempt], list[Approval], set[str]]:
+def stored(conn: sqlite3.Connection, loop: Loop) -> tuple[list[Attempt], list[Approval], set[str]]:
+    """Return a plan's live attempts, the decisions that its tasks wait for, and the attempts that ask something."""
     plan, board = loop.state.plan.id, loop.state.board
     found = []
     for task_id in board.active[TaskStatus.WAITING_APPROVAL]:

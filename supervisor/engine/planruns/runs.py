@@ -26,7 +26,7 @@ from supervisor.engine.planruns.judging import act_of
 from supervisor.engine.planruns.loop import Loop, Take
 from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places, branch_of
-from supervisor.engine.planruns.recovering import ask_anew, rest, take_answer
+from supervisor.engine.planruns.recovering import ask_anew, rest, stored, take_answer
 from supervisor.engine.planruns.state import State, existing, folder_of, load
 from supervisor.engine.plans.explaining import Explained, explain
 from supervisor.engine.plans.limits import Signs
@@ -36,7 +36,7 @@ from supervisor.engine.plans.undoing import Undo, roll_back, undo_of_task
 from supervisor.engine.services import Services
 from supervisor.model.approvals import Approval
 from supervisor.model.budgets import BUDGET
-from supervisor.model.entities import Session
+from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from supervisor.model.events import Event
 from supervisor.model.plans import PLAN_ENDED, Plan, PlanStatus, Task
@@ -251,7 +251,7 @@ class PlanRuns:
                 lambda conn: (attempts.get(conn, asked), approvals.asking_attempts(conn))
             )
             if (loop := self._loops.get(str(attempt.plan))) is not None:
-                await rest(loop, attempt, asks=asked in asking)
+                self._rest(loop, attempt, asks=asked in asking)
         # Whether a plan may start at all is no question of one of its tasks: its schedule hears that.
         if approval.channel == "engine" and approval.task is not None and approval.plan in self._loops:
             self._hear(self._loops[approval.plan], approval)
@@ -276,9 +276,12 @@ class PlanRuns:
 
     async def catch_up(self) -> None:
         """Look at what is stored, after events were missed."""
-        for approval in await self._services.ledger.store.read(lambda conn: approvals.of_plans(conn)):
-            if approval.plan in self._loops:
-                self._hear(self._loops[str(approval.plan)], approval)
+        for loop in list(self._loops.values()):
+            live, decided, asking = await self._services.ledger.store.read(stored, loop)
+            for approval in decided:
+                self._hear(loop, approval)
+            for attempt in live:
+                self._rest(loop, attempt, asks=attempt.id in asking)
         for session_id in self._agents.waited_for():
             await self.session_moved(session_id)
 
@@ -294,6 +297,11 @@ class PlanRuns:
 
     def _hear(self, loop: Loop, approval: Approval) -> None:
         self._services.tasks.ensure(f"{loop.name} {approval.id} {approval.status}", lambda: take_answer(loop, approval))
+
+    def _rest(self, loop: Loop, attempt: Attempt, *, asks: bool) -> None:
+        """Let the clocks of a command rest, or run on; a host that does not answer holds up nobody else."""
+        name = f"{loop.name} {attempt.id} {'rests' if asks else 'goes on'}"
+        self._services.tasks.ensure(name, lambda: rest(loop, attempt, asks=asks))
 
     # --- inside ----------------------------------------------------------------------------------
 
@@ -322,7 +330,15 @@ class PlanRuns:
 
     async def _run(self, loop: Loop) -> None:
         try:
-            await loop.run()
+            while True:
+                try:
+                    await loop.run()
+                except Exception as error:
+                    # A plan that nobody looks after is the worst: it is taken up anew, from what is stored.
+                    log.exception("%s broke off", loop.name)
+                    await loop.broke(error)
+                else:
+                    return
         finally:
             self._loops.pop(loop.state.plan.id, None)
 

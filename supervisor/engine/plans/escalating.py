@@ -162,7 +162,8 @@ def cut_short(turn: Steps, task: str, cut: Cut) -> bool:
     step, watch = job.steps[now.step], watch_of(now) or Watch()
     rest = range(now.step + 1, len(job.steps))
     proof = next((number for number in rest if job.steps[number].proves), None)
-    if cut.limit == "timebox" and cut.to != "skipped" and proof is not None and not (step.proves or step.before):
+    works = job.task.kind != "gate" and not (step.proves or step.before or step.measures)
+    if cut.limit == "timebox" and cut.to != "skipped" and proof is not None and works:
         going_on = replace(now, step=proof, reason=Reason("watchdog", f"{cut.why} Its checks decide.", turn.now))
         turn.put(with_watch(going_on, replace(watch, cut=None, short=True)))
         return False
@@ -214,7 +215,8 @@ def _why(limit: Limit, said: str, step: Step | None) -> str:
 
 
 def _ask(turn: Steps, task: str, watch: Watch, limit: Limit, said: str, planned: PlannedTask) -> Watch:
-    asking = replace(watch, asked=limit, questions=watch.questions + 1)
+    # By the clock: a number is never used twice, also when the watch was forgotten meanwhile.
+    asking = replace(watch, asked=limit, questions=max(watch.questions + 1, turn.now))
     turn.put(with_watch(turn.task(task), asking))
     more_s = amounts(planned)[limit] or 0
     turn.limit_questions.append(LimitQuestion(task, limit, asking.questions, said, more_s))

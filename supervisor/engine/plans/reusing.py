@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from supervisor.engine.plans.limits import WATCH
+from supervisor.engine.plans.limits import WATCH, watch_of
 from supervisor.engine.plans.prose import criterion
 from supervisor.engine.plans.repeating import is_repeated
 from supervisor.model.plan.task import Task
@@ -148,8 +148,15 @@ def reused(
     turn: Steps, task: str, attempt: int, number: int, text: str, result: Mapping[str, Any], input_hash: str
 ) -> None:
     """A task is completed with what it gave before. That is no attempt."""
-    if turn.is_at(task, attempt, number):
-        turn.put(replace(turn.task(task), attempts=attempt - 1, step=0, result=dict(result), input_hash=input_hash))
+    if not turn.is_at(task, attempt, number):
+        return
+    now = turn.task(task)
+    watch = watch_of(now)
+    if now.fate is not None or (watch is not None and watch.cut is not None):
+        # A revision, or a limit, has ended this attempt meanwhile.
+        turn.step_ended(task, attempt, number, ok=False, why="")
+    else:
+        turn.put(replace(now, attempts=attempt - 1, step=0, result=dict(result), input_hash=input_hash))
         turn.move(task, TaskStatus.COMPLETED, "unchanged", text, ended_at=turn.now)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from supervisor.engine.plans import escalating
+from supervisor.engine.plans import escalating, undoing
 from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.digests import digest_of_task
 from supervisor.engine.plans.limits import WATCH, Signs, clocked
@@ -104,8 +104,8 @@ class Sheet:
 
     def is_at(self, task: str, attempt: int, number: int) -> bool:
         """Whether this step of a task is under way; what is told of another comes too late, and means nothing."""
-        now = self.task(task)
-        return now.status is T.RUNNING and (now.attempts, now.step) == (attempt, number)
+        now = self.changed.get(task) or self._before.get(task)
+        return now is not None and now.status is T.RUNNING and (now.attempts, now.step) == (attempt, number)
 
     def watched(self) -> Iterator[str]:
         """Yield the tasks that run, or are ready, whose limits are watched."""
@@ -155,7 +155,9 @@ class Sheet:
             attempts=attempts,
             forgiven=attempts,
         )
-        if old is not None and old.status is T.RUNNING:
+        if old is not None and undoing.is_rolling_back(old):
+            new = replace(old, title=new.title, kind=new.kind, digest=new.digest, needs=new.needs)
+        elif old is not None and old.status is T.RUNNING:
             if old.fate is None:
                 self.stops.append(task)
             new = replace(

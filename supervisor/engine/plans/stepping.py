@@ -154,7 +154,7 @@ class Steps(Sheet):
     def overspent(self, task: str, why: str) -> None:
         """The budget of a task is used up: what runs is stopped, and it fails for good."""
         now = self.task(task)
-        if now.status is T.RUNNING and now.fate is None:
+        if now.status is T.RUNNING and now.fate is None and not undoing.is_rolling_back(now):
             self.stops.append(task)
             self.move(task, T.FAILED, BUDGET, why, ended_at=self.now)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from supervisor.engine.plans.choosing import is_meant
-from supervisor.engine.plans.program import Job, Program
+from supervisor.engine.plans.program import UNDO, Job, Program
 from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Task, TaskStatus
 
@@ -45,8 +45,8 @@ def _was_there(job: Job, task: Task, since: int) -> bool:
     if not task.attempts or not (task.status is TaskStatus.RUNNING or task.reason.at > since):
         return False
     if job.task.place == "own":
-        # It comes into the plan's worktree with its merge, which is its last step.
+        # It comes into the plan's worktree with its merge, which is its last step, and is rolled back there.
         return task.status is TaskStatus.COMPLETED or (
-            task.status is TaskStatus.RUNNING and job.steps[task.step].what == "merge"
+            task.status is TaskStatus.RUNNING and (task.step >= UNDO or job.steps[task.step].what == "merge")
         )
     return job.task.place == "plan" and any(step.what in ("command", "session") for step in job.steps)

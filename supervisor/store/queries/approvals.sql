@@ -39,6 +39,10 @@ SELECT * FROM approvals WHERE status IN ('pending', 'approved') ORDER BY rowid;
 -- The same for one session.
 SELECT * FROM approvals WHERE session = :session AND status IN ('pending', 'approved') ORDER BY rowid;
 
+-- name: open_of_plan
+-- The same for one plan.
+SELECT * FROM approvals WHERE plan = :plan AND status IN ('pending', 'approved') ORDER BY rowid;
+
 -- name: latest_of_attempt
 -- The newest question by which an attempt exits to ask.
 SELECT * FROM approvals WHERE attempt = :attempt AND channel = 'rerun' ORDER BY rowid DESC LIMIT 1;
