@@ -165,6 +165,9 @@ async def test_a_plan_has_one_after_each_batch_that_changed_something(inside: Su
     await plan.task_is("ok2", TaskStatus.WAITING_APPROVAL)
     assert len((await inside.client.get("/checkpoints", plan=plan.id))["checkpoints"]) == 1, "nothing had changed"
     write(Path(first["worktree"]) / "by-hand.txt", "a person's\n")
+    with pytest.raises(Refused, match=r"by-hand\.txt"):
+        await plan.decide(approve=True)
+    await plan.task_is("ok2", TaskStatus.WAITING_APPROVAL)
     await plan.decide(approve=True)
     await plan.reaches(PlanStatus.COMPLETED)
     found = (await inside.client.get("/checkpoints", plan=plan.id))["checkpoints"]
