@@ -41,6 +41,14 @@ Object.defineProperty(Object.prototype, "_terminal", {
 """
 
 
+NAVIGATED = -32000
+"""The protocol's error of a call in whose middle the page went away, to be loaded anew."""
+
+
+class Navigated(Exception):
+    """The page was loaded anew meanwhile."""
+
+
 class Tab:
     """One page of the browser."""
 
@@ -58,6 +66,8 @@ class Tab:
             message = json.loads(await self._websocket.receive_str(timeout=20))
             self._note(message)
             if message.get("id") == self._number:
+                if message.get("error", {}).get("code") == NAVIGATED:
+                    raise Navigated
                 assert "error" not in message, message
                 result: dict[str, Any] = message["result"]
                 return result
@@ -85,8 +95,11 @@ class Tab:
         return (await self.call("Runtime.evaluate", expression=expression, returnByValue=True))["result"].get("value")
 
     async def screen(self) -> str:
-        """What the terminal in the page shows."""
-        return str(await self.evaluate(READ_SCREEN))
+        """What the terminal in the page shows; nothing while the page is being loaded anew."""
+        try:
+            return str(await self.evaluate(READ_SCREEN))
+        except Navigated:
+            return ""
 
     async def shows(self, *texts: str, within_s: float = 30.0) -> None:
         """Return when the terminal shows all of these texts."""
