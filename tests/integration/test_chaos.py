@@ -17,7 +17,11 @@ async def test_a_supervisor_that_is_killed_loses_nothing_and_starts_nothing_twic
     failpoint: str, tmp_path: Path
 ) -> None:
     work = jobs(["local", "tmux"], 4)
-    result = await play(Plan(failpoint, work, 1, "", "", seed=1), tmp_path / "failpoints")
-    assert result.verdict.violations == ()
+    # Where the other kill comes before it gets to its failpoint, which a busy machine decides, it is played again.
+    for seed in (1, 2, 3):
+        result = await play(Plan(failpoint, work, 1, "", "", seed=seed), tmp_path / f"failpoints-{seed}")
+        assert result.verdict.violations == ()
+        if result.died_at_failpoint:
+            break
     assert result.died_at_failpoint
     assert result.kills >= 1
