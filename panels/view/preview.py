@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from panels.view.exactly import Line, coloured, coloured_as_file, plain
-from supervisor.api.wording import words
+from supervisor.api.wording import is_list_of_lines, words
 from supervisor.model.plain import exact
 
 DIFF_LIMIT: Final = 4_000
@@ -145,6 +145,10 @@ def _value(name: str, value: object) -> Iterator[Line]:
             return
         yield from _fact(name, "")
         yield from ([("  ", ""), *line] for line in plain(value))
+        return
+    if is_list_of_lines(value):
+        yield from _fact(name, "")
+        yield from ([("  - ", "dim"), *line] for each in value for line in plain(each))
         return
     text = json.dumps(value, ensure_ascii=False, indent=2)
     if "\n" not in text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def words(command: object) -> str:
@@ -33,3 +33,12 @@ def to_prove(document: Mapping[str, Any]) -> list[str]:
     found += document.get("invariants") or ()
     found += [f"no worse than before: {each['command']}" for each in document.get("regressions") or ()]
     return found
+
+
+def is_list_of_lines(value: object) -> TypeGuard[list[str]]:
+    """Whether a value of a preview is a list of short texts, which people read more easily without JSON."""
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) and _is_line(each) for each in value)
+
+
+def _is_line(text: str) -> bool:
+    return text != "" and text == text.strip() and len(text.splitlines()) == 1

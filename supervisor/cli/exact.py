@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from supervisor.api.wording import words
+from supervisor.api.wording import is_list_of_lines, words
 from supervisor.cli.output import OF_DIFFS
 from supervisor.model.plain import exact
 
@@ -79,6 +79,10 @@ def _value(name: str, value: object) -> Iterator[str]:
     """A value of any shape: short text beside its name, long text or structure below it."""
     if isinstance(value, str) and "\n" not in value:
         yield _fact(name, value)
+        return
+    if is_list_of_lines(value):
+        yield _fact(name, "")
+        yield from (_line(f"  - {each}") for each in value)
         return
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
     if "\n" not in text:

@@ -117,21 +117,23 @@ async def complete(client: Client, ref: str, evidence: str, as_json: bool) -> No
 @click.option("--dry-run", is_flag=True, help="Only say what would be run, and what depends on the task.")
 @json_option
 @with_client
-async def rollback(client: Client, ref: str, task: str | None, dry_run: bool, as_json: bool) -> None:
+async def rollback(client: Client, ref: str, task: str | None, dry_run: bool, as_json: bool) -> int:
     """Undo a task that is completed or has failed: run the commands that its document names under `rollback`, where it
     worked. ID may be two words, too: the plan and the task.
 
-    A completed task is blocked then, until it is run again. What was completed after it stays, and says so.
+    A completed task is blocked then, until it is run again. What was completed after it stays, and says so. A
+    rehearsal exits with 1 when it cannot be now.
 
     Example: quarterdeck task rollback plan-hello/a --dry-run
     """
     refuse_in_session("roll tasks back")
     plan_id, task_id = (ref, task) if task is not None else await _named(client, ref)
     found = await client.post(f"{_path(plan_id, task_id)}/rollback", {"dry_run": dry_run})
+    undo = found["rollback"]
+    code = 1 if undo["refusal"] else 0
     if as_json:
         print_json(found)
-        return
-    undo = found["rollback"]
+        return code
     click.echo(f"{'Would run' if dry_run else 'Running'} {undo['place']}:" if undo["commands"] else "Nothing to run.")
     for line in undo["commands"]:
         click.secho(f"$ {clean(line)}", bold=True)
@@ -142,6 +144,7 @@ async def rollback(client: Client, ref: str, task: str | None, dry_run: bool, as
         click.echo(f"Not now: {clean(undo['refusal'])} {clean(undo['hint'] or '')}".rstrip())
     elif not dry_run:
         click.secho(f"How it goes: quarterdeck task show {found['plan']['id']}/{task_id}", dim=True)
+    return code
 
 
 async def _do(client: Client, ref: str, what: str, *, as_json: bool, **body: str | bool) -> None:

@@ -61,7 +61,7 @@ def test_a_new_file_is_shown_with_its_content() -> None:
 
 def test_a_tool_that_runs_again_is_shown_with_its_arguments_and_folder() -> None:
     assert shown(argv=["sh", "-c", "a b"], cwd="/w", details="d") == ["│ $ sh -c 'a b'", "│ cwd: /w", "│ details: d"]
-    assert shown(input=["odd"]) == ["│ input: ", "│   [", '│     "odd"', "│   ]"]
+    assert shown(input=["odd"]) == ["│ input: ", "│   - odd"]
     assert shown() == []
 
 
@@ -95,3 +95,8 @@ def test_ids_are_cut_to_what_tells_them_apart() -> None:
 @pytest.mark.parametrize("unseen", ["\u3164", "\u115f", "\u2800", "\u034f", "\ufe0f", "\U000e0101", "\u200b", "\u00a0"])
 def test_what_shows_nothing_of_itself_is_written_out(unseen: str) -> None:
     assert exact(f"rm{unseen}x") == f"rm{ascii(unseen)[1:-1]}x"
+
+
+def test_a_list_of_short_texts_is_a_list() -> None:
+    assert shown(checked=["holds: a", "holds: b"]) == ["│ checked: ", "│   - holds: a", "│   - holds: b"]
+    assert shown(checked=["two\nlines"])[1] == "│   ["

@@ -116,3 +116,9 @@ def _texts(value: object) -> list[str]:
     if isinstance(value, list):
         return [text for inner in value for text in _texts(inner)]
     return [value] if isinstance(value, str) else []
+
+
+def test_a_list_of_short_texts_is_a_list_and_anything_else_is_json() -> None:
+    assert shown({"checked": ["holds: a", "[1]"]}) == ["checked: ", "  - holds: a", "  - [1]"]
+    for odd in (["a\nb"], ["a\u2028b"], [""], [" a"], ["a", 1]):
+        assert shown({"checked": odd})[1] == "  ["
