@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from executors.runner import identity, tree
-from supervisor.engine.ports import AttemptRef, ExitRecord, Found, Launch, Signal, Started
+from supervisor.engine.ports.processes import AttemptRef, ExitRecord, Found, Launch, Signal, Started
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 from supervisor.model.times import now_ms
 

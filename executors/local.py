@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from executors import link
-from supervisor.engine.ports import AttemptRef, Found, Launch, Signal, Started
+from supervisor.engine.ports.processes import AttemptRef, Found, Launch, Signal, Started
 from supervisor.model.entities import ExecutorName
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 

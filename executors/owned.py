@@ -16,7 +16,7 @@ import msgspec
 from executors import link
 from executors.local import LocalExecutor
 from executors.runner import identity, tree
-from supervisor.engine.ports import ExitRecord, Launch, Started
+from supervisor.engine.ports.processes import ExitRecord, Launch, Started
 from supervisor.model.errors import QuarterdeckError, Refused
 
 GONE = "The runner's host went away."

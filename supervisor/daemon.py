@@ -42,7 +42,7 @@ from supervisor.engine.bus import Bus
 from supervisor.engine.engine import Engine
 from supervisor.engine.ledger import Ledger
 from supervisor.engine.policies import Policies
-from supervisor.engine.ports import PolicyPort
+from supervisor.engine.ports.agents import PolicyPort
 from supervisor.engine.secrets import SecretVault
 from supervisor.engine.services import Services
 from supervisor.engine.tasks import Tasks

@@ -14,7 +14,7 @@ from executors.agents.claude_settings import headless_settings, terminal_setting
 from executors.agents.program import program
 from executors.agents.shapes import Origin
 from executors.runner.redact import MARK
-from supervisor.engine.ports import Invocation, Line, Turn, Verdict
+from supervisor.engine.ports.agents import Invocation, Line, Turn, Verdict
 from supervisor.model.errors import InvalidInput
 from supervisor.model.events import NewEvent
 

@@ -25,7 +25,7 @@ from executors.agents.claude_arguments import HEADLESS, sources
 from executors.agents.claude_probe_model import ProbeModel
 from executors.agents.claude_settings import headless_settings, terminal_settings
 from executors.agents.program import SCRIPTED
-from supervisor.engine.ports import Line, Verdict
+from supervisor.engine.ports.agents import Line, Verdict
 from supervisor.model.errors import Refused
 from supervisor.model.events import EventType
 

@@ -13,7 +13,7 @@ from executors.agents.claude_questions import ELICITATION, asked_in
 from executors.agents.limits import epoch_ms, reset_time, says_limit_reached
 from executors.agents.shapes import Origin, number, prose, word
 from executors.agents.text import read_object, telling_argument
-from supervisor.engine.ports import Line
+from supervisor.engine.ports.agents import Line
 from supervisor.model.events import NewEvent
 
 _CUT_QUESTION = re.compile(

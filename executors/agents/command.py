@@ -11,7 +11,7 @@ from executors.agents.program import program
 from executors.agents.protocol_events import Emitted, Malformed, read
 from executors.agents.shapes import Origin
 from executors.agents.text import clip
-from supervisor.engine.ports import Invocation, Line, Turn, Verdict
+from supervisor.engine.ports.agents import Invocation, Line, Turn, Verdict
 from supervisor.model.errors import InvalidInput
 from supervisor.model.events import EventType, NewEvent, Phase, Severity
 

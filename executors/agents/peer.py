@@ -16,7 +16,7 @@ from executors.agents.limits import reset_time
 from executors.agents.program import program
 from executors.agents.shapes import Origin, number, prose, word
 from executors.agents.text import clip, clip_value, read_object, telling_argument
-from supervisor.engine.ports import Invocation, Line, Turn, Verdict
+from supervisor.engine.ports.agents import Invocation, Line, Turn, Verdict
 from supervisor.model.errors import InvalidInput
 from supervisor.model.events import EventType, NewEvent, Severity
 

@@ -6,7 +6,7 @@ from config.profiles import AgentProfile
 from executors.agents.claude import ClaudeAdapter
 from executors.agents.command import CommandAdapter
 from executors.agents.peer import PeerAdapter
-from supervisor.engine.ports import AgentAdapter
+from supervisor.engine.ports.agents import AgentAdapter
 
 _ADAPTERS: dict[str, AgentAdapter] = {
     adapter.name: adapter for adapter in (ClaudeAdapter(), CommandAdapter(), PeerAdapter("codex"), PeerAdapter("acp"))

@@ -20,7 +20,7 @@ from typing import Any, cast
 from executors.docker import kept
 from executors.docker.engine import DockerEngine
 from executors.docker.hardening import create_body, effective
-from supervisor.engine.ports import AttemptRef, Executor, ExitRecord, Found, Launch, Signal, Started
+from supervisor.engine.ports.processes import AttemptRef, Executor, ExitRecord, Found, Launch, Signal, Started
 from supervisor.model.entities import ExecutorName
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused, Unavailable
 from supervisor.model.times import from_rfc3339, now_ms

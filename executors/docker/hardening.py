@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from config.profiles import ContainerProfile
-from supervisor.engine.ports import ContainerLaunch, Launch
+from supervisor.engine.ports.processes import ContainerLaunch, Launch
 from supervisor.model.errors import InvalidInput
 
 WORKSPACE = "/workspace"

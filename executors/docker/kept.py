@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from supervisor.engine.ports import AttemptRef, Launch
+from supervisor.engine.ports.processes import AttemptRef, Launch
 
 
 @cache

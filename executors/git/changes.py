@@ -8,7 +8,7 @@ from pathlib import Path
 
 from executors.git.run import ask, git
 from executors.git.snapshot import snapshot
-from supervisor.engine.ports import Present
+from supervisor.engine.ports.workspaces import Present
 from supervisor.model.errors import QuarterdeckError
 
 _STAT_WIDTH = 100

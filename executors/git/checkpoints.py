@@ -26,7 +26,7 @@ from typing import Any, Final
 from executors.git import changes, exact, stamps
 from executors.git.run import ask, git
 from executors.git.snapshot import copy_index, git_dir, temporary_index
-from supervisor.engine.ports import CheckpointRequest, KeptCheckpoint, MadeCheckpoint
+from supervisor.engine.ports.workspaces import CheckpointRequest, KeptCheckpoint, MadeCheckpoint
 from supervisor.model.errors import NotFound, QuarterdeckError, Refused
 
 PREFIX: Final = "refs/quarterdeck/checkpoints/"

@@ -10,7 +10,7 @@ from executors.git.records import Record, Records
 from executors.git.removal import state
 from executors.git.repository import HEADS, read_heads
 from executors.git.run import ask, git
-from supervisor.engine.ports import WorktreeState
+from supervisor.engine.ports.workspaces import WorktreeState
 
 Place = tuple[Path, str]
 """A worktree, which may be gone, and its branch."""

@@ -13,7 +13,7 @@ from typing import Final
 from executors.git.changes import compare
 from executors.git.run import git
 from executors.git.snapshot import snapshot
-from supervisor.engine.ports import FileContent, FileStatus, WorktreeFile
+from supervisor.engine.ports.workspaces import FileContent, FileStatus, WorktreeFile
 from supervisor.model.errors import InvalidInput, NotFound, QuarterdeckError, Refused
 
 FILES_LIMIT: Final = 20_000

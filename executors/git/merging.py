@@ -11,7 +11,7 @@ from pathlib import Path
 from executors.git.changes import identity
 from executors.git.repository import HEADS, Heads, read_heads
 from executors.git.run import ask, failure, git
-from supervisor.engine.ports import MergeResult
+from supervisor.engine.ports.workspaces import MergeResult
 from supervisor.model.errors import NotFound, QuarterdeckError, Refused
 
 _USAGE = 129

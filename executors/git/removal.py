@@ -10,7 +10,7 @@ from executors.git.records import Record, Records
 from executors.git.repository import HEADS, read_heads
 from executors.git.run import ask, git
 from executors.git.submodules import holding_work
-from supervisor.engine.ports import WorktreeState
+from supervisor.engine.ports.workspaces import WorktreeState
 
 
 async def state(worktree: Path, branch: str, base_commit: str) -> WorktreeState:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from executors.git.run import ask, failure, git
-from supervisor.engine.ports import Repository
+from supervisor.engine.ports.workspaces import Repository
 from supervisor.model.errors import InvalidInput, NotFound, Refused
 
 HEADS = "refs/heads/"

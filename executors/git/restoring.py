@@ -19,7 +19,7 @@ from executors.git.placing import Placer, ancestors
 from executors.git.run import ask, git
 from executors.git.snapshot import git_dir, temporary_index
 from supervisor.engine.failpoints import hit
-from supervisor.engine.ports import CheckpointRequest, MadeCheckpoint, Restored
+from supervisor.engine.ports.workspaces import CheckpointRequest, MadeCheckpoint, Restored
 from supervisor.model.errors import QuarterdeckError, Refused
 
 AT_ONCE: Final = 32 * 1024 * 1024

@@ -10,7 +10,7 @@ from typing import Final
 
 from executors.git.repository import HEADS
 from executors.git.run import Answer, ask, failure, git
-from supervisor.engine.ports import BundleResult, PushChange, PushResult
+from supervisor.engine.ports.workspaces import BundleResult, PushChange, PushResult
 from supervisor.model.errors import InvalidInput, NotFound, Refused, Unavailable
 
 PUSH_DEADLINE_S: Final = 300.0

@@ -32,7 +32,7 @@ from executors.git.convention import check_branch, check_name
 from executors.git.lock import RepositoryLocks
 from executors.git.records import Record, Records
 from executors.git.standing import Standings
-from supervisor.engine.ports import (
+from supervisor.engine.ports.workspaces import (
     BundleResult,
     CheckpointRequest,
     FileContent,

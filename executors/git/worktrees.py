@@ -15,7 +15,7 @@ from executors.git.convention import branch_of_session, branch_of_task, check_br
 from executors.git.records import Record, Records
 from executors.git.repository import HEADS, Head, Heads, read_heads, resolve
 from executors.git.run import git
-from supervisor.engine.ports import WorkspaceRequest
+from supervisor.engine.ports.workspaces import WorkspaceRequest
 from supervisor.model.errors import QuarterdeckError, Refused
 
 

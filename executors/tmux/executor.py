@@ -15,7 +15,7 @@ from executors.local import runner_command
 from executors.tmux.control import TmuxError, TmuxGoneError
 from executors.tmux.keyboard import type_text
 from executors.tmux.server import TmuxServer
-from supervisor.engine.ports import AttemptRef, ExitRecord, Found, Launch, Signal, Started
+from supervisor.engine.ports.processes import AttemptRef, ExitRecord, Found, Launch, Signal, Started
 from supervisor.model.entities import ExecutorName
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 from supervisor.model.times import now_ms

@@ -15,7 +15,7 @@ from supervisor.engine.budgets.weighing import weigh
 from supervisor.engine.desk import Desk, close
 from supervisor.engine.figures import fold
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import AgentAdapter
+from supervisor.engine.ports.agents import AgentAdapter
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.events import Event, EventType, NewEvent
 from supervisor.model.statuses import ApprovalStatus, SessionStatus

@@ -23,7 +23,7 @@ from supervisor.engine.desk import Desk, answered, close, verdict_of, waiting
 from supervisor.engine.digests import digest_of
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import AgentAdapter, Verdict
+from supervisor.engine.ports.agents import AgentAdapter, Verdict
 from supervisor.engine.services import Services
 from supervisor.model.acts import Act, Judgement
 from supervisor.model.approvals import Approval, Option, Risk, SubjectType

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import Restored
+from supervisor.engine.ports.workspaces import Restored
 from supervisor.model.checkpoints import Checkpoint
 from supervisor.model.entities import Project, Session
 from supervisor.model.events import EventType

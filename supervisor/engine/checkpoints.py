@@ -26,7 +26,7 @@ from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.planruns.environment import FILE
 from supervisor.engine.planruns.state import folder_of
-from supervisor.engine.ports import CheckpointRequest, MadeCheckpoint, Restored
+from supervisor.engine.ports.workspaces import CheckpointRequest, MadeCheckpoint, Restored
 from supervisor.engine.services import Services
 from supervisor.engine.unrecorded import Unrecorded
 from supervisor.model.checkpoints import Checkpoint, CheckpointStatus, name_of, ref_of

@@ -13,7 +13,8 @@ from supervisor.engine.keeping import Keeper
 from supervisor.engine.launching import Launcher
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.metadata import write_metadata
-from supervisor.engine.ports import AgentAdapter, Found
+from supervisor.engine.ports.agents import AgentAdapter
+from supervisor.engine.ports.processes import Found
 from supervisor.engine.scheduling import Scheduler
 from supervisor.engine.screens import Screens
 from supervisor.engine.services import Services

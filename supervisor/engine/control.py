@@ -15,7 +15,7 @@ from supervisor.engine.conducting import Conductor
 from supervisor.engine.deciding import end_session
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.metadata import write_metadata, write_summary
-from supervisor.engine.ports import WorktreeState
+from supervisor.engine.ports.workspaces import WorktreeState
 from supervisor.engine.scheduling import admit
 from supervisor.engine.secrets import refuse_secrets
 from supervisor.engine.services import Services

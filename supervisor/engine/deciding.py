@@ -15,7 +15,7 @@ from supervisor.engine.desk import POLICY, answered, close
 from supervisor.engine.digests import is_intact
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import AgentAdapter, Verdict
+from supervisor.engine.ports.agents import AgentAdapter, Verdict
 from supervisor.model.approvals import ONCE, Approval
 from supervisor.model.entities import Session
 from supervisor.model.errors import InvalidInput, Refused

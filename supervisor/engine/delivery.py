@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from supervisor.engine.deciding import consume
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import AgentAdapter
+from supervisor.engine.ports.agents import AgentAdapter
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import QuarterdeckError, Refused

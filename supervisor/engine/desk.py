@@ -17,7 +17,7 @@ from config.settings import Settings
 from supervisor.engine.digests import digest_of
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import AgentAdapter, PolicyPort, Verdict
+from supervisor.engine.ports.agents import AgentAdapter, PolicyPort, Verdict
 from supervisor.model.acts import Act, Judgement
 from supervisor.model.approvals import Approval, Channel, Option, SubjectType
 from supervisor.model.entities import Activity, Attempt, Project, Reason, Session

@@ -16,7 +16,8 @@ from supervisor.engine.delivery import Delivery
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.outcome import Outcome, outcome
-from supervisor.engine.ports import AgentAdapter, AttemptRef, ExitRecord, Signal
+from supervisor.engine.ports.agents import AgentAdapter
+from supervisor.engine.ports.processes import AttemptRef, ExitRecord, Signal
 from supervisor.engine.screens import Screens
 from supervisor.engine.services import Services
 from supervisor.engine.tail import ingest

@@ -17,15 +17,9 @@ from supervisor.engine.desk import waiting
 from supervisor.engine.failpoints import hit
 from supervisor.engine.figures import new_process
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import (
-    ContainerLaunch,
-    Invocation,
-    Launch,
-    Started,
-    Turn,
-    Workspace,
-    WorkspaceRequest,
-)
+from supervisor.engine.ports.agents import Invocation, Turn
+from supervisor.engine.ports.processes import ContainerLaunch, Launch, Started
+from supervisor.engine.ports.workspaces import Workspace, WorkspaceRequest
 from supervisor.engine.reach import with_command
 from supervisor.engine.services import Services
 from supervisor.model.entities import Activity, Attempt, Project, Session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from supervisor.engine.ports import ExitRecord
+from supervisor.engine.ports.processes import ExitRecord
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.statuses import AttemptStatus, SessionStatus

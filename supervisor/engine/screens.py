@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from config.profiles import AgentProfile
 from supervisor.engine.absorb import observe
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import AttemptRef
+from supervisor.engine.ports.processes import AttemptRef
 from supervisor.engine.services import Services
 from supervisor.model.entities import Session
 from supervisor.model.errors import QuarterdeckError

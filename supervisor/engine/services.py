@@ -12,7 +12,9 @@ from config.profiles import AgentProfile
 from supervisor.engine.desk import Desk
 from supervisor.engine.ledger import Ledger
 from supervisor.engine.planruns.ports import Connect, EndLeft, Journal
-from supervisor.engine.ports import AgentAdapter, AttemptRef, Executor, PolicyPort, Workspaces
+from supervisor.engine.ports.agents import AgentAdapter, PolicyPort
+from supervisor.engine.ports.processes import AttemptRef, Executor
+from supervisor.engine.ports.workspaces import Workspaces
 from supervisor.engine.secrets import SecretVault
 from supervisor.engine.tasks import Tasks
 from supervisor.model.entities import Attempt, Session

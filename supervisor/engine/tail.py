@@ -19,7 +19,7 @@ from supervisor.engine.desk import Desk
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.logfile import Slice, read_slice
-from supervisor.engine.ports import AgentAdapter, Line
+from supervisor.engine.ports.agents import AgentAdapter, Line
 from supervisor.engine.spool import LINE_LIMIT, Record, SpoolReader
 from supervisor.model.events import Event, EventType, NewEvent
 from supervisor.store import attempts, spools

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from supervisor.engine.ledger import Ledger
-from supervisor.engine.ports import Workspaces
+from supervisor.engine.ports.workspaces import Workspaces
 from supervisor.model.errors import NotFound, QuarterdeckError
 from supervisor.store import checkpoints, projects
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from executors.local import LocalExecutor
 from executors.owned import OwnedRuns
 from executors.runner.identity import boot_id
-from supervisor.engine.ports import Launch
+from supervisor.engine.ports.processes import Launch
 from supervisor.model.entities import Attempt, Work
 from supervisor.model.statuses import AttemptStatus
 from supervisor.model.times import now_ms

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.engine.ports import Verdict
+from supervisor.engine.ports.agents import Verdict
 from tests.support.acp_agent import ACP_AGENT
 from tests.support.agent_process import AgentProcess
 from tests.support.agents import ALLOWED, profile

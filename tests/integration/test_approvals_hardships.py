@@ -18,7 +18,7 @@ from supervisor.engine.deciding import Decision
 from supervisor.engine.delivery import Delivery
 from supervisor.engine.launching import Launcher
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.ports import AttemptRef, Started
+from supervisor.engine.ports.processes import AttemptRef, Started
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import QuarterdeckError, StoreError

@@ -17,7 +17,7 @@ from config.profiles import ContainerProfile
 from executors.docker.executor import DockerExecutor, name_of
 from executors.link import read_started
 from executors.local import LocalExecutor
-from supervisor.engine.ports import AttemptRef, ContainerLaunch, Launch
+from supervisor.engine.ports.processes import AttemptRef, ContainerLaunch, Launch
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 from tests.support.attempts import Home, ended, home, ref_of, spooled
 from tests.support.dockerd import IMAGE, Dockerd, connected, docker_address, private_dockerd

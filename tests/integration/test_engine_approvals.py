@@ -16,7 +16,7 @@ from supervisor.engine import conducting
 from supervisor.engine.broker import Question
 from supervisor.engine.deciding import Decision
 from supervisor.engine.launching import Launcher
-from supervisor.engine.ports import Started
+from supervisor.engine.ports.processes import Started
 from supervisor.model.approvals import Approval, Option
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import InvalidInput, NotFound, Refused, StoreError

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from supervisor.engine import control, delivery
-from supervisor.engine.ports import AttemptRef
+from supervisor.engine.ports.processes import AttemptRef
 from supervisor.model.entities import Session
 from supervisor.model.errors import Refused
 from supervisor.model.events import EventType

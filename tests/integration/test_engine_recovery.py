@@ -13,7 +13,7 @@ import pytest
 from executors.link import read_exit
 from executors.local import LocalExecutor
 from supervisor.engine import conducting
-from supervisor.engine.ports import AttemptRef
+from supervisor.engine.ports.processes import AttemptRef
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import Unavailable
 from supervisor.model.events import EventType

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.engine.ports import Workspace
+from supervisor.engine.ports.workspaces import Workspace
 from supervisor.model.errors import QuarterdeckError
 from tests.support.git import PERSON, Place, commit, git, repository, write
 

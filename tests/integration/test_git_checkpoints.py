@@ -20,7 +20,7 @@ from config.settings import Worktrees
 from executors.git import placing, restoring
 from executors.git.checkpoints import PREFIX
 from executors.git.workspaces import GitWorkspaces
-from supervisor.engine.ports import CheckpointRequest, MadeCheckpoint, Restored
+from supervisor.engine.ports.workspaces import CheckpointRequest, MadeCheckpoint, Restored
 from supervisor.model.errors import NotFound, QuarterdeckError, Refused
 from tests.support.git import PERSON, commit, git, repository, write
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.engine.ports import Workspace
+from supervisor.engine.ports.workspaces import Workspace
 from supervisor.model.errors import QuarterdeckError, Refused
 from tests.support.git import Place, commit, git, repository, write
 

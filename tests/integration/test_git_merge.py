@@ -8,7 +8,7 @@ import pytest
 
 from executors.git import merging, run
 from executors.git.run import Answer
-from supervisor.engine.ports import MergeResult
+from supervisor.engine.ports.workspaces import MergeResult
 from supervisor.model.errors import NotFound, QuarterdeckError, Refused
 from tests.support.git import Place, commit, git, repository, write
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from executors.git.records import Record, Records
-from supervisor.engine.ports import Workspaces
+from supervisor.engine.ports.workspaces import Workspaces
 from supervisor.model.errors import InvalidInput, QuarterdeckError, Refused
 from tests.support.git import Place, commit, git, repository, write
 from tests.wait import until

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.engine.ports import Workspace, WorktreeState
+from supervisor.engine.ports.workspaces import Workspace, WorktreeState
 from supervisor.model.errors import QuarterdeckError
 from tests.support.git import Place, commit, git, repository, write
 

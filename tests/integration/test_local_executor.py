@@ -17,7 +17,7 @@ import pytest
 
 from executors import link
 from executors.local import LocalExecutor, in_own_scope
-from supervisor.engine.ports import AttemptRef, ExitRecord, Signal
+from supervisor.engine.ports.processes import AttemptRef, ExitRecord, Signal
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 from tests.support.attempts import Home, ended, ref_of, spooled
 from tests.support.runners import home_with_host, host_pid, is_alive, kill, news, pids_in, runner_pid, runners

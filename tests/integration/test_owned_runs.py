@@ -17,7 +17,7 @@ from executors import link
 from executors.local import LocalExecutor
 from executors.owned import OwnedRuns, end_left, journal
 from executors.runner import identity
-from supervisor.engine.ports import ExitRecord, Launch, Started
+from supervisor.engine.ports.processes import ExitRecord, Launch, Started
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 from tests.support.attempts import RECORD, Home
 from tests.support.runners import home_with_host, host_pid, is_alive, kill, pids_in

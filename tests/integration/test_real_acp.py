@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from supervisor.engine.ports import Verdict
+from supervisor.engine.ports.agents import Verdict
 from tests.support.agent_process import AgentProcess
 from tests.support.agents import ALLOWED, kinds
 from tests.support.model_server import Answer, Call, ModelServer

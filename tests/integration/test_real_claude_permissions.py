@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from executors.agents.claude import TOO_LARGE
-from supervisor.engine.ports import Verdict
+from supervisor.engine.ports.agents import Verdict
 from supervisor.model.events import NewEvent
 from tests.support import elicitor
 from tests.support.agent_process import AgentProcess

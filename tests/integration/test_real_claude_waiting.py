@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from executors.agents.program import HOOK_COMMAND
-from supervisor.engine.ports import Verdict
+from supervisor.engine.ports.agents import Verdict
 from tests.support.claude_terminal import Driven
 from tests.support.hook_server import HookServer, reply
 from tests.support.model_server import Answer, Call, ModelServer

@@ -18,7 +18,7 @@ from config.loading import load
 from config.paths import Paths
 from executors.agents.registry import adapter_for
 from executors.agents.screen import read_screen
-from supervisor.engine.ports import Verdict
+from supervisor.engine.ports.agents import Verdict
 from tests.support.agent_process import AgentProcess
 from tests.support.agents import ALLOWED, kinds, turn
 from tests.support.mcp_server import MCP_SERVER

@@ -17,7 +17,7 @@ from executors.runner.identity import is_running
 from executors.tmux import server as tmux_server
 from executors.tmux.control import TmuxError, TmuxGoneError
 from executors.tmux.executor import TmuxExecutor, window_name
-from supervisor.engine.ports import Launch, Started
+from supervisor.engine.ports.processes import Launch, Started
 from supervisor.model.errors import QuarterdeckError, Refused, Unavailable
 from tests.support.attempts import Home, ended, home, ref_of, spooled
 from tests.wait import until

@@ -11,7 +11,7 @@ from typing import IO, Any, Literal
 
 from config.profiles import AgentProfile
 from executors.agents.registry import adapter_for
-from supervisor.engine.ports import Line, Verdict
+from supervisor.engine.ports.agents import Line, Verdict
 from supervisor.model.events import NewEvent
 from supervisor.model.times import now_ms
 from tests.support.agents import REFUSED, kinds, turn

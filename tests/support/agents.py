@@ -9,7 +9,7 @@ from typing import Any
 from config.profiles import AgentProfile
 from executors.agents.registry import adapter_for
 from executors.agents.shapes import Origin
-from supervisor.engine.ports import Line, Turn, Verdict
+from supervisor.engine.ports.agents import Line, Turn, Verdict
 from supervisor.model.events import NewEvent
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"

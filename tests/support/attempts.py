@@ -13,7 +13,7 @@ from typing import Any
 
 from executors.link import read_exit
 from executors.runner.identity import boot_id
-from supervisor.engine.ports import AttemptRef, Executor, ExitRecord, Launch, Started
+from supervisor.engine.ports.processes import AttemptRef, Executor, ExitRecord, Launch, Started
 from tests.wait import until
 
 RECORD = re.compile(rb"^\S+Z (stdout|stderr|tty) ([FP]) (.*)$")

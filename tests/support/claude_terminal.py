@@ -11,7 +11,7 @@ from config.loading import load
 from config.paths import Paths
 from executors.agents.registry import adapter_for
 from executors.agents.screen import read_screen
-from supervisor.engine.ports import Turn, Verdict
+from supervisor.engine.ports.agents import Turn, Verdict
 from tests.support.agents import NOON
 from tests.support.hook_server import PENDING, HookServer, reply
 from tests.support.model_server import ModelServer

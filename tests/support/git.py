@@ -11,7 +11,7 @@ from typing import Any
 
 from config.settings import Worktrees
 from executors.git.workspaces import GitWorkspaces
-from supervisor.engine.ports import Workspace, WorkspaceRequest
+from supervisor.engine.ports.workspaces import Workspace, WorkspaceRequest
 
 PERSON = {
     "GIT_AUTHOR_NAME": "Ada",

@@ -18,7 +18,7 @@ import psutil
 from executors import link
 from executors.local import RUNNER
 from executors.runner.tree import Cgroup
-from supervisor.engine.ports import AttemptRef, Executor, Launch, Signal
+from supervisor.engine.ports.processes import AttemptRef, Executor, Launch, Signal
 from tests.support.attempts import Home, home, ref_of
 from tests.wait import until, wait_until
 

@@ -23,7 +23,7 @@ from supervisor.api.client import Client
 from supervisor.daemon import Daemon
 from supervisor.engine.engine import Engine
 from supervisor.engine.intake import RunRequest
-from supervisor.engine.ports import PolicyPort
+from supervisor.engine.ports.agents import PolicyPort
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.events import Event
 from supervisor.model.statuses import SESSION_ENDED, SessionStatus

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from executors.agents.claude import NOT_SHOWN, REFUSAL, TOO_LARGE, ClaudeAdapter
 from executors.agents.claude_acts import act_of
 from executors.agents.shapes import INPUT_LIMIT
-from supervisor.engine.ports import Verdict
+from supervisor.engine.ports.agents import Verdict
 from tests.support.agents import NOON, REFUSED, read
 
 CLAUDE = ClaudeAdapter()

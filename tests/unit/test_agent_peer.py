@@ -11,7 +11,7 @@ import pytest
 
 from executors.agents.registry import adapter_for
 from executors.agents.text import LIMIT
-from supervisor.engine.ports import Verdict
+from supervisor.engine.ports.agents import Verdict
 from supervisor.model.errors import InvalidInput
 from tests.support.agents import ALLOWED, NOON, REFUSED, asked, kinds, profile, read, turn
 

@@ -11,7 +11,7 @@ import pytest
 
 from config.profiles import ContainerProfile
 from executors.docker.hardening import create_body, effective
-from supervisor.engine.ports import ContainerLaunch, Launch
+from supervisor.engine.ports.processes import ContainerLaunch, Launch
 from supervisor.model.errors import InvalidInput
 
 CONTAINER = ContainerLaunch(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from supervisor.engine.outcome import outcome
-from supervisor.engine.ports import ExitRecord
+from supervisor.engine.ports.processes import ExitRecord
 from supervisor.model.entities import Attempt, Session, Stats, Work
 from supervisor.model.statuses import AttemptStatus as A
 from supervisor.model.statuses import SessionStatus as S

@@ -19,7 +19,7 @@ import pytest
 
 from executors import local
 from executors.link import launch_fields, read_exit, read_started, socket_path
-from supervisor.engine.ports import ExitRecord, Launch
+from supervisor.engine.ports.processes import ExitRecord, Launch
 from tests.support.attempts import Home, ref_of, spooled
 from tests.support.runners import home_with_host
 from tests.wait import wait_until

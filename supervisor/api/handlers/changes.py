@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from supervisor.api.auth import Principal, may
 from supervisor.api.protocol import CommitBody, MergeBody, PathBody, PlainText, PushBody
 from supervisor.api.state import project_of, session_of, state_of, worktree_of
-from supervisor.engine.ports import PushResult
+from supervisor.engine.ports.workspaces import PushResult
 from supervisor.model.entities import Session
 from supervisor.model.errors import NotFound, Refused
 from supervisor.model.events import EventType

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from supervisor.engine.planruns.ports import CommandHost, Connect, EndLeft, Journal
-from supervisor.engine.ports import ExitRecord, Launch
+from supervisor.engine.ports.processes import ExitRecord, Launch
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError, Unavailable
 from supervisor.model.times import now_ms

@@ -15,7 +15,7 @@ from supervisor.engine.plans.limits import watch_of
 from supervisor.engine.plans.sheet import Start
 from supervisor.engine.plans.spelled import spelled
 from supervisor.engine.plans.turn import Turn
-from supervisor.engine.ports import ExitRecord
+from supervisor.engine.ports.processes import ExitRecord
 from supervisor.model.acts import Judgement
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt

@@ -13,7 +13,7 @@ from supervisor.engine.planruns.passes import FILE as TOKEN
 from supervisor.engine.planruns.passes import kept, revoke
 from supervisor.engine.planruns.places import own_name
 from supervisor.engine.planruns.state import folder_of
-from supervisor.engine.ports import WorktreeState
+from supervisor.engine.ports.workspaces import WorktreeState
 from supervisor.engine.services import Services
 from supervisor.model.entities import Project
 from supervisor.model.errors import QuarterdeckError, Refused

@@ -36,7 +36,7 @@ from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.sheet import Start
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.plans.undoing import is_merged
-from supervisor.engine.ports import ExitRecord, Launch
+from supervisor.engine.ports.processes import ExitRecord, Launch
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError, Refused

@@ -16,7 +16,7 @@ from supervisor.engine.planruns.handoff import Story, handoff
 from supervisor.engine.planruns.passes import kept, revoke
 from supervisor.engine.planruns.state import folder_of
 from supervisor.engine.plans.exporting import as_json
-from supervisor.engine.ports import MergeResult, WorktreeState
+from supervisor.engine.ports.workspaces import MergeResult, WorktreeState
 from supervisor.engine.services import Services
 from supervisor.model.approvals import Approval
 from supervisor.model.entities import Attempt, Project, Session

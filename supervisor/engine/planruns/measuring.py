@@ -16,7 +16,8 @@ from supervisor.engine.planruns.words import last_lines
 from supervisor.engine.plans.comparing import Measured, compare, number_in
 from supervisor.engine.plans.sheet import Start
 from supervisor.engine.plans.turn import Turn
-from supervisor.engine.ports import ExitRecord, Workspace
+from supervisor.engine.ports.processes import ExitRecord
+from supervisor.engine.ports.workspaces import Workspace
 from supervisor.model.artifacts import Artifact
 from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError, Refused

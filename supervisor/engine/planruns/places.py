@@ -14,7 +14,7 @@ from pathlib import Path
 
 from supervisor.engine.planruns.straying import Strayed, strayed
 from supervisor.engine.plans.flattening import branch_name
-from supervisor.engine.ports import MergeResult, Workspace, WorkspaceRequest
+from supervisor.engine.ports.workspaces import MergeResult, Workspace, WorkspaceRequest
 from supervisor.engine.services import Services
 from supervisor.model.entities import Project
 from supervisor.model.plan.task import Task

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
-from supervisor.engine.ports import ExitRecord, Launch, Started
+from supervisor.engine.ports.processes import ExitRecord, Launch, Started
 from supervisor.model.errors import QuarterdeckError
 
 

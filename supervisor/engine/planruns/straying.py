@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor.engine.planruns.state import State
-from supervisor.engine.ports import Workspaces
+from supervisor.engine.ports.workspaces import Workspaces
 from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.plans import Plan
 

@@ -16,7 +16,7 @@ from supervisor.engine.planruns.state import State
 from supervisor.engine.plans.sheet import MOVING
 from supervisor.engine.plans.subject import beside, counting
 from supervisor.engine.plans.turn import Turn
-from supervisor.engine.ports import Workspaces
+from supervisor.engine.ports.workspaces import Workspaces
 from supervisor.model.approvals import Approval
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.plan.task import Task as PlannedTask

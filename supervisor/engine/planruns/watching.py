@@ -13,7 +13,7 @@ from supervisor.engine.plans import escalating
 from supervisor.engine.plans.limits import LOOKED, SILENCES, WATCH, Signs, Watch, bounds, next_look, used, watch_of
 from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.turn import Turn
-from supervisor.engine.ports import ExitRecord
+from supervisor.engine.ports.processes import ExitRecord
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Task, TaskStatus
