@@ -65,8 +65,10 @@ async def changed(worktree: Path, before: str, after: str) -> frozenset[str]:
 async def commit(worktree: Path, message: str) -> str | None:
     """Commit everything that is not ignored; returns the commit, or None when there was nothing."""
     await git(worktree, "add", "--all")
-    staged = await ask(worktree, "diff", "--cached", "--quiet", "--ignore-submodules=dirty", reads=True)
-    merging = await ask(worktree, "rev-parse", "-q", "--verify", "MERGE_HEAD", reads=True)
+    staged, merging = await asyncio.gather(
+        ask(worktree, "diff", "--cached", "--quiet", "--ignore-submodules=dirty", reads=True),
+        ask(worktree, "rev-parse", "-q", "--verify", "MERGE_HEAD", reads=True),
+    )
     if staged.code == 0 and merging.code != 0:
         return None
     await git(worktree, "commit", "-q", "--no-verify", "-m", message, env=await identity(worktree))

@@ -31,6 +31,7 @@ from executors.git import (
 from executors.git.convention import check_branch, check_name
 from executors.git.lock import RepositoryLocks
 from executors.git.records import Record, Records
+from executors.git.run import git
 from executors.git.standing import Standings
 from supervisor.engine.ports.workspaces import (
     BundleResult,
@@ -69,6 +70,10 @@ class GitWorkspaces:
     async def checked_out(self, worktree: Path) -> str | None:
         """Return the branch that a worktree has checked out, None when it is on none; NotFound when it is gone."""
         return await self._standings.checked_out(worktree)
+
+    async def head(self, worktree: Path) -> str:
+        """Return the commit that a worktree has checked out."""
+        return (await git(worktree, "rev-parse", "--verify", "HEAD^{commit}", reads=True)).strip()
 
     async def prepare(self, request: WorkspaceRequest) -> Workspace:
         """Make or find the session's worktree and provision it. Idempotent per session."""

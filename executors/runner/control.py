@@ -30,7 +30,7 @@ class Connection:
         self._flush_due = False
         self._held = False
         self._last_ring = ""
-        self._handling = False
+        self._due = False
         loop.watch(sock.fileno(), READ, self._receive)
 
     def send(self, message: Message) -> None:
@@ -55,8 +55,7 @@ class Connection:
     def release(self) -> None:
         """Go on with the requests."""
         self._held = False
-        if not self._handling:
-            self._handle_all()
+        self._handle_soon()
 
     def close(self) -> None:
         """Close it; what was not sent is lost."""
@@ -80,18 +79,25 @@ class Connection:
         self._received += data
         if not data or len(self._received) > LONGEST_REQUEST:
             self.close()
-        else:
-            self._handle_all()
+        elif not self._due:
+            self._handle_next()
 
-    def _handle_all(self) -> None:
-        self._handling = True
-        while not self._held and self._socket.fileno() >= 0:
-            line, newline, rest = self._received.partition(b"\n")
-            if not newline:
-                break
+    def _handle_next(self) -> None:
+        """Handle a request. What follows it is handled in the next round: a client that asks for much at once hears the
+        first answers, and of the first ends, while the rest is done."""
+        self._due = False
+        if self._held or self._socket.fileno() < 0:
+            return
+        line, newline, rest = self._received.partition(b"\n")
+        if newline:
             self._received = rest
             self._server.handle(self, bytes(line))
-        self._handling = False
+            self._handle_soon()
+
+    def _handle_soon(self) -> None:
+        if not self._due and b"\n" in self._received:
+            self._due = True
+            self._loop.call_soon(self._handle_next)
 
     def _flush(self) -> None:
         self._flush_due = False

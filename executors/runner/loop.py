@@ -35,6 +35,7 @@ class Loop:
         self._timers: list[tuple[float, int, Timer]] = []
         self._timer_count = 0
         self._deferred: list[Callable[[], None]] = []
+        self._soon: list[Callable[[], None]] = []
         self._signals: dict[int, Callable[[], None]] = {}
         self._running = True
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -68,6 +69,10 @@ class Loop:
         """Call back once at the end of this round, when everything that is ready was handled."""
         self._deferred.append(callback)
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Call back once in the next round, after what is ready by then."""
+        self._soon.append(callback)
+
     def on_signal(self, number: int, callback: Callable[[], None]) -> None:
         """Call back in the loop after a signal, once for any number of them."""
         self._signals[number] = callback
@@ -78,10 +83,13 @@ class Loop:
         while self._running:
             self._call_deferred()
             # A callback may have closed what a later entry of the same round speaks of.
-            for key, _ in self._selector.select(self._patience()):
+            soon, self._soon = self._soon, []
+            for key, _ in self._selector.select(0 if soon else self._patience()):
                 if self._selector.get_map().get(key.fd) is key:
                     key.data()
             self._call_due()
+            for callback in soon:
+                callback()
         self._call_deferred()
 
     def stop(self) -> None:

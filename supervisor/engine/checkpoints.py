@@ -80,10 +80,19 @@ class Checkpoints:
         await self._let_go(subject)
         return checkpoint
 
-    async def make_if_changed(self, subject: Subject, reason: str, actor: str) -> Checkpoint | None:
-        """Make a checkpoint unless nothing has changed since the last one of this worktree."""
+    async def make_if_changed(
+        self, subject: Subject, reason: str, actor: str, *, clean_since: str | None = None
+    ) -> Checkpoint | None:
+        """Make a checkpoint unless nothing has changed since the last one of this worktree.
+
+        The first is not made while what is checked out is the commit ``clean_since``, of a worktree that is known to
+        have nothing else: there is nothing that could be lost.
+        """
         last = await self._ledger.store.read(checkpoints.newest_of_worktree, str(subject.worktree))
         request, name, now = self._request(subject, reason, ())
+        untouched = last is None and clean_since is not None and not request.ignored
+        if untouched and await self._services.workspaces.head(subject.worktree) == clean_since:
+            return None
         async with self._unrecorded.noted(subject.project, request.ref):
             made = await self._services.workspaces.checkpoint(
                 replace(request, unless_like=None if last is None else last.ref)

@@ -8,7 +8,7 @@ decided was cancelled meanwhile.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -17,7 +17,6 @@ from supervisor.model.entities import Attempt, Reason, Session
 from supervisor.model.events import Event, EventType, NewEvent, Phase, Severity
 from supervisor.model.plans import Plan, Task, TaskStatus
 from supervisor.model.statuses import (
-    ATTEMPT_ENDED,
     AttemptStatus,
     SessionStatus,
     check_attempt_move,
@@ -80,24 +79,29 @@ class Transaction:
         new = NewEvent(event_type, "plan", self.now, severity, payload=payload)
         self.events.extend(events.append(self.conn, [new], project=plan.project, plan=plan.id, task=task))
 
-    def task_event(self, plan: Plan, before: Task, after: Task) -> None:
-        """Record that the status of a plan's task changed, and why."""
-        changed = NewEvent(
-            EventType.TASK_STATUS_CHANGED,
-            "plan",
-            self.now,
-            "error" if after.status is TaskStatus.FAILED else "info",
-            payload={
-                "from": before.status,
-                "to": after.status,
-                "signal": after.reason.signal,
-                "reason": after.reason.text,
-                "attempt": after.attempts,
-                "title": after.title,
-                "session": after.session,
-            },
-        )
-        self.events.extend(events.append(self.conn, [changed], project=plan.project, plan=plan.id, task=after.id))
+    def task_events(self, plan: Plan, moved: Iterable[tuple[TaskStatus, Task]]) -> None:
+        """Record that the statuses of a plan's tasks changed, from which, and why."""
+        changed = [
+            NewEvent(
+                EventType.TASK_STATUS_CHANGED,
+                "plan",
+                self.now,
+                "error" if after.status is TaskStatus.FAILED else "info",
+                payload={
+                    "from": before,
+                    "to": after.status,
+                    "signal": after.reason.signal,
+                    "reason": after.reason.text,
+                    "attempt": after.attempts,
+                    "title": after.title,
+                    "session": after.session,
+                },
+                task=after.id,
+            )
+            for before, after in moved
+        ]
+        if changed:
+            self.events.extend(events.append(self.conn, changed, project=plan.project, plan=plan.id))
 
     def session(self, session_id: str) -> Session:
         """Return a session as it is in this transaction."""
@@ -150,10 +154,13 @@ class Transaction:
         check_attempt_move(attempt.status, status)
         moved = replace(attempt, status=status, **changes)
         attempts.update(self.conn, moved)
-        # Nobody knows how long one worked that was lost: what is not known does not count.
-        if moved.plan is not None and moved.status in ATTEMPT_ENDED and moved.status is not AttemptStatus.LOST:
-            usage.add_command(self.conn, moved, moved.ended_at or self.now)
         return moved
+
+    def end_command(self, attempt: str, status: AttemptStatus, **end: Any) -> None:
+        """Store how a command of a plan ended (`attempts.end`), and the time it took; nothing when that is known."""
+        # Nobody knows how long one worked that was lost: what is not known does not count.
+        if attempts.end(self.conn, attempt, status, **end) and status is not AttemptStatus.LOST:
+            usage.add_command(self.conn, attempt)
 
     def audit(
         self,

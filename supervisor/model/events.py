@@ -100,7 +100,8 @@ class NewEvent:
     """An event before it is stored.
 
     ``time`` is milliseconds since the epoch. ``source`` names the signal: ``supervisor``,
-    ``runner``, ``stream``, ``hook``, ``screen``, ``tool`` or ``person``.
+    ``runner``, ``stream``, ``hook``, ``screen``, ``tool`` or ``person``. ``task`` is the one that it is about, where
+    not all that are stored together are about the same.
     """
 
     type: str
@@ -109,6 +110,7 @@ class NewEvent:
     severity: Severity = "info"
     source: str = "supervisor"
     payload: dict[str, Any] = field(default_factory=dict)
+    task: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,20 +67,25 @@ def claim_step(
 
     Refused when one of the task has not ended.
     """
+    attempt_id, work = new_id("att"), Work(argv=argv)
     values = {
-        "id": new_id("att"),
+        "id": attempt_id,
         "plan": plan,
         "task": task,
         "step": step,
         "boot_id": boot_id,
         "handle": handle,
         "claimed_at": now,
-        "work": to_json(Work(argv=argv)),
+        "work": to_json(work),
     }
     try:
-        return SHAPE.entity(conn.execute(SQL["claim_step"], values).fetchone())
+        number, token = conn.execute(SQL["claim_step"], values).fetchone()
     except sqlite3.IntegrityError as error:
         raise Refused(f"The task {task} has an attempt that has not ended.", hint="Wait for its end.") from error
+    return Attempt(
+        attempt_id, None, number, token, "local", AttemptStatus.STARTING, boot_id, now, work, handle,
+        plan=plan, task=task, step=step,
+    )  # fmt: skip
 
 
 def live_of_plan(conn: sqlite3.Connection, plan: str) -> list[Attempt]:
@@ -101,6 +106,28 @@ def update(conn: sqlite3.Connection, attempt: Attempt) -> None:
     if row["status"] != attempt.status:
         check_attempt_move(AttemptStatus(row["status"]), attempt.status)
     conn.execute(SQL["update"], SHAPE.row(attempt))
+
+
+def end(
+    conn: sqlite3.Connection,
+    attempt_id: str,
+    status: AttemptStatus,
+    *,
+    reason: str,
+    ended_at: int,
+    started_at: int | None = None,
+    exit_code: int | None = None,
+) -> bool:
+    """Store how an attempt ended; whether it had not ended before. ``status`` is one of those that end it."""
+    values = {
+        "id": attempt_id,
+        "status": status,
+        "exit_code": exit_code,
+        "reason": reason,
+        "started_at": started_at,
+        "ended_at": ended_at,
+    }
+    return conn.execute(SQL["end"], values).rowcount > 0
 
 
 def heard(conn: sqlite3.Connection, attempt_id: str, at: int) -> None:

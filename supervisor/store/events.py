@@ -46,7 +46,7 @@ def append(
     attempt: str | None = None,
     positions: Sequence[tuple[int, int]] | None = None,
 ) -> list[Event]:
-    """Store events of one subject and return them with their numbers.
+    """Store events of one subject, or of the tasks of one, and return them with their numbers.
 
     ``positions`` are their (offset, index) in the session's log, for those that were read from it;
     StoreError when one of these was stored before.
@@ -54,7 +54,7 @@ def append(
     seq = last_seq(conn) + 1
     stored = [
         Event(
-            number, new.time, project, plan, task, session, attempt,
+            number, new.time, project, plan, new.task or task, session, attempt,
             new.phase, str(new.type), new.severity, new.source, _payload(new.payload),
         )
         for number, new in enumerate(events, seq)
@@ -62,7 +62,7 @@ def append(
     places = repeat((None, None), len(stored)) if positions is None else positions
     rows = (
         (
-            event.seq, event.time, project, plan, task, session, attempt,
+            event.seq, event.time, project, plan, event.task, session, attempt,
             event.phase, event.type, event.severity, event.source, event.payload, offset, index,
         )
         for event, (offset, index) in zip(stored, places, strict=True)

@@ -47,6 +47,14 @@ def get(conn: sqlite3.Connection, plan_id: str) -> Plan:
     return SHAPE.entity(row)
 
 
+def revision_of(conn: sqlite3.Connection, plan_id: str) -> int:
+    """Return the number of the revision of a plan that is in force; NotFound when there is no such plan."""
+    row = conn.execute(SQL["revision_of"], {"id": plan_id}).fetchone()
+    if row is None:
+        raise _missing(plan_id)
+    return int(row["revision"])
+
+
 def resolve(conn: sqlite3.Connection, text: str) -> Plan:
     """Return the plan that ``text`` means: an id, its unique beginning, or a title."""
     return only("plan", text, [SHAPE.entity(row) for row in conn.execute(SQL["matching"], {"text": text})])

@@ -29,6 +29,14 @@ class Shape(Generic[T]):
             for name in self.columns
         }
 
+    def changes(self, before: T, after: T) -> dict[str, Any]:
+        """Return the parameters that store what is different of ``after``; equal values that were made anew count."""
+        return {
+            name: to_json(now) if name in self._json else now
+            for name in self.columns
+            if (now := getattr(after, name)) is not getattr(before, name)
+        }
+
     def entity(self, row: sqlite3.Row) -> T:
         """Return the entity that ``row`` stores; msgspec.ValidationError when it does not fit."""
         values = {name: row[name] for name in self.columns}

@@ -23,9 +23,14 @@ def insert(conn: sqlite3.Connection, tasks: Iterable[Task]) -> None:
 
 
 def move(conn: sqlite3.Connection, before: Task, after: Task) -> None:
-    """Store a task as it is now, in the place of how it was read: after any number of moves, each checked where it was
-    decided. Refused when its status was changed meanwhile."""
-    if conn.execute(SQL["update"], {**SHAPE.row(after), "before": before.status}).rowcount == 0:
+    """Store what has changed of a task since it was read: after any number of moves, each checked where it was decided.
+    Refused when its status was changed meanwhile."""
+    changes = SHAPE.changes(before, after)
+    if not changes:
+        return
+    sql = SQL["update"].format(changes=", ".join(f"{name} = :{name}" for name in changes))
+    key = {"plan": after.plan, "revision": after.revision, "id": after.id, "before": before.status}
+    if conn.execute(sql, {**changes, **key}).rowcount == 0:
         now = get(conn, after.plan, after.revision, after.id).status
         raise Refused(f"The task {after.id} is {now} by now.", hint="Look at it again before you change it.")
     if after.session is not None and after.session != before.session:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from supervisor.model.entities import Attempt, Session, Stats
+from supervisor.model.entities import Session, Stats
 from supervisor.model.usage import NANO, By, CostRow, Running, Used
 from supervisor.store import queries
 from supervisor.store.rows import Shape, to_json
@@ -62,11 +62,9 @@ def add_time(conn: sqlite3.Connection, session: Session, milliseconds: int, at: 
     _add(conn, session, at, time_ms=milliseconds)
 
 
-def add_command(conn: sqlite3.Connection, attempt: Attempt, at: int) -> None:
-    """Add the time that a command of a plan took until ``at``."""
-    began = attempt.started_at or attempt.claimed_at
-    values = {"time": at, "plan": attempt.plan, "task": attempt.task, "time_ms": max(0, at - began)}
-    conn.execute(SQL["add_of_command"], values)
+def add_command(conn: sqlite3.Connection, attempt: str) -> None:
+    """Add the time that a command of a plan took, whose end is stored."""
+    conn.execute(SQL["add_of_command"], {"attempt": attempt})
 
 
 def of_session(conn: sqlite3.Connection, session: str) -> Used:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from itertools import combinations
 
 import pytest
 
-from supervisor.engine.plans.choosing import Demand, choose, disturb
+from supervisor.engine.plans.choosing import Demand, Demands, disturb
 
 
 def names(found: list[Demand]) -> list[str]:
     return [each.task for each in found]
+
+
+def choose(ready: list[Demand], running: list[Demand], capacity: Mapping[str, float]) -> list[Demand]:
+    demands = Demands((*ready, *running))
+    return demands.choose({each.task for each in ready}, [each.task for each in running], capacity)
 
 
 def a(task: str, **fields: object) -> Demand:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from supervisor.engine.deciding import APPROVER_ROLE, consume
@@ -22,7 +22,7 @@ from supervisor.model.entities import Attempt
 from supervisor.model.errors import QuarterdeckError
 from supervisor.model.events import EventType, Severity
 from supervisor.model.plans import Plan, PlanStatus, Task, TaskStatus
-from supervisor.model.statuses import ATTEMPT_ENDED, ApprovalStatus, AttemptStatus
+from supervisor.model.statuses import ApprovalStatus, AttemptStatus
 from supervisor.store import approvals, attempts, plans, tasks
 
 REVISION: Final = "revision"
@@ -93,19 +93,17 @@ def store(
     Raises Outdated when another revision is in force by now.
     """
     conn, before = transaction.conn, state.plan
-    if plans.get(conn, before.id).revision != before.revision:
+    if plans.revision_of(conn, before.id) != before.revision:
         raise Outdated(f"{before.id} was revised meanwhile.")
     for attempt_id, record in told.ends.items():
-        _end(transaction, attempts.get(conn, attempt_id), record)
+        _end(transaction, attempt_id, record)
     for approval_id, by in told.used.items():
         approval = approvals.get(conn, approval_id)
         if approval.status is ApprovalStatus.APPROVED:
             consume(transaction, approval, f"the task {by} of {before.id}")
     new = [task for task_id, task in turn.changed.items() if task_id not in state.board.tasks]
     tasks.insert(conn, new)
-    for task in new:
-        if task.status is not TaskStatus.PENDING:
-            transaction.task_event(before, replace(task, status=TaskStatus.PENDING), task)
+    told_of = [(TaskStatus.PENDING, task) for task in new if task.status is not TaskStatus.PENDING]
     _withdraw(transaction, state, turn, told)
     for task_id, after in turn.changed.items():
         if task_id not in state.board.tasks:
@@ -114,7 +112,8 @@ def store(
         tasks.move(conn, task, after)
         _withdraw_limit(transaction, before, task, after)
         if task.status is not after.status:
-            transaction.task_event(before, task, after)
+            told_of.append((task.status, after))
+    transaction.task_events(before, told_of)
     if turn.plan != before:
         plans.update(conn, turn.plan)
         if turn.plan.status is not before.status:
@@ -139,19 +138,17 @@ def store(
     }
 
 
-def _end(transaction: Transaction, attempt: Attempt, record: ExitRecord | None) -> None:
-    if attempt.status in ATTEMPT_ENDED:
-        return
+def _end(transaction: Transaction, attempt: str, record: ExitRecord | None) -> None:
     if record is None:
         gone = "It went away with its host, and nobody knows how it ended."
-        transaction.move_attempt(attempt, AttemptStatus.LOST, reason=gone, ended_at=transaction.now)
+        transaction.end_command(attempt, AttemptStatus.LOST, reason=gone, ended_at=transaction.now)
         return
     to = AttemptStatus.COMPLETED if record.exit_code == 0 else AttemptStatus.FAILED
     if record.cause in ("start_to_close", "no_output"):
         to = AttemptStatus.FAILED_TIMEOUT
     elif record.cause == "stopped":
         to = AttemptStatus.CANCELLED
-    transaction.move_attempt(
+    transaction.end_command(
         attempt, to, exit_code=record.exit_code, started_at=record.started_at, ended_at=record.ended_at,
         reason=record.message or record.cause,
     )  # fmt: skip

@@ -82,15 +82,8 @@ class Doing:
 
     async def run(self, loop: Loop, commands: Sequence[tuple[Start, Attempt]]) -> None:
         """Run the commands of steps, all at once; the loop is told how each ends."""
-        launches = []
-        for start, attempt in commands:
-            try:
-                launches.append((await self._launch(loop, start, attempt), self.ended(loop, start, attempt)))
-            except Exception as error:
-                self._went_wrong(loop, start, attempt, error)
-        hit("plan.before_start")
         try:
-            await self.commands.start(launches)
+            await self._start(loop, commands)
         except Exception as error:
             for start, attempt in commands:
                 self._went_wrong(loop, start, attempt, error)
@@ -99,6 +92,16 @@ class Doing:
         for start, attempt in commands:
             if not loop.is_wanted(start):
                 await self.commands.stop(attempt.id)
+
+    async def _start(self, loop: Loop, commands: Sequence[tuple[Start, Attempt]]) -> None:
+        seen, launches = await self._seen(loop.state), []
+        for start, attempt in commands:
+            try:
+                launches.append((await self._launch(loop, start, attempt, *seen), self.ended(loop, start, attempt)))
+            except Exception as error:
+                self._went_wrong(loop, start, attempt, error)
+        hit("plan.before_start")
+        await self.commands.start(launches)
 
     async def do(self, loop: Loop, start: Start) -> None:
         """Do a step that is no command, and tell the loop what came of it."""
@@ -151,12 +154,15 @@ class Doing:
             return
         saved = dict(self.unsaved)
         order = {task: position for position, task in enumerate(state.program.jobs)}
+        clean_since = None
         if saved:
             planned = sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
-            await self.places.save(state.plan, Path(state.plan.worktree), planned)
+            commit = await self.places.save(state.plan, Path(state.plan.worktree), planned)
+            clean_since = state.plan.base_commit if commit is None and not before else None
         last = max((*saved, *before), key=lambda task: order.get(task, -1))
         why = f"before {', '.join(before)}" if before else f"after {', '.join(saved)}"
-        await self.checkpoints.make_if_changed(self.checkpoints.of_plan(state.plan, last, changed), why, "supervisor")
+        subject = self.checkpoints.of_plan(state.plan, last, changed)
+        await self.checkpoints.make_if_changed(subject, why, "supervisor", clean_since=clean_since)
         for task in saved:
             # What still runs goes on changing things: it is committed again later.
             now = (changed or {}).get(task) or state.board.tasks.get(task)
@@ -262,13 +268,14 @@ class Doing:
             start.task, start.attempt, start.number, ok=ended.ok, why=ended.why, final=ended.final, result=result
         )
 
-    async def _launch(self, loop: Loop, start: Start, attempt: Attempt) -> Launch:
+    async def _launch(
+        self, loop: Loop, start: Start, attempt: Attempt, settings: Settings, seen: Surroundings
+    ) -> Launch:
         state = loop.state
         planned = state.program.jobs[start.task].task
         if not (begins := judged(state, start.task, Outcome(ok=True))).ok:
             raise Strayed(begins.why)
         cwd, more = await self._place(state, start, planned)
-        settings, seen = await self._seen(state)
         if not loop.is_wanted(start):
             raise Refused(GIVEN_UP)
         if planned.place == "plan" or str(cwd) == state.plan.worktree:

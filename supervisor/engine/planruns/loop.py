@@ -158,7 +158,7 @@ class Loop:
 
     async def _wait(self) -> None:
         """Wait until something happens, until a task may be tried again, or a limit is to be looked at."""
-        waiting = (self.state.board.tasks[task].not_before for task in self.state.board.active[TaskStatus.READY])
+        waiting = (self.state.board.tasks[task].not_before for task in self.state.board.delayed)
         # What has come due since the last turn was decided has not been looked at, even if it is due by now.
         retries = (each for each in waiting if each is not None and each > self._decided_at)
         moments = [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from supervisor.engine.plans import escalating
-from supervisor.engine.plans.limits import LOOKED, SILENCES, WATCH, Signs, Watch, bounds, next_look, used, watch_of
+from supervisor.engine.plans.limits import LOOKED, SILENCES, Signs, Watch, bounds, next_look, used, watch_of
 from supervisor.engine.plans.program import UNDO
 from supervisor.engine.plans.turn import Turn
 from supervisor.engine.ports.processes import ExitRecord
@@ -139,10 +139,8 @@ def taken(turn: Turn, task: str, attempt: int, number: int, record: ExitRecord |
 def _watched(state: State) -> list[tuple[Task, PlannedTask, Step | None]]:
     """Return what runs, or waits to be tried again, with the step that is under way."""
     board, found = state.board, []
-    for task_id in (*board.active[TaskStatus.RUNNING], *board.active[TaskStatus.READY]):
+    for task_id in board.watched:
         task, job = board.tasks[task_id], state.program.jobs[task_id]
-        if WATCH not in task.result:
-            continue
         running = task.status is TaskStatus.RUNNING and task.step < len(job.steps)
         found.append((task, job.task, job.steps[task.step] if running else None))
     return found

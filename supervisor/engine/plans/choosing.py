@@ -7,6 +7,7 @@ for something is not overtaken by what needs the same: nothing starves.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import takewhile
@@ -41,48 +42,55 @@ class Demand:
         return {**self.resources, self.pool: self.resources.get(self.pool, 0) + 1}
 
 
-def choose(ready: Iterable[Demand], running: Iterable[Demand], capacity: Mapping[str, float]) -> list[Demand]:
-    """Return what starts now, the most urgent first. A pool that ``capacity`` does not name holds one: it is a lock."""
-    left = dict(capacity)
-    touching: list[Demand] = []
-    """What runs, starts or waits and says which files it touches."""
-    for each in running:
-        touching += [each] if each.touches else []
-        for name, amount in each.takes().items():
-            left[name] = left.get(name, 1) - amount
-    chosen: list[Demand] = []
-    kept: set[str] = set()
-    for each in _worth_a_look(ready, left):
-        takes = each.takes()
-        short = [name for name, amount in takes.items() if name in kept or left.get(name, 1) < amount]
-        kept.update(short)
-        disturbed = each.touches and any(disturb(each, other) for other in touching)
-        touching += [each] if each.touches else []
-        if short or disturbed:
-            continue
-        for name, amount in takes.items():
-            left[name] = left.get(name, 1) - amount
-        chosen.append(each)
-    return chosen
+class Demands:
+    """What the tasks of a plan take. The cost of `choose` grows with what may start and what runs; what only waits for
+    a place of its pool costs next to nothing."""
 
+    def __init__(self, demands: Iterable[Demand]) -> None:
+        urgent = sorted(demands, key=lambda each: (-each.priority, each.position))
+        self._of = {each.task: each for each in urgent}
+        self._rank = {task: rank for rank, task in enumerate(self._of)}
+        self._plain: dict[str, set[str]] = {}
+        """Those that take nothing but a place of their pool, by pool."""
+        for each in urgent:
+            if not (each.resources or each.touches):
+                self._plain.setdefault(each.pool, set()).add(each.task)
 
-def _worth_a_look(ready: Iterable[Demand], left: Mapping[str, float]) -> list[Demand]:
-    """Return what may start at all, the most urgent first: of those that take nothing but a place of their pool, no
-    more than it has places."""
-    plain: dict[str, list[Demand]] = {}
-    found: list[Demand] = []
-    for each in ready:
-        if each.resources or each.touches:
-            found.append(each)
-        else:
-            plain.setdefault(each.pool, []).append(each)
-    for pool, waiting in plain.items():
-        found += nsmallest(max(0, int(left.get(pool, 1))), waiting, key=_urgency)
-    return sorted(found, key=_urgency)
+    def choose(self, ready: AbstractSet[str], running: Iterable[str], capacity: Mapping[str, float]) -> list[Demand]:
+        """Return what starts now, the most urgent first. A pool that ``capacity`` does not name is a lock: it holds
+        one."""
+        left = dict(capacity)
+        touching: list[Demand] = []
+        """What runs, starts or waits and says which files it touches."""
+        for each in map(self._of.__getitem__, running):
+            touching += [each] if each.touches else []
+            for name, amount in each.takes().items():
+                left[name] = left.get(name, 1) - amount
+        chosen: list[Demand] = []
+        kept: set[str] = set()
+        for each in map(self._of.__getitem__, self._worth_a_look(ready, left)):
+            takes = each.takes()
+            short = [name for name, amount in takes.items() if name in kept or left.get(name, 1) < amount]
+            kept.update(short)
+            disturbed = each.touches and any(disturb(each, other) for other in touching)
+            touching += [each] if each.touches else []
+            if short or disturbed:
+                continue
+            for name, amount in takes.items():
+                left[name] = left.get(name, 1) - amount
+            chosen.append(each)
+        return chosen
 
-
-def _urgency(demand: Demand) -> tuple[int, int]:
-    return -demand.priority, demand.position
+    def _worth_a_look(self, ready: AbstractSet[str], left: Mapping[str, float]) -> list[str]:
+        """Return what may start at all, the most urgent first: of those that take nothing but a place of their pool, no
+        more than it has places."""
+        found: list[str] = []
+        rest = ready
+        for pool, plain in self._plain.items():
+            if waiting := rest & plain:
+                rest = rest - waiting
+                found += nsmallest(max(0, int(left.get(pool, 1))), waiting, key=self._rank.__getitem__)
+        return sorted((*found, *rest), key=self._rank.__getitem__)
 
 
 def disturb(one: Demand, other: Demand) -> bool:

@@ -82,7 +82,7 @@ class LimitQuestion:
 
 def look(turn: Steps, signs: Mapping[str, Signs]) -> None:
     """Look at the limits of everything that runs, or waits to be tried again. ``signs`` are known of what runs."""
-    for task in sorted(turn.watched()):
+    for task in sorted(turn.watched):
         now = turn.task(task)
         watch, job = watch_of(now), turn.program.jobs[task]
         if watch is None or watch.cut is not None:
@@ -114,7 +114,7 @@ def look(turn: Steps, signs: Mapping[str, Signs]) -> None:
 
 def jumped(turn: Steps, gap: int) -> None:
     """Take in that the clock of the machine went so many milliseconds further than time did (or less far: below 0)."""
-    for task in sorted(turn.watched()):
+    for task in sorted(turn.watched):
         now = turn.task(task)
         after = moved(now, gap, turn.now)
         if after is not now:

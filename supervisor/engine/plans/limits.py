@@ -109,6 +109,11 @@ def watch_of(task: Task) -> Watch | None:
     return None if found is None else msgspec.convert(found, Watch)
 
 
+def is_watched(task: Task) -> bool:
+    """Whether limits are looked at: of what runs, or waits to be tried again."""
+    return WATCH in task.result and task.status in (TaskStatus.RUNNING, TaskStatus.READY)
+
+
 def with_watch(task: Task, watch: Watch) -> Task:
     """Return a task with what its limits stand at."""
     return replace(task, result={**task.result, WATCH: msgspec.to_builtins(watch)})

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from supervisor.engine.plans.choosing import Demand
+from supervisor.engine.plans.choosing import Demand, Demands
 from supervisor.engine.plans.fitting import fitting
 from supervisor.engine.plans.flattening import confused, placed, placed_parts
 from supervisor.engine.plans.progress import Node, Progress, Route
@@ -107,6 +107,11 @@ class Program:
     capacity: Mapping[str, float]
     problems: tuple[str, ...]
     anew: Mapping[str, Job] = field(default_factory=dict)
+    demands: Demands = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put together what its tasks take."""
+        object.__setattr__(self, "demands", Demands(job.demand for job in self.jobs.values()))
 
 
 def program(plan: Plan, cores: int, items: Items = NOTHING) -> Program:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from supervisor.engine.plans import escalating, undoing
-from supervisor.engine.plans.board import Board
+from supervisor.engine.plans.board import Board, is_delayed, keep
 from supervisor.engine.plans.digests import digest_of_task
-from supervisor.engine.plans.limits import WATCH, Signs, clocked
+from supervisor.engine.plans.limits import Signs, clocked, is_watched
 from supervisor.engine.plans.program import Job, Program, Step, renewed
 from supervisor.engine.plans.repeating import ITEMS
 from supervisor.engine.plans.reusing import FORCED, INPUTS, NOT_REMEMBERED
@@ -65,7 +65,7 @@ class Sheet:
     for a person), ``limit_questions`` (about tasks that run), ``notices`` (what is told) and ``stops`` (tasks whose
     work is to end) are what is to be done after it was committed. ``signs`` are when what runs was last heard of.
     ``rolled_back`` are tasks that were: what that changed is committed to the plan's branch before. ``anew`` says of
-    tasks that waited for a person why they are asked about anew.
+    tasks that waited for a person why they are asked about anew. ``watched`` are those whose limits are looked at.
     """
 
     def __init__(
@@ -75,6 +75,8 @@ class Sheet:
         self._before = board.tasks
         self._statuses = dict(board.statuses)
         self._active = {status: set(tasks) for status, tasks in board.active.items()}
+        self.watched = set(board.watched)
+        self._delayed = set(board.delayed)
         self._looked = board.settled
         self._signs = signs or {}
         self.now = now
@@ -106,11 +108,6 @@ class Sheet:
         """Whether this step of a task is under way; what is told of another comes too late, and means nothing."""
         now = self.changed.get(task) or self._before.get(task)
         return now is not None and now.status is T.RUNNING and (now.attempts, now.step) == (attempt, number)
-
-    def watched(self) -> Iterator[str]:
-        """Yield the tasks that run, or are ready, whose limits are watched."""
-        for status in (T.RUNNING, T.READY):
-            yield from (task for task in self._active[status] if WATCH in self.task(task).result)
 
     def move(self, task: str, to: TaskStatus, signal: str, text: str, **changes: Any) -> None:
         """Give a task another status, with its reason; IllegalMove when it may not have it."""
@@ -190,6 +187,8 @@ class Sheet:
             if task.status in self._active:
                 self._active[task.status].add(task.id)
         self.changed[task.id] = task
+        keep(self.watched, task.id, is_watched(task))
+        keep(self._delayed, task.id, is_delayed(task))
         if task.id in self.program.anew and task.status not in GOES_ON:
             self.program = renewed(self.program, task.id)
         return task

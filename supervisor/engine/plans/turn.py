@@ -7,8 +7,9 @@ not be committed never was. Times are milliseconds since the epoch.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from supervisor.engine.plans import escalating
-from supervisor.engine.plans.choosing import choose
 from supervisor.engine.plans.limits import begun
 from supervisor.engine.plans.reusing import carried
 from supervisor.engine.plans.sheet import KEPT
@@ -16,7 +17,6 @@ from supervisor.engine.plans.wishes import Wishes
 from supervisor.model.plans import (
     PLAN_ENDED,
     PlanStatus,
-    Task,
     TaskStatus,
 )
 
@@ -34,7 +34,7 @@ class Turn(Wishes):
         self._settle()
         escalating.look(self, self._signs)
         # A gate without checks, or a task without steps, is through at once: more may follow from that.
-        while self._close() or (self.plan.status is P.RUNNING and self._begin()):
+        while self._close() or (self.plan.status is P.RUNNING and any(map(self._leads_on, self._begin()))):
             self._settle()
         if self.plan.status not in (P.RUNNING, P.BLOCKED) or self._is_busy():
             return
@@ -42,6 +42,10 @@ class Turn(Wishes):
         if end is not None and end[0] is not self.plan.status:
             ended = self.now if end[0] in PLAN_ENDED else None
             self._plan(end[0], "plan", end[1], ended_at=ended)
+
+    def _leads_on(self, task: str) -> bool:
+        """Whether something may follow at once from what has just begun."""
+        return self._statuses[task] is not T.RUNNING or self._is_open(task)
 
     def _is_busy(self) -> bool:
         """Whether anything is ready, runs or waits for a person, beside tasks that wait for their parts."""
@@ -63,12 +67,10 @@ class Turn(Wishes):
 
     def _begin(self) -> list[str]:
         """Begin what may begin now."""
-        jobs = self.program.jobs
-        ready = [task for task in self._active[T.READY] if self._may(self.task(task))]
+        jobs, ready = self.program.jobs, self._may_begin()
         if not ready:
             return []
-        running = [jobs[task].demand for task in self._active[T.RUNNING]]
-        chosen = choose((jobs[task].demand for task in ready), running, self.program.capacity)
+        chosen = self.program.demands.choose(ready, self._active[T.RUNNING], self.program.capacity)
         for demand in chosen:
             now = self.task(demand.task)
             self.move(
@@ -79,7 +81,9 @@ class Turn(Wishes):
             self._go_on(now.id, jobs[now.id])
         return [demand.task for demand in chosen]
 
-    def _may(self, task: Task) -> bool:
-        if task.not_before is not None and task.not_before > self.now:
-            return False
-        return self.plan.advance == "auto" or task.released_by is not None
+    def _may_begin(self) -> AbstractSet[str]:
+        """Return what is ready, was released by a person where that is asked for, and does not wait for its time."""
+        ready: AbstractSet[str] = self._active[T.READY]
+        if self.plan.advance != "auto":
+            ready = {task for task in ready if self.task(task).released_by is not None}
+        return ready - {task for task in self._delayed if (self.task(task).not_before or 0) > self.now}

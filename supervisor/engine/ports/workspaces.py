@@ -192,6 +192,9 @@ class Workspaces(Protocol):
         """Return the branch that a worktree has checked out, None when it is on none; NotFound when it is gone."""
         ...
 
+    async def head(self, worktree: Path) -> str:
+        """Return the commit that a worktree has checked out."""
+
     async def prepare(self, request: WorkspaceRequest) -> Workspace:
         """Make or find the session's worktree and provision it. Idempotent per session."""
         ...

@@ -13,7 +13,7 @@ SELECT
     :id, coalesce(max(number), 0) + 1, coalesce(max(fencing_token), 0) + 1,
     'local', 'starting', :boot_id, :handle, :claimed_at, :work, :plan, :task, :step
 FROM attempts WHERE plan = :plan AND task = :task
-RETURNING *;
+RETURNING number, fencing_token;
 
 -- name: live_of_plan
 -- The attempts of a plan's tasks that have not ended, oldest first.
@@ -33,6 +33,12 @@ UPDATE attempts SET
     started_at = :started_at, ended_at = :ended_at,
     last_output_at = :last_output_at, last_heartbeat_at = :last_heartbeat_at
 WHERE id = :id;
+
+-- name: end
+-- Stores how an attempt ended that had not.
+UPDATE attempts SET
+    status = :status, exit_code = :exit_code, reason = :reason, started_at = :started_at, ended_at = :ended_at
+WHERE id = :id AND status IN ('queued', 'starting', 'running', 'waiting_approval', 'stalled');
 
 -- name: heard
 -- Notes when an attempt last put something out.

@@ -24,6 +24,10 @@ SELECT status FROM plans WHERE id = :id;
 -- One plan.
 SELECT * FROM plans WHERE id = :id;
 
+-- name: revision_of
+-- The number of the revision of a plan that is in force.
+SELECT revision FROM plans WHERE id = :id;
+
 -- name: matching
 -- Plans that a text may mean: an id, its beginning, or a title.
 SELECT * FROM plans WHERE id >= :text AND id < :text || char(1114111) OR title = :text ORDER BY created_at, id;

@@ -10,12 +10,8 @@ INSERT INTO tasks (
 );
 
 -- name: update
--- Stores what may change of a task, only if it still has the status that was read.
-UPDATE tasks SET
-    status = :status, reason = :reason, attempts = :attempts, session = :session, input_hash = :input_hash,
-    result = :result, step = :step, released_by = :released_by, not_before = :not_before, started_at = :started_at,
-    ended_at = :ended_at, goes_by = :goes_by, fate = :fate, forgiven = :forgiven,
-    position = :position, kind = :kind, title = :title, needs = :needs, digest = :digest
+-- Stores what has changed of a task, only if it still has the status that was read. The changes are added by the caller.
+UPDATE tasks SET {changes}
 WHERE plan = :plan AND revision = :revision AND id = :id AND status = :before;
 
 -- name: get

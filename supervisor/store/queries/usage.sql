@@ -17,11 +17,14 @@ SELECT
 FROM (SELECT 1) LEFT JOIN task_sessions AS link ON link.session = :session;
 
 -- name: add_of_command
--- Adds the time that a command of a plan took.
+-- Adds the time that a command of a plan took, once it has ended.
 INSERT INTO usage (
     time, project, plan, task, session, agent, cost_nano, tokens_input, tokens_output, tokens_cached, api_calls, time_ms
 )
-SELECT :time, (SELECT project FROM plans WHERE id = :plan), :plan, :task, NULL, 'command', 0, 0, 0, 0, 0, :time_ms;
+SELECT
+    attempts.ended_at, plans.project, attempts.plan, attempts.task, NULL, 'command', 0, 0, 0, 0, 0,
+    max(0, attempts.ended_at - coalesce(attempts.started_at, attempts.claimed_at))
+FROM attempts LEFT JOIN plans ON plans.id = attempts.plan WHERE attempts.id = :attempt;
 
 -- name: of_session
 -- What a session has used.
