@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from supervisor.engine.plans.limits import LIMITS, SILENCES, Clock, Signs, Watch, amounts, used, watch_of
+from supervisor.engine.plans.limits import LIMITS, SILENCES, Clock, Signs, Watch, amounts, is_limited, used, watch_of
 from supervisor.engine.plans.repeating import is_repeated
 from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Task
@@ -14,11 +14,12 @@ from supervisor.model.times import to_rfc3339
 def limits_json(task: Task, planned: PlannedTask, now: int, signs: Signs | None = None) -> list[dict[str, Any]]:
     """Return the limits of a task; those of one that is repeated are its parts'. How long it has been silent is only
     known with ``signs`` of what runs: without them ``used_s`` and ``left_s`` of a silence are null."""
-    watch = watch_of(task) or Watch()
-    found = []
+    if not is_limited(planned) or is_repeated(planned):
+        return []
+    watch, said, found = watch_of(task) or Watch(), amounts(planned), []
     for limit in LIMITS:
-        seconds = amounts(planned)[limit]
-        if seconds is None or is_repeated(planned):
+        seconds = said[limit]
+        if seconds is None:
             continue
         given = watch.given.get(limit, 0)
         known = signs is not None or limit not in SILENCES

@@ -26,7 +26,7 @@ def test_the_schema_understands_every_query(noun: str, conn: sqlite3.Connection)
     loaded = queries.load(noun)
     assert loaded
     for sql in loaded.values():
-        statement = sql.replace("{filters}", "").replace("{by}", "agent")
+        statement = sql.replace("{filters}", "").replace("{by}", "agent").replace("{changes}", "status = :status")
         named = dict.fromkeys(re.findall(r":(\w+)", statement))
         conn.execute(f"EXPLAIN {statement}", named or [None] * statement.count("?"))
 
