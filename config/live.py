@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from config.loading import PROJECT_FILE, Loaded, load
@@ -19,6 +20,7 @@ class LiveConfig:
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
+        self._file = str(paths.config_file)
         self._known: dict[Path | None, tuple[_Stamp, Loaded]] = {}
         self.problem = ""
 
@@ -28,7 +30,7 @@ class LiveConfig:
         A file that is wrong raises ConfigError for a project; the user's own settings stay as they were
         before the edit, and ``problem`` says what is wrong.
         """
-        stamp = (_changed(self._paths.config_file), _changed(project_root / PROJECT_FILE) if project_root else 0)
+        stamp = (_changed(self._file), _changed(f"{project_root}/{PROJECT_FILE}") if project_root else 0)
         known = self._known.get(project_root)
         if known is not None and known[0] == stamp:
             return known[1]
@@ -47,8 +49,8 @@ class LiveConfig:
         return loaded
 
 
-def _changed(path: Path) -> int:
+def _changed(path: str) -> int:
     try:
-        return path.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - it is looked at very often
     except FileNotFoundError:
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ class Standings:
     """What worktrees have checked out. A look costs one `stat` while that stays the same: git replaces the file."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[Path, _Stamp, str | None]] = {}
+        self._known: dict[Path, tuple[str, _Stamp, str | None]] = {}
 
     async def checked_out(self, worktree: Path) -> str | None:
         """Return the branch that a worktree has checked out, None when it is on none; NotFound when it is gone."""
@@ -46,14 +47,14 @@ def _branch(text: str) -> str | None:
     return named.removeprefix(HEADS) or None
 
 
-def _read(worktree: Path) -> tuple[Path, _Stamp, str]:
+def _read(worktree: Path) -> tuple[str, _Stamp, str]:
     """Return the worktree's own HEAD: where it is, its stamp from before it was read, and what it says. Blocks."""
     marker = worktree / ".git"
     own = marker if marker.is_dir() else worktree / marker.read_text().removeprefix("gitdir:").strip()
     head = own / "HEAD"
-    return head, _stamp(head), head.read_text().strip()
+    return str(head), _stamp(str(head)), head.read_text().strip()
 
 
-def _stamp(path: Path) -> _Stamp:
-    found = path.stat()
+def _stamp(path: str) -> _Stamp:
+    found = os.stat(path)  # noqa: PTH116 - it is looked at each time that something of a plan happens
     return found.st_ino, found.st_mtime_ns, found.st_size

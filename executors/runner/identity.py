@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+CHUNK = 1 << 16
+
 MARK = "QUARTERDECK_ATTEMPT"
 """The variable by which a command of a plan, and all that it starts, is known to belong to an attempt."""
 
@@ -29,11 +31,22 @@ def boot_id() -> str:
         return source.read().strip()
 
 
+def _content(path: str) -> bytes:
+    """Return what a file of /proc holds, in few calls: it is read at each start and each end. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = b""
+        while more := os.read(fd, CHUNK):
+            content += more
+        return content
+    finally:
+        os.close(fd)
+
+
 def process(pid: int) -> Process | None:
     """Return a process that runs or waits to be reaped, None when there is none."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as source:
-            return Process(pid, source.read())
+        return Process(pid, _content(f"/proc/{pid}/stat"))
     except (OSError, ValueError):
         return None
 
@@ -86,7 +99,6 @@ def own_children() -> list[int]:
     """Return the direct children of this process, which has one thread."""
     me = os.getpid()
     try:
-        with open(f"/proc/{me}/task/{me}/children") as source:
-            return [int(pid) for pid in source.read().split()]
+        return [int(pid) for pid in _content(f"/proc/{me}/task/{me}/children").split()]
     except OSError:  # a kernel without CONFIG_PROC_CHILDREN
         return [found.pid for found in running().values() if found.parent == me]
