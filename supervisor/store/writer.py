@@ -1,8 +1,8 @@
 """The one writer: a connection in a thread of its own, with group commit and two priorities.
 
-A round is one transaction. It takes every decision that waits, then ingest; each submission has
-a savepoint, so one that raises loses only its own changes. Callers hear of their result after
-the commit, in the order of the commits.
+A round is one transaction. It takes every decision that waits, then ingest; each submission but
+the first has a savepoint, so one that raises loses only its own changes. Callers hear of their
+result after the commit, in the order of the commits.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Writer:
         self._decisions: deque[_Submission] = deque()
         self._ingest: deque[_Submission] = deque()
         self._ingest_taken = 0
+        self._changed = False
         self._began = 0.0
         self._closing = False
         self._ended = False
@@ -138,6 +139,7 @@ class Writer:
     def _round(self) -> None:
         taken: list[_Submission] = []
         self._ingest_taken = 0
+        self._changed = False
         self._began = monotonic()
         try:
             self._conn.execute("BEGIN IMMEDIATE")
@@ -169,17 +171,23 @@ class Writer:
     def _apply(self, submission: _Submission) -> None:
         if submission.future.cancelled():
             return
-        self._conn.execute("SAVEPOINT submission")
+        # With nothing before it, the whole transaction is what it may undo.
+        first = not self._changed
+        if not first:
+            self._conn.execute("SAVEPOINT submission")
         try:
             submission.result = submission.apply(self._conn)
-            submission.applied = True
+            submission.applied = self._changed = True
         except BaseException as error:
             submission.error = _at_the_border(error)
             # Some errors (a full disk among them) make SQLite roll back the whole transaction.
             if not self._conn.in_transaction:
                 raise
-            self._conn.execute("ROLLBACK TO submission")
-        self._conn.execute("RELEASE submission")
+            self._conn.execute("ROLLBACK" if first else "ROLLBACK TO submission")
+            if first:
+                self._conn.execute("BEGIN IMMEDIATE")
+        if not first:
+            self._conn.execute("RELEASE submission")
 
     def _fail(self, taken: list[_Submission], error: BaseException) -> None:
         if self._conn.in_transaction:
