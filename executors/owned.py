@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -22,7 +22,7 @@ from supervisor.model.errors import QuarterdeckError, Refused
 GONE = "The runner's host went away."
 
 
-class OwnedRuns:
+class OwnedRuns(asyncio.Protocol):
     """Commands whose parent is the host of a runtime folder.
 
     Cheaper than sessions: nothing is written for one that puts nothing out, and an end is told as soon as it is in
@@ -36,28 +36,30 @@ class OwnedRuns:
         self._run = run
         self._executor = executor
         self._answers: deque[asyncio.Future[link.Message]] = deque()
-        self._exits: asyncio.Queue[ExitRecord | None] = asyncio.Queue()
-        self._writer: asyncio.StreamWriter | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._closed = asyncio.Event()
+        self._begun = b""
+        self._early: list[ExitRecord] = []
+        self._ended: Callable[[ExitRecord], None] = self._early.append
+        self._gone: Callable[[], None] = _nobody
         self.identity = ""
 
     async def __aenter__(self) -> Self:
         """Connect to the host, which is started when there is none."""
         async with await self._executor.host(self._run):
             pass
-        reader, self._writer = await asyncio.open_unix_connection(str(self._run / "host.sock"), limit=link.LONGEST_LINE)
-        self._reading = asyncio.create_task(self._read(reader), name="owned runs")
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_unix_connection(lambda: self, str(self._run / "host.sock"))
         await self._ask({"op": "watch", "attempt": "*"})
         self.identity = (await self._ask({"op": "list"})).get("host", "")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Disconnect; the commands go on."""
-        if self._writer and self._reading:
-            self._writer.close()
-            self._reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reading
+        self._gone = _nobody
+        if self._transport is not None:
+            self._transport.abort()
+            await self._closed.wait()
 
     async def start(self, launch: Launch) -> Started:
         """Start a command; a second call for the same attempt starts nothing.
@@ -92,10 +94,13 @@ class OwnedRuns:
         # A host that was started by an older version does not say which are stopped.
         return set(answer["own"]) - set(answer.get("stopped", ()))
 
-    async def exits(self) -> AsyncIterator[ExitRecord]:
-        """Yield the ends of commands as they come, each in the journal by then; stops when the host goes away."""
-        while (record := await self._exits.get()) is not None:
-            yield record
+    def listen(self, ended: Callable[[ExitRecord], None], gone: Callable[[], None]) -> None:
+        """Call ``ended`` for each end of a command as it comes, in the journal by then, ``gone`` when the host goes
+        away before it is left."""
+        self._ended, self._gone = ended, gone
+        for record in self._early:
+            ended(record)
+        self._early.clear()
 
     async def _have(self, message: link.Message) -> None:
         """Have something done to a command, if it has not ended."""
@@ -111,38 +116,41 @@ class OwnedRuns:
 
     async def _ask_all(self, messages: Sequence[link.Message]) -> list[link.Message | QuarterdeckError]:
         """Send requests in one piece; returns their answers, or that the host went away before it gave them."""
-        if self._writer is None or self._reading is None or self._reading.done():
+        if self._transport is None or self._transport.is_closing():
             return [QuarterdeckError(GONE, hint="Connect anew and compare the journal.")] * len(messages)
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[link.Message]] = [loop.create_future() for _ in messages]
         self._answers.extend(futures)
-        self._writer.write(b"".join(map(link.encode, messages)))
+        self._transport.write(b"".join(map(link.encode, messages)))
         # Each is waited for in turn, not gathered: they come in this order, and mostly together.
         return [await _answer_or_error(future) for future in futures]
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        begun = b""
-        try:
-            while data := await reader.read(link.RECEIVE):
-                *lines, begun = (begun + data).split(b"\n")
-                for line in lines:
-                    told = msgspec.json.decode(line)
-                    if "ok" in told:
-                        self._answer(told)
-                    elif told["ev"] == "exited":
-                        self._exits.put_nowait(link.exit_record(told["record"]))
-        except (ConnectionResetError, BrokenPipeError):
-            pass
-        finally:
-            self._exits.put_nowait(None)
-            for future in self._answers:
-                if not future.done():
-                    future.set_exception(QuarterdeckError(GONE))
+    def data_received(self, data: bytes) -> None:
+        """Take what the host says: an end goes to who waits for it without a detour."""
+        *lines, self._begun = (self._begun + data).split(b"\n")
+        for line in lines:
+            told = msgspec.json.decode(line)
+            if "ok" in told:
+                self._answer(told)
+            elif told["ev"] == "exited":
+                self._ended(link.exit_record(told["record"]))
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Tell everybody who waits that the host is gone."""
+        for future in self._answers:
+            if not future.done():
+                future.set_exception(QuarterdeckError(GONE))
+        self._closed.set()
+        self._gone()
 
     def _answer(self, told: link.Message) -> None:
         future = self._answers.popleft()
         if not future.done():  # whoever asked may have been cancelled
             future.set_result(told)
+
+
+def _nobody() -> None:
+    """Nobody is there who would want to know."""
 
 
 async def _answer_or_error(future: asyncio.Future[link.Message]) -> link.Message | QuarterdeckError:

@@ -12,7 +12,7 @@ from pathlib import Path
 from executors.local import LocalExecutor
 from executors.owned import OwnedRuns
 from executors.runner.identity import boot_id
-from supervisor.engine.ports.processes import Launch
+from supervisor.engine.ports.processes import ExitRecord, Launch
 from supervisor.model.entities import Attempt, Work
 from supervisor.model.statuses import AttemptStatus
 from supervisor.model.times import now_ms
@@ -41,9 +41,8 @@ async def measure(scale: float) -> list[Figure]:
             executor = LocalExecutor()
             async with store(place) as opened, OwnedRuns(place / "run", executor) as runs:
                 work = Commands(opened, runs, place)
-                collecting = asyncio.create_task(work.collect())
+                runs.listen(work.ended, lambda: None)
                 ours.append(count / await _timed(count, work.run))
-                collecting.cancel()
             await executor.dismiss(place / "run")
     ratio = median(ours) / median(limit)
     return [
@@ -80,10 +79,9 @@ class Commands:
         ended = replace(attempt, status=AttemptStatus.COMPLETED, exit_code=code, ended_at=now_ms())
         await self._store.submit(lambda conn: attempts.update(conn, ended))
 
-    async def collect(self) -> None:
-        """Take the ends as they are told."""
-        async for record in self._runs.exits():
-            self._ends.pop(record.attempt).set_result(record.exit_code)
+    def ended(self, record: ExitRecord) -> None:
+        """Take an end that is told."""
+        self._ends.pop(record.attempt).set_result(record.exit_code)
 
     def _launch(self, attempt: Attempt) -> Launch:
         return Launch(

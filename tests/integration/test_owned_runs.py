@@ -37,10 +37,9 @@ class Plan:
     def launch(self, name: str, *argv: str, **fields: object) -> Launch:
         return self._place.launch(name, *argv, folder=self.folder, **fields)
 
-    async def collect(self) -> None:
-        async for record in self.runs.exits():
-            assert journal(self.folder)[record.attempt] == record, "told before it was written"
-            self.told[record.attempt] = record
+    def collect(self, record: ExitRecord) -> None:
+        assert journal(self.folder)[record.attempt] == record, "told before it was written"
+        self.told[record.attempt] = record
 
     async def ended(self, launch: Launch) -> ExitRecord:
         await until(lambda: launch.attempt in self.told, what=launch.attempt)
@@ -61,11 +60,8 @@ def place(tmp_path: Path) -> Iterator[Home]:
 async def connected(place: Home) -> AsyncIterator[Plan]:
     async with OwnedRuns(place.run, LocalExecutor()) as runs:
         plan = Plan(runs, place)
-        collecting = asyncio.create_task(plan.collect())
-        try:
-            yield plan
-        finally:
-            collecting.cancel()
+        runs.listen(plan.collect, lambda: None)
+        yield plan
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ class Commands:
         self._stack = AsyncExitStack()
         self._lock = asyncio.Lock()
         self._waiting: dict[str, tuple[Path, Ended]] = {}
-        self._listening: asyncio.Task[None] | None = None
+        self._losing: asyncio.Task[None] | None = None
 
     async def identity(self) -> str:
         """Return the name of the host that commands are started on now."""
@@ -114,21 +114,19 @@ class Commands:
 
     async def close(self) -> None:
         """Disconnect; the commands go on."""
-        if self._listening is not None:
-            self._listening.cancel()
+        if self._losing is not None:
+            self._losing.cancel()
         await self._stack.aclose()
 
     async def _connected(self) -> CommandHost:
         async with self._lock:
             if self._host is None:
                 self._host = await self._stack.enter_async_context(self._connect())
-                self._listening = asyncio.create_task(self._listen(self._host), name="ends of commands")
+                self._host.listen(lambda record: self._tell(record.attempt, record), self._host_gone)
             return self._host
 
-    async def _listen(self, host: CommandHost) -> None:
-        async for record in host.exits():
-            self._tell(record.attempt, record)
-        await self._lost()
+    def _host_gone(self) -> None:
+        self._losing = asyncio.create_task(self._lost(), name="a host of commands went away")
 
     async def _lost(self) -> None:
         """The host went away, and what ran there with it, as far as its journal does not say more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -47,8 +47,9 @@ class CommandHost(Protocol):
         """Return the attempts that have not ended and whose processes are not stopped (SIGSTOP)."""
         ...
 
-    def exits(self) -> AsyncIterator[ExitRecord]:
-        """Yield the ends of commands as they come, each in the journal by then; stops when the host goes away."""
+    def listen(self, ended: Callable[[ExitRecord], None], gone: Callable[[], None]) -> None:
+        """Call ``ended`` for each end of a command as it comes, in the journal by then, ``gone`` when the host goes
+        away before it is left."""
         ...
 
 
