@@ -112,6 +112,15 @@ async def test_what_cannot_be_started_is_journalled(plan: Plan) -> None:
         await plan.runs.start(script)
 
 
+async def test_of_many_started_at_once_the_first_end_is_told_while_the_rest_is_started(plan: Plan) -> None:
+    first = plan.launch("first", "true")
+    rest = [plan.launch(f"r{n}", "true") for n in range(300)]
+    starting = asyncio.create_task(plan.runs.start_all([first, *rest]))
+    await plan.ended(first)
+    assert not starting.done(), "it was told after everything was started"
+    assert len(await starting) == 301
+
+
 async def test_of_many_started_at_once_each_has_its_own_answer(plan: Plan) -> None:
     good = [plan.launch(f"g{n}", "sh", "-c", f"exit {n}") for n in range(20)]
     bad = plan.launch("bad", "/no/such/program")

@@ -11,7 +11,7 @@ import pytest
 from supervisor.model.errors import InvalidInput, Refused
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.model.statuses import ApprovalStatus, AttemptStatus, SessionStatus
-from supervisor.store import approvals, attempts, sessions
+from supervisor.store import approvals, attempts, checkpoints, sessions
 from tests.support.git import git
 from tests.support.planruns import created, scripted, sh, start, started
 from tests.support.supervised import PERSON, Home, Supervised, eventually, throwaway_home
@@ -70,6 +70,20 @@ async def test_what_needs_a_failure_never_runs_and_a_recovery_does(inside: Super
     assert (await plan.task("a")).reason.text == "`echo it broke >&2; exit 3` ended with exit code 3: it broke"
     assert shown.plan.reason.text == "Failed and made good: a."
     assert not (Path(str(shown.plan.worktree)) / "b.txt").exists()
+
+
+async def test_no_checkpoint_is_kept_of_what_was_never_changed(inside: Supervised) -> None:
+    plan = await started(inside, sh("a", "true"), sh("b", "true", "a"))
+    await plan.reaches(P.COMPLETED)
+    assert await inside.engine.store.read(lambda conn: checkpoints.find(conn, plan="plan-x", limit=9)) == []
+
+
+async def test_a_checkpoint_is_kept_of_what_a_task_has_committed_itself(inside: Supervised) -> None:
+    commit = "git -c user.name=x -c user.email=x@y commit -q --allow-empty -m mine"
+    plan = await started(inside, sh("a", commit))
+    await plan.reaches(P.COMPLETED)
+    (kept,) = await inside.engine.store.read(lambda conn: checkpoints.find(conn, plan="plan-x", limit=9))
+    assert kept.head == (await plan.git("rev-parse", "HEAD")).strip()
 
 
 async def test_a_word_of_success_is_no_proof(inside: Supervised) -> None:

@@ -120,6 +120,16 @@ async def test_one_that_fails_loses_only_its_own_changes(bench: Bench) -> None:
     assert bench.stored() == [0, 2, 3, 5, 6, 8]
 
 
+async def test_the_first_of_a_round_that_fails_loses_only_its_own_changes(bench: Bench) -> None:
+    error = NotFound("There is no such thing.")
+    with bench.held():
+        await settle()
+        adding = [asyncio.ensure_future(bench.add(n, error=error if n < 2 or n == 3 else None)) for n in range(5)]
+        await settle()
+    assert await asyncio.gather(*adding, return_exceptions=True) == [error, error, 2, error, 4]
+    assert bench.stored() == [2, 4]
+
+
 async def test_decisions_go_before_ingest(bench: Bench) -> None:
     ran: list[str] = []
 

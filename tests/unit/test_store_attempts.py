@@ -57,6 +57,25 @@ def test_commands_without_a_session_do_not_hinder_each_other(conn: sqlite3.Conne
     assert (first.number, second.number, second.session) == (1, 1, None)
 
 
+def test_an_end_is_stored_once(conn: sqlite3.Connection) -> None:
+    claimed = claim(conn)
+    assert attempts.end(conn, claimed.id, A.COMPLETED, reason="exit", exit_code=0, started_at=NOON, ended_at=NOON + 5)
+    assert not attempts.end(conn, claimed.id, A.LOST, reason="too late", ended_at=NOON + 9)
+    assert attempts.get(conn, claimed.id) == replace(
+        claimed, status=A.COMPLETED, reason="exit", exit_code=0, started_at=NOON, ended_at=NOON + 5
+    )
+
+
+def test_a_claimed_step_is_returned_as_it_is_stored(conn: sqlite3.Connection) -> None:
+    for number in (1, 2):
+        claimed = attempts.claim_step(
+            conn, plan="p", task="t", step=3, argv=("a", "b"), boot_id="boot", handle="host", now=NOON
+        )
+        assert attempts.get(conn, claimed.id) == claimed
+        assert (claimed.number, claimed.fencing_token) == (number, number)
+        attempts.end(conn, claimed.id, A.FAILED, reason="exit", exit_code=1, ended_at=NOON + 1)
+
+
 def test_the_database_itself_refuses_a_second_live_attempt(conn: sqlite3.Connection) -> None:
     first = claim(conn)
     end(conn, first.id)

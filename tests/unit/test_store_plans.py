@@ -132,6 +132,15 @@ class TestTasks:
         ]
         assert tasks.count(stored, "plan-search", 1) == {TaskStatus.READY: 1, TaskStatus.PENDING: 2}
 
+    def test_only_what_has_changed_is_stored(self, stored: sqlite3.Connection) -> None:
+        before = tasks.get(stored, "plan-search", 1, "a")
+        stored.execute("UPDATE tasks SET title = 'another' WHERE id = 'a'")
+        tasks.move(stored, before, replace(before, status=TaskStatus.READY))
+        found = tasks.get(stored, "plan-search", 1, "a")
+        assert (found.status, found.title) == (TaskStatus.READY, "another")
+        tasks.move(stored, found, replace(found))
+        assert tasks.get(stored, "plan-search", 1, "a") == found
+
     def test_they_are_counted_for_every_plan_in_the_revision_in_force(self, stored: sqlite3.Connection) -> None:
         plans.insert(stored, a_plan("plan-other"))
         assert tasks.counts(stored) == {"plan-search": {TaskStatus.PENDING: 3}}
