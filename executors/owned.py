@@ -101,6 +101,8 @@ class OwnedRuns(asyncio.Protocol):
         for record in self._early:
             ended(record)
         self._early.clear()
+        if self._closed.is_set():
+            gone()
 
     async def _have(self, message: link.Message) -> None:
         """Have something done to a command, if it has not ended."""

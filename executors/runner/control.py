@@ -70,6 +70,8 @@ class Connection:
         return any(queued)
 
     def _receive(self) -> None:
+        if self._due:  # What is here comes first: a client that asks for much does not fill the memory.
+            return
         try:
             data = self._socket.recv(RECEIVE)
         except BlockingIOError:
@@ -79,7 +81,7 @@ class Connection:
         self._received += data
         if not data or len(self._received) > LONGEST_REQUEST:
             self.close()
-        elif not self._due:
+        else:
             self._handle_next()
 
     def _handle_next(self) -> None:
@@ -88,10 +90,11 @@ class Connection:
         self._due = False
         if self._held or self._socket.fileno() < 0:
             return
-        line, newline, rest = self._received.partition(b"\n")
-        if newline:
-            self._received = rest
-            self._server.handle(self, bytes(line))
+        end = self._received.find(b"\n")
+        if end >= 0:
+            line = bytes(self._received[:end])
+            del self._received[: end + 1]
+            self._server.handle(self, line)
             self._handle_soon()
 
     def _handle_soon(self) -> None:

@@ -16,7 +16,8 @@ from tests.benchmarks import rivals
 from tests.benchmarks.figures import Figure, median, rate, sized
 from tests.benchmarks.stage import Stage, stage
 
-ROUNDS = 3
+ROUNDS = 5
+MANY = 16
 BAR = 0.5
 IDEAL = 0.9
 READ_S = 1.0
@@ -28,34 +29,41 @@ Edges = dict[str, list[str]]
 
 
 async def measure(scale: float) -> list[Figure]:
-    """Run both graphs with both programs in turn; then sleeps that need nothing of each other."""
+    """Run both graphs with each program in turn; then sleeps that need nothing of each other."""
     layers, width, links = 10, sized(100, scale), sized(200, scale)
-    graphs = {
-        f"plan: {layers * width:,} x /bin/true, {layers} layers": {
-            f"t{layer}-{at}": [f"t{layer - 1}-{at}"] if layer else [] for layer in range(layers) for at in range(width)
-        },
-        f"plan: a chain of {links}": {f"t{at}": [f"t{at - 1}"] if at else [] for at in range(links)},
-    }
-    figures = []
+    wide = {f"t{layer}-{at}": [f"t{layer - 1}-{at}"] if layer else [] for layer in range(layers) for at in range(width)}
+    chain = {f"t{at}": [f"t{at - 1}"] if at else [] for at in range(links)}
     async with stage() as place, place.client() as client:
-        for number, (name, edges) in enumerate(graphs.items()):
-            ours, ninja, others = list[float](), list[float](), dict[str, list[float]]()
-            for again in range(ROUNDS):
-                ours.append(len(edges) / await _plan(place, client, f"plan-{number}-{again}", edges))
-                if (took := await asyncio.to_thread(rivals.ninja, edges)) is not None:
-                    ninja.append(len(edges) / took)
-                for each in (rivals.doit, rivals.luigi):
-                    if (took := await asyncio.to_thread(each, edges)) is not None:
-                        others.setdefault(each.__name__, []).append(len(edges) / took)
-            ratio = median(ours) / median(ninja) if ninja else None
-            beside = [f"ninja: {rate(ninja)}" if ninja else "ninja is not installed"]
-            beside += [f"{other}: {rate(found)}" for other, found in others.items()]
-            shown = f"{rate(ours)}{'' if ratio is None else f', {ratio:.2f}x'}"
-            above = all(median(ours) > median(found) for found in others.values())
-            met = ratio is not None and ratio >= BAR and above
-            figures.append(Figure("plans", name, shown, "; ".join(beside), ">= 0.5x, above doit and luigi", met))
-        figures.append(await _sleeps(place, client))
-    return [*figures, _reading(sized(10_000, scale))]
+        name = f"plan: {layers * width:,} x /bin/true, {layers} layers"
+        return [
+            await _compared(place, client, f"{name}, as many at once as each chooses", wide, None),
+            await _compared(place, client, f"{name}, {MANY} at once", wide, MANY),
+            await _compared(place, client, f"plan: a chain of {links}", chain, None),
+            await _sleeps(place, client),
+            _reading(sized(10_000, scale)),
+        ]
+
+
+async def _compared(place: Stage, client: Client, name: str, edges: Edges, at_once: int | None) -> Figure:
+    """Run a graph with us and with others, one after the other, again and again."""
+    ours, ninja, others = list[float](), list[float](), dict[str, list[float]]()
+    tasks = [{"id": task, "command": "/bin/true", "needs": needs} for task, needs in edges.items()]
+    parallel = {} if at_once is None else {"parallel": at_once}
+    for again in range(ROUNDS):
+        plan = f"plan-{len(edges)}-{at_once or 0}-{again}"
+        ours.append(len(edges) / await _run(place, client, plan, tasks, **parallel))
+        if (took := await asyncio.to_thread(rivals.ninja, edges, at_once)) is not None:
+            ninja.append(len(edges) / took)
+        for each in (rivals.doit, rivals.luigi):
+            if (took := await asyncio.to_thread(each, edges)) is not None:
+                others.setdefault(each.__name__, []).append(len(edges) / took)
+    ratio = median(ours) / median(ninja) if ninja else None
+    beside = [f"ninja: {rate(ninja)}" if ninja else "ninja is not installed"]
+    beside += [f"{other}: {rate(found)}" for other, found in others.items()]
+    shown = f"{rate(ours)}{'' if ratio is None else f', {ratio:.2f}x'}"
+    above = all(median(ours) > median(found) for found in others.values())
+    met = ratio is not None and ratio >= BAR and above
+    return Figure("plans", name, shown, "; ".join(beside), ">= 0.5x, above doit and luigi", met)
 
 
 def _reading(count: int) -> Figure:
@@ -89,11 +97,6 @@ async def _sleeps(place: Stage, client: Client) -> Figure:
         "plans", f"plan: {SLEEPS} sleeps of {SLEEP_S} s at once", f"{took:.3f} s, {share:.2f} of ideal", "",
         ">= 0.9 of ideal", share >= IDEAL,
     )  # fmt: skip
-
-
-async def _plan(place: Stage, client: Client, plan: str, edges: Edges) -> float:
-    tasks = [{"id": task, "command": "/bin/true", "needs": needs} for task, needs in edges.items()]
-    return await _run(place, client, plan, tasks)
 
 
 async def _run(place: Stage, client: Client, plan: str, tasks: list[dict[str, Any]], **more: Any) -> float:

@@ -53,15 +53,15 @@ class Whole(luigi.WrapperTask):
 """
 
 
-def ninja(edges: Edges) -> float | None:
-    """Return the seconds that ninja takes with its own choice of how many at once; None without it."""
+def ninja(edges: Edges, at_once: int | None = None) -> float | None:
+    """Return the seconds that ninja takes, by itself with its own choice of how many at once; None without it."""
 
     def write(place: Path) -> None:
         lines = ["rule t", "  command = /bin/true"]
         lines += [f"build {task}: t {' '.join(needs)}" for task, needs in edges.items()]
         (place / "build.ninja").write_text("\n".join([*lines, f"default {' '.join(edges)}", ""]))
 
-    return _timed(write, "ninja")
+    return _timed(write, "ninja", *(() if at_once is None else (f"-j{at_once}",)))
 
 
 def doit(edges: Edges) -> float | None:

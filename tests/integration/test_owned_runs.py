@@ -112,6 +112,22 @@ async def test_what_cannot_be_started_is_journalled(plan: Plan) -> None:
         await plan.runs.start(script)
 
 
+async def test_whoever_listens_late_hears_what_was_before(place: Home) -> None:
+    async with OwnedRuns(place.run, LocalExecutor()) as runs:
+        plan = Plan(runs, place)
+        launch = plan.launch("early", "true")
+        await runs.start(launch)
+        await until(lambda: launch.attempt in journal(plan.folder))
+        assert await runs.running() == set()
+        runs.listen(plan.collect, lambda: None)
+        assert plan.told.keys() == {launch.attempt}
+        os.kill(int(runs.identity.split(":")[0]), signal.SIGKILL)
+        await until(lambda: runs._closed.is_set())
+        gone = asyncio.Event()
+        runs.listen(plan.collect, gone.set)
+        assert gone.is_set(), "a host that is gone already is told of, too"
+
+
 async def test_of_many_started_at_once_the_first_end_is_told_while_the_rest_is_started(plan: Plan) -> None:
     first = plan.launch("first", "true")
     rest = [plan.launch(f"r{n}", "true") for n in range(300)]

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,40 @@ def test_requests_in_pieces_and_many_at_once(desk: Desk) -> None:
         client.send(b'p":"c"}\n')
         desk.turn()
         assert [line["op"] for line in lines(client)] == ["a", "b", "c"]
+
+
+def test_of_many_requests_each_has_a_round_of_its_own(desk: Desk, loop: Loop) -> None:
+    rounds: list[int] = []
+    asked = desk.perform
+
+    def perform(connection: Connection, request: Message) -> Message | None:
+        loop.call_soon(lambda: rounds.append(len(desk.asked)))
+        return asked(connection, request)
+
+    desk.server._perform = perform
+    with desk.client() as client:
+        desk.turn()
+        client.sendall(b"".join(b'{"op": "%d"}\n' % number for number in range(5)))
+        desk.turn()
+        assert [line["op"] for line in lines(client)] == ["0", "1", "2", "3", "4"]
+    assert rounds == [1, 2, 3, 4, 5], "what is ready is looked at between any two"
+
+
+def test_much_that_is_asked_at_once_is_not_taken_for_an_endless_request(desk: Desk) -> None:
+    padded = b'{"op": "list", "more": "%s"}\n' % (b"x" * 100_000)
+    count = LONGEST_REQUEST // len(padded) + 10
+    with desk.client() as client:
+        left = memoryview(padded * count)
+        answered = b""
+        while answered.count(b"\n") < count:
+            with suppress(BlockingIOError):
+                left = left[client.send(left) :] if left else left
+            desk.turn(0.001)
+            with suppress(BlockingIOError):
+                received = client.recv(1 << 20)
+                assert received, "the connection was closed"
+                answered += received
+    assert len(desk.asked) == count
 
 
 def test_an_answer_that_takes_its_time_keeps_the_order(desk: Desk) -> None:
