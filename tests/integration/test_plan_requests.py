@@ -107,8 +107,18 @@ async def test_a_rehearsal_says_what_would_be_done_and_stores_nothing(inside: Su
             "http": "https://a.example/",
             "success_criteria": ["exists('x')", "It reads well"],
         },
-        sh("save", "make", "get", preconditions="test -f Makefile", next={"failure": "fix"}),
-        {"id": "fix", "agent": "scripted", "prompt": "Repair it"},
+        sh(
+            "save",
+            "make",
+            "get",
+            preconditions="test -f Makefile",
+            next={"failure": "fix"},
+            timeout="90s",
+            timebox="1h",
+            retry={"attempts": 3, "delay": 5},
+            escalation={"near": "warn", "passed": "ask"},
+        ),
+        {"id": "fix", "agent": "scripted", "prompt": "Repair it", "no_output": 60},
         {"id": "ok", "kind": "gate", "approval": True, "workspace": "none"},
     )
     before = await inside.engine.store.read(lambda conn: conn.execute("SELECT max(seq) FROM events").fetchone()[0])
@@ -118,12 +128,18 @@ async def test_a_rehearsal_says_what_would_be_done_and_stores_nothing(inside: Su
         "refusal": None,
         "tasks": [
             {"task": "get", "title": "Get it", "after": [], "place": "in the plan's worktree",
-             "steps": ["request: GET https://a.example/", "must hold: exists('x')", "a person decides: It reads well"]},
+             "steps": ["request: GET https://a.example/", "must hold: exists('x')", "a person decides: It reads well"],
+             "bounds": []},
             {"task": "save", "title": "save", "after": ["get"], "place": "in the plan's worktree",
-             "steps": ["must hold before: test -f Makefile", "run: make"]},
+             "steps": ["must hold before: test -f Makefile", "run: make"],
+             "bounds": ["timebox 1 h, then a person is asked; an alert when it is nearly used up",
+                        "timeout 1 min 30 s, then a person is asked; an alert when it is nearly used up",
+                        "up to 3 attempts, 5 s after a failure"]},
             {"task": "fix", "title": "fix", "after": ["save (on failure)"], "place": "in a worktree of its own",
-             "steps": ["scripted works on: Repair it", "merge into the plan's branch"]},
-            {"task": "ok", "title": "ok", "after": [], "place": "in a scratch folder", "steps": ["a person decides."]},
+             "steps": ["scripted works on: Repair it", "merge into the plan's branch"],
+             "bounds": ["no_output 1 min, then it is stopped"]},
+            {"task": "ok", "title": "ok", "after": [], "place": "in a scratch folder", "steps": ["a person decides."],
+             "bounds": []},
         ],
     }  # fmt: skip
     after = await inside.engine.store.read(lambda conn: conn.execute("SELECT max(seq) FROM events").fetchone()[0])

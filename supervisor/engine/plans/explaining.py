@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from supervisor.engine.plans.limits import amounts
 from supervisor.engine.plans.program import Job, Program, Step
-from supervisor.model.plan.task import Workspace
+from supervisor.engine.plans.spelled import spelled
+from supervisor.model.plan.parts import Escalation
+from supervisor.model.plan.task import Task, Workspace
 
 PLACES: Final[dict[Workspace, str]] = {
     "plan": "in the plan's worktree",
@@ -14,16 +18,21 @@ PLACES: Final[dict[Workspace, str]] = {
     "none": "in a scratch folder",
 }
 
+ACTS: Final = {"warn": "an alert", "ask": "a person is asked", "stop": "it is stopped"}
+"""What happens about a limit, in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A task as it would be done: what comes before it, where it works, and its steps in words, in order."""
+    """A task as it would be done: what comes before it, where it works, its steps in words, in order, and how long and
+    how often it may be tried (``bounds``)."""
 
     task: str
     title: str
     after: tuple[str, ...]
     place: str
     steps: tuple[str, ...]
+    bounds: tuple[str, ...] = ()
 
 
 def explain(program: Program) -> list[Explained]:
@@ -35,7 +44,25 @@ def _explained(program: Program, name: str, job: Job) -> Explained:
     node = program.progress.node(name)
     ways = (f"{route.source} (on {route.on})" for route in node.routes)
     steps = tuple(_said(job, step) for step in job.steps if step.what != "remember")
-    return Explained(name, job.task.name, (*node.needs, *ways), PLACES[job.task.place], steps or ("nothing to do",))
+    return Explained(
+        name,
+        job.task.name,
+        (*node.needs, *ways),
+        PLACES[job.task.place],
+        steps or ("nothing to do",),
+        tuple(_bounds(job.task)),
+    )
+
+
+def _bounds(task: Task) -> Iterator[str]:
+    escalation = task.escalation or Escalation()
+    for limit, seconds in amounts(task).items():
+        if seconds is not None:
+            near = f"; {ACTS[escalation.near]} when it is nearly used up" if escalation.near else ""
+            yield f"{limit} {spelled(round(seconds * 1_000))}, then {ACTS[escalation.passed]}{near}"
+    if task.retry is not None and task.retry.attempts > 1:
+        delay = f", {spelled(round(task.retry.delay * 1_000))} after a failure" if task.retry.delay else ""
+        yield f"up to {task.retry.attempts} attempts{delay}"
 
 
 def _said(job: Job, step: Step) -> str:
