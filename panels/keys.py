@@ -101,7 +101,7 @@ _TABLE: Final = (
     Key("M", "merge", "Merge", "merge the branch", "act"),
     Key("P", "push", "Push", "push the branch", "act", footer=False),
     Key("B", "bundle", "Bundle", "write the branch to a file", "act", footer=False),
-    Key("u", "undo", "Undo", "take the last change back", "act"),
+    Key("u", "undo", "Undo", "take it back: the last change, or by its commands what a task did", "act"),
     Key("U", "lift", "Let go on", "let what a budget has stopped use as much again; asks first", "act"),
     Key("X", "dismiss", "Dismiss", "dismiss an alert", "act"),
     Key("K", "acknowledge", "Acknowledge", "say that you have seen an alert", "act"),

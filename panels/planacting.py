@@ -22,7 +22,17 @@ class PlanActing(Asking):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(
-            "begin", "advance", "advance_level", "pause", "stop", "restart", "complete", "edit", "merge", "archive"
+            "begin",
+            "advance",
+            "advance_level",
+            "pause",
+            "stop",
+            "restart",
+            "complete",
+            "undo",
+            "edit",
+            "merge",
+            "archive",
         )
     ]
 
@@ -136,7 +146,41 @@ class PlanActing(Asking):
         body = "It is done anew, with all of its steps. What was skipped because of it waits anew."
         if task.status == "completed":
             body = f"It has succeeded already. {body}"
-        self._push(Confirm(f"Run {name} once more?", body, yes="Run it"), lambda _: self._send(plan, f"{where}/retry"))
+        # Who asks for it wants it run, also when nothing that it depends on has changed.
+        again = {"force": True}
+        self._push(
+            Confirm(f"Run {name} once more?", body, yes="Run it"), lambda _: self._send(plan, f"{where}/run", again)
+        )
+
+    def action_undo(self) -> None:
+        """Roll the task back, after a question that says what is run, where, and what was built on it."""
+        from supervisor.api.client import at, of_task
+
+        plan, task = self._possible("undo"), self.task_view
+        if plan is None or task is None:
+            return
+        what = f"{of_task(task.id)}/rollback"
+
+        async def rehearse() -> Json:
+            return await self._shell.client.post(at("plan", plan["id"], what), {"dry_run": True})
+
+        self._shell.perform(rehearse, lambda found: self._roll_back(plan, task, what, found["rollback"]))
+
+    def _roll_back(self, plan: Json, task: TaskView, what: str, undo: Json) -> None:
+        from panels.dialogs import Confirm
+
+        if undo["refusal"]:
+            self._shell.say(f"{undo['refusal']} {undo['hint'] or ''}".rstrip())
+            return
+        lines = [f"It runs {undo['place']}:", *(f"  $ {one_line(each)}" for each in undo["commands"])]
+        for said, tasks in (("Built on it, and stays", undo["built_on"]), ("Waits for it", undo["waiting"])):
+            if tasks:
+                lines += ["", f"{said}: {', '.join(tasks)}"]
+        name = one_line(task.title) or task.id
+        self._push(
+            Confirm(f"Roll {name} back?", "\n".join(lines), yes="Roll it back", danger=True),
+            lambda _: self._send(plan, what, {}, f"{task.id} is rolled back."),
+        )
 
     def action_complete(self) -> None:
         """Say that the task is done, after a question for what shows it."""
@@ -293,6 +337,10 @@ def _runs(plan: Json, task: TaskView | None) -> bool:
     return task.status in RUNS_AGAIN or (task.status == "ready" and plan["status"] == "running")
 
 
+def _was_done(plan: Json, task: TaskView | None) -> bool:
+    return task is not None and task.status in ("completed", "failed", "blocked") and plan["branch"] is not None
+
+
 _POSSIBLE: dict[str, Callable[[Json, TaskView | None], bool]] = {
     "begin": lambda plan, _: plan["status"] == "pending",
     "advance": _has_ready,
@@ -301,6 +349,7 @@ _POSSIBLE: dict[str, Callable[[Json, TaskView | None], bool]] = {
     "stop": lambda plan, _: plan["status"] not in ENDED,
     "restart": _runs,
     "complete": _completes,
+    "undo": _was_done,
     "edit": lambda plan, _: plan["status"] != "abandoned",
     "merge": lambda plan, _: plan["status"] in ENDED and plan["branch"] is not None,
     "archive": lambda plan, _: plan["status"] in ENDED or plan["status"] == "pending",

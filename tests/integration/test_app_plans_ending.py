@@ -81,3 +81,50 @@ async def test_a_plan_that_did_not_complete_says_so_before_a_merge(supervised: S
         await shows(pilot, "It is failed. 2 of its 2 tasks are not completed.")
         await pilot.press("enter")
         assert isinstance(pilot.app.screen, Confirm)
+
+
+async def test_a_task_is_rolled_back_after_a_look_at_what_that_runs(supervised: Supervised) -> None:
+    live = {**sh("deploy", "echo live > live.txt"), "rollback": ["rm live.txt"]}
+    plan = await started(supervised, live, sh("tell", "true", "deploy"))
+    await plan.reaches(P.COMPLETED)
+    async with opened(supervised.paths, (80, 24)) as pilot:
+        panel = await opened_plan(pilot, plan)
+        await becomes(pilot, lambda: panel.task_view is not None and panel.task_view.id == "deploy", "it is read")
+        await pilot.press("u")
+        await shows(pilot, "Roll deploy back?")
+        await shows(pilot, "$ rm live.txt", "Built on it, and stays: tell")
+        await pilot.press("enter")
+        assert isinstance(pilot.app.screen, Confirm), "enter may be a slip"
+        await pilot.press("y")
+        await said(pilot, "deploy is rolled back.")
+        await plan.task_is("deploy", T.BLOCKED)
+        assert "live.txt" not in await plan.git("ls-files")
+
+
+async def test_why_a_task_cannot_be_rolled_back_is_said(supervised: Supervised) -> None:
+    plan = await started(supervised, *WRITES)
+    await plan.reaches(P.COMPLETED)
+    async with opened(supervised.paths, (80, 24)) as pilot:
+        panel = await opened_plan(pilot, plan)
+        await becomes(
+            pilot, lambda: panel.task_view is not None and panel.task_view.status == "completed", "it is read"
+        )
+        await pilot.press("u")
+        await said(pilot, "The task write has no `rollback`. Its document says which commands undo it")
+
+
+async def test_what_is_run_once_more_is_run_though_nothing_has_changed(home: Home, supervised: Supervised) -> None:
+    counted = supervised.paths.state / "counted"
+    same = {**sh("same", f"echo x >> {counted}"), "idempotent": True, "reads": ["nothing.txt"]}
+    plan = await started(supervised, same)
+    await plan.reaches(P.COMPLETED)
+    async with opened(supervised.paths, (80, 24)) as pilot:
+        panel = await opened_plan(pilot, plan)
+        await becomes(
+            pilot, lambda: panel.task_view is not None and panel.task_view.status == "completed", "it is read"
+        )
+        await pilot.press("ctrl+r")
+        await shows(pilot, "once more?", "It has succeeded already.")
+        await pilot.press("y")
+        await becomes(pilot, lambda: counted.read_text() == "x\nx\n", "it ran again")
+        await plan.reaches(P.COMPLETED)
