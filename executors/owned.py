@@ -119,7 +119,7 @@ class OwnedRuns(asyncio.Protocol):
     async def _ask_all(self, messages: Sequence[link.Message]) -> list[link.Message | QuarterdeckError]:
         """Send requests in one piece; returns their answers, or that the host went away before it gave them."""
         if self._transport is None or self._transport.is_closing():
-            return [QuarterdeckError(GONE, hint="Connect anew and compare the journal.")] * len(messages)
+            return [_gone() for _ in messages]
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[link.Message]] = [loop.create_future() for _ in messages]
         self._answers.extend(futures)
@@ -141,7 +141,7 @@ class OwnedRuns(asyncio.Protocol):
         """Tell everybody who waits that the host is gone."""
         for future in self._answers:
             if not future.done():
-                future.set_exception(QuarterdeckError(GONE))
+                future.set_exception(_gone())
         self._closed.set()
         self._gone()
 
@@ -149,6 +149,11 @@ class OwnedRuns(asyncio.Protocol):
         future = self._answers.popleft()
         if not future.done():  # whoever asked may have been cancelled
             future.set_result(told)
+
+
+def _gone() -> QuarterdeckError:
+    """Return what who waited for an answer is told: nobody knows whether it was done."""
+    return QuarterdeckError(GONE, hint="Connect anew and compare the journal.", code="gone")
 
 
 def _nobody() -> None:

@@ -113,7 +113,8 @@ class Connection:
             self._loop.watch(self._socket.fileno(), READ | WRITE, self._ready)
             return
         except OSError:
-            self.close()
+            # Nobody reads any more. What was asked before is done all the same; then reading comes to the end.
+            self._unsent.clear()
 
     def _ready(self) -> None:
         self._flush()

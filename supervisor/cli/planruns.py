@@ -160,8 +160,8 @@ def _rehearsed(found: Json, *, as_json: bool) -> int:
         click.echo(click.style(task["task"], bold=True) + title + click.style(f"  {task['place']}{after}", dim=True))
         for number, step in enumerate(task["steps"], 1):
             click.echo(f"  {number}. {one_line(step)}")
-        if task["bounds"]:
-            click.secho(f"  {one_line('; '.join(task['bounds']))}", dim=True)
+        if bounds := task.get("bounds"):  # an older supervisor does not say them
+            click.secho(f"  {one_line('; '.join(bounds))}", dim=True)
     if found["refusal"]:
         click.secho(f"A start would be refused: {clean(found['refusal'])}", fg="red")
         return 1

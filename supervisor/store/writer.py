@@ -177,6 +177,8 @@ class Writer:
             self._conn.execute("SAVEPOINT submission")
         try:
             submission.result = submission.apply(self._conn)
+            if not self._conn.in_transaction:
+                raise StoreError("The transaction was ended by what was to be done in it.")
             submission.applied = self._changed = True
         except BaseException as error:
             submission.error = _at_the_border(error)

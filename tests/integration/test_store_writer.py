@@ -311,6 +311,23 @@ async def test_a_submission_that_ends_the_transaction_fails_with_its_round(bench
     assert await bench.add(2) == 2
 
 
+async def test_a_submission_that_hides_that_it_ended_the_transaction_fails_with_its_round(bench: Bench) -> None:
+    def rogue(conn: sqlite3.Connection) -> None:
+        conn.execute("ROLLBACK")
+
+    with bench.held():
+        await settle()
+        asked = [
+            asyncio.ensure_future(bench.writer.submit(rogue)),
+            *(asyncio.ensure_future(bench.add(n)) for n in (8, 9)),
+        ]
+        await settle()
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(results[0], StoreError)
+    kept = [result for result in results[1:] if not isinstance(result, StoreError)]
+    assert bench.stored() == kept, "who is told that nothing was kept can believe it"
+
+
 async def test_who_is_cancelled_before_its_turn_stores_nothing(bench: Bench) -> None:
     with bench.held():
         await settle()

@@ -104,6 +104,15 @@ def test_of_many_requests_each_has_a_round_of_its_own(desk: Desk, loop: Loop) ->
     assert rounds == [1, 2, 3, 4, 5], "what is ready is looked at between any two"
 
 
+def test_what_was_asked_is_done_also_when_nobody_waits_for_the_answers(desk: Desk) -> None:
+    with desk.client() as client:
+        desk.turn()
+        client.sendall(b"".join(b'{"op": "%d"}\n' % number for number in range(5)))
+    desk.turn()
+    assert [request["op"] for request in desk.asked] == ["0", "1", "2", "3", "4"]  # type: ignore[index]
+    assert not desk.server.has_clients
+
+
 def test_much_that_is_asked_at_once_is_not_taken_for_an_endless_request(desk: Desk) -> None:
     padded = b'{"op": "list", "more": "%s"}\n' % (b"x" * 100_000)
     count = LONGEST_REQUEST // len(padded) + 10

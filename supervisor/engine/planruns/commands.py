@@ -44,7 +44,7 @@ class Commands:
         self._stack = AsyncExitStack()
         self._lock = asyncio.Lock()
         self._waiting: dict[str, tuple[Path, Ended]] = {}
-        self._losing: asyncio.Task[None] | None = None
+        self._losing: set[asyncio.Task[None]] = set()
 
     async def identity(self) -> str:
         """Return the name of the host that commands are started on now."""
@@ -114,8 +114,8 @@ class Commands:
 
     async def close(self) -> None:
         """Disconnect; the commands go on."""
-        if self._losing is not None:
-            self._losing.cancel()
+        for losing in self._losing:
+            losing.cancel()
         await self._stack.aclose()
 
     async def _connected(self) -> CommandHost:
@@ -126,7 +126,9 @@ class Commands:
             return self._host
 
     def _host_gone(self) -> None:
-        self._losing = asyncio.create_task(self._lost(), name="a host of commands went away")
+        losing = asyncio.create_task(self._lost(), name="a host of commands went away")
+        self._losing.add(losing)
+        losing.add_done_callback(self._losing.discard)
 
     async def _lost(self) -> None:
         """The host went away, and what ran there with it, as far as its journal does not say more."""
@@ -162,4 +164,8 @@ class Commands:
     def _tell(self, attempt: str, record: ExitRecord | None) -> None:
         found = self._waiting.pop(attempt, None)
         if found is not None:
-            found[1](attempt, record)
+            try:
+                found[1](attempt, record)
+            except Exception:
+                # Others wait for what comes over the same connection.
+                log.exception("The end of %s could not be taken in", attempt)

@@ -27,7 +27,7 @@ class CommandHost(Protocol):
         """Start commands; a second call for the same attempt starts nothing.
 
         Returns for each what it is, or why it was not started: Unavailable where there is no such program, which is
-        recorded as an exit too.
+        recorded as an exit too. With the code ``gone`` nobody knows: the host went away before it said so.
         """
         ...
 

@@ -61,7 +61,8 @@ def _bounds(task: Task) -> Iterator[str]:
             near = f"; {ACTS[escalation.near]} when it is nearly used up" if escalation.near else ""
             yield f"{limit} {spelled(round(seconds * 1_000))}, then {ACTS[escalation.passed]}{near}"
     if task.retry is not None and task.retry.attempts > 1:
-        delay = f", {spelled(round(task.retry.delay * 1_000))} after a failure" if task.retry.delay else ""
+        longer = " at first" if task.retry.backoff > 1 else ""
+        delay = f", {spelled(round(task.retry.delay * 1_000))} after a failure{longer}" if task.retry.delay else ""
         yield f"up to {task.retry.attempts} attempts{delay}"
 
 
