@@ -49,8 +49,9 @@ PLAN_FAILPOINTS: Final = (
     "plan.after_start",
     "plan.before_merge",
     "plan.after_merge",
+    "session.prepared",
 )
-"""Those that only running plans reach."""
+"""Those that only running plans reach, or come back from: a session that was asked for by hand is not acknowledged yet."""
 
 RESTORE_FAILPOINTS: Final = ("restore.kept", "restore.written", "restore.removed")
 """Those that only a restore of a checkpoint reaches."""

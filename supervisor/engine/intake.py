@@ -110,6 +110,7 @@ class Intake:
         refuse_secrets(secrets, "request", (*request.argv, *(text for text in given if text)))
         _make_folder(Path(session.folder), environment)
         self.services.secrets.keep(session.id, secrets)
+        hit("session.prepared")
 
         def store(transaction: Transaction) -> Session:
             stored = session
@@ -285,7 +286,11 @@ def _image(request: RunRequest, profile: AgentProfile, loaded: Loaded) -> str:
 
 
 def _make_folder(folder: Path, environment: Mapping[str, str]) -> None:
-    folder.mkdir(mode=0o700, parents=True)
-    descriptor = os.open(folder / "environment.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Make the folder of a session. It is there when a supervisor that named the session before has died just after
+    it had made it: a plan's session begins again under its name."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "environment.json"
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w") as file:
         json.dump(dict(environment), file)
