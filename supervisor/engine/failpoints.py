@@ -51,7 +51,7 @@ PLAN_FAILPOINTS: Final = (
     "plan.after_merge",
     "session.prepared",
 )
-"""Those that only running plans reach, or come back from: a session that was asked for by hand is not acknowledged yet."""
+"""Those that only running plans reach, or come back from: a session asked for by hand is not acknowledged yet."""
 
 RESTORE_FAILPOINTS: Final = ("restore.kept", "restore.written", "restore.removed")
 """Those that only a restore of a checkpoint reaches."""
