@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import docker
+import docker.errors
 import pytest
 
 from config.profiles import ContainerProfile
@@ -56,7 +58,17 @@ def executor(docker_address: str, place: Home, supervise: Supervise) -> Iterator
     with connected(docker_address) as client:
         label = f"quarterdeck.home={place.state}"
         for container in client.containers(all=True, quiet=True, filters={"label": label}):
-            client.remove_container(container["Id"], force=True)
+            remove(client, container["Id"])
+
+
+def remove(client: docker.APIClient, container: str) -> None:
+    """Remove a container. One that ends just when it is to be killed cannot be; a moment later it can be removed."""
+    try:
+        client.remove_container(container, force=True)
+    except docker.errors.APIError as error:
+        if "is not running" not in str(error):
+            raise
+        client.remove_container(container, force=True)
 
 
 def stop_host(place: Home) -> None:
