@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.engine.checkpointing import Subject
+from supervisor.engine.checkpoints import Checkpoints
 from supervisor.model.errors import InvalidInput, Refused
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.model.statuses import ApprovalStatus, AttemptStatus, SessionStatus
@@ -84,6 +86,35 @@ async def test_a_checkpoint_is_kept_of_what_a_task_has_committed_itself(inside: 
     await plan.reaches(P.COMPLETED)
     (kept,) = await inside.engine.store.read(lambda conn: checkpoints.find(conn, plan="plan-x", limit=9))
     assert kept.head == (await plan.git("rev-parse", "HEAD")).strip()
+
+
+async def test_what_ends_while_its_worktree_is_being_committed_is_committed_later(
+    inside: Supervised, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    make = Checkpoints.make_if_changed
+    held: list[str] = []
+
+    async def hold(self: Checkpoints, subject: Subject, reason: str, actor: str, **more: str | None) -> object:
+        held.append(reason)
+        if len(held) == 2:
+            # The first was that of the turn. The merge has committed just now, beside the turns: what still runs writes
+            # its file, and ends, before that is over.
+            go.touch()
+            await plan.task_is("late", T.COMPLETED)
+        return await make(self, subject, reason, actor, **more)
+
+    monkeypatch.setattr(Checkpoints, "make_if_changed", hold)
+    plan = await created(
+        inside,
+        sh("late", f"while [ ! -e {go} ]; do sleep 0.02; done; echo late > late.txt"),
+        sh("own", "echo own > own.txt", workspace="own"),
+    )
+    await start(plan)
+    await plan.reaches(P.COMPLETED)
+    assert held[:2] == ["after late", "after late"]
+    assert await plan.git("status", "--porcelain") == "", "everything is committed at the end"
+    assert await plan.file("late.txt") == "late\n"
 
 
 async def test_a_word_of_success_is_no_proof(inside: Supervised) -> None:

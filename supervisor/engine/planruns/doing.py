@@ -64,6 +64,7 @@ class Doing:
     unsaved: dict[str, PlannedTask] = field(default_factory=dict)
     """Tasks that worked in the plan's worktree since it was last committed."""
     _surroundings: tuple[Settings, Surroundings] | None = None
+    _saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def subjects(self) -> Subjects:
@@ -150,24 +151,39 @@ class Doing:
         There is one as well before the tasks ``before``, unless nothing has changed since the last. ``changed`` are
         tasks as they will be stored in a moment.
         """
-        if not (self.unsaved or before) or state.plan.worktree is None:
-            return
-        saved = dict(self.unsaved)
+        # One after the other: who finds nothing left to save must know that it is saved.
+        async with self._saving:
+            if not (self.unsaved or before) or state.plan.worktree is None:
+                return
+            saved = dict(self.unsaved)
+            for task in saved:
+                # What still runs goes on changing things: it is committed again later. So is what begins from here on.
+                now = (changed or {}).get(task) or state.board.tasks.get(task)
+                if now is None or now.status is not TaskStatus.RUNNING:
+                    del self.unsaved[task]
+            try:
+                await self._save(state, saved, before, changed)
+            except BaseException:
+                self.unsaved = {**saved, **self.unsaved}
+                raise
+
+    async def _save(
+        self,
+        state: State,
+        saved: Mapping[str, PlannedTask],
+        before: Sequence[str],
+        changed: Mapping[str, Task] | None,
+    ) -> None:
         order = {task: position for position, task in enumerate(state.program.jobs)}
         clean_since = None
         if saved:
             planned = sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
-            commit = await self.places.save(state.plan, Path(state.plan.worktree), planned)
+            commit = await self.places.save(state.plan, Path(str(state.plan.worktree)), planned)
             clean_since = state.plan.base_commit if commit is None and not before else None
         last = max((*saved, *before), key=lambda task: order.get(task, -1))
         why = f"before {', '.join(before)}" if before else f"after {', '.join(saved)}"
         subject = self.checkpoints.of_plan(state.plan, last, changed)
         await self.checkpoints.make_if_changed(subject, why, "supervisor", clean_since=clean_since)
-        for task in saved:
-            # What still runs goes on changing things: it is committed again later.
-            now = (changed or {}).get(task) or state.board.tasks.get(task)
-            if now is None or now.status is not TaskStatus.RUNNING:
-                self.unsaved.pop(task, None)
 
     def stop(self, loop: Loop, task_id: str) -> None:
         """End what runs for a task."""
