@@ -179,7 +179,7 @@ class PlanActing(Asking):
         name = one_line(task.title) or task.id
         self._push(
             Confirm(f"Roll {name} back?", "\n".join(lines), yes="Roll it back", danger=True),
-            lambda _: self._send(plan, what, {}, f"{task.id} is rolled back."),
+            lambda _: self._send(plan, what, {}, f"{task.id} is being rolled back."),
         )
 
     def action_complete(self) -> None:

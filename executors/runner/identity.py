@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-CHUNK = 1 << 16
-
 MARK = "QUARTERDECK_ATTEMPT"
 """The variable by which a command of a plan, and all that it starts, is known to belong to an attempt."""
 
@@ -36,7 +34,7 @@ def _content(path: str) -> bytes:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         content = b""
-        while more := os.read(fd, CHUNK):
+        while more := os.read(fd, 1 << 16):
             content += more
         return content
     finally:

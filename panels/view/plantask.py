@@ -110,7 +110,7 @@ def _facts(task: TaskView, now: int) -> Iterator[Line]:
         yield [("started ", "dim"), (shown.clock(task.started_at), ""), (end, "dim"), (took, "dim")]
     found: dict[str, object] = {
         "session": f"{task.session}  ⏎ opens it" if task.session else "",
-        **{name.replace("_", " "): _short(task.said.get(name)) for name in _FACTS},
+        **{name.replace("_", " "): _fact(task.said.get(name)) for name in _FACTS},
     }
     for name, value in found.items():
         if value not in ("", None):
@@ -274,6 +274,13 @@ def _cut(text: str) -> Iterator[Line]:
         yield from plain(line)
     if len(lines) > LONGEST:
         yield [(f"… {len(lines) - LONGEST} lines more: quarterdeck plan export", "dim")]
+
+
+def _fact(value: object) -> str:
+    """Return what a document says about a task as people write it: ``attempts 3, delay 5``."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{one_line(name)} {_short(each)}" for name, each in value.items() if each is not None)
+    return ", ".join(map(_short, value)) if isinstance(value, list) else _short(value)
 
 
 def _short(value: object) -> str:

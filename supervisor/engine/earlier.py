@@ -10,7 +10,7 @@ from supervisor.engine.ledger import Ledger
 from supervisor.engine.plans.flattening import flat
 from supervisor.engine.plans.repeating import known_items
 from supervisor.engine.plans.revising import UNDER_WAY
-from supervisor.model.plan.plan import Plan as Planned
+from supervisor.engine.plans.stored import planned_of
 from supervisor.model.plan.task import Task as PlannedTask
 from supervisor.model.plans import Revision, Task
 from supervisor.store import plans, tasks
@@ -35,8 +35,7 @@ async def earlier(
     def define(read: list[tuple[Revision, list[Task]]]) -> dict[str, PlannedTask]:
         found = {}
         for revision, known in read:
-            planned = Planned.model_validate_json(revision.document)
-            for task in flat(planned, known_items(known)):
+            for task in flat(planned_of(revision), known_items(known)):
                 if wanted.get(task.id) == revision.number:
                     found[task.id] = task.model_copy(update={"needs": (), "next": ()})
         return found

@@ -11,7 +11,6 @@ import difflib
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from supervisor.engine.plans.limits import WATCH
 from supervisor.engine.plans.reading import read
 from supervisor.engine.plans.repeating import known_items
 from supervisor.engine.plans.revising import NOTHING, UNDER_WAY, Revising, Standing, Touched
+from supervisor.engine.plans.stored import planned_of
 from supervisor.model.entities import Reason
 from supervisor.model.errors import InvalidInput, Refused
 from supervisor.model.events import EventType
@@ -232,17 +232,6 @@ class Planning:
 
 def _in_force(conn: sqlite3.Connection, plan_id: str) -> Revision:
     return plans.revision(conn, plan_id, plans.get(conn, plan_id).revision)
-
-
-def planned_of(revision: Revision) -> Planned:
-    """Return the document of a revision."""
-    return _parsed(revision.document)
-
-
-@lru_cache(maxsize=2)
-def _parsed(document: str) -> Planned:
-    """Parse a document. Whoever looks at a plan looks again: that of a thousand tasks takes 20 ms."""
-    return Planned.model_validate_json(document)
 
 
 def difference(before: Planned, after: Planned, old: int, new: int) -> str:

@@ -19,8 +19,9 @@ from supervisor.engine.deciding import consume
 from supervisor.engine.desk import Desk, close
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Ledger, Transaction
-from supervisor.engine.planning import Planning, planned_of
+from supervisor.engine.planning import Planning
 from supervisor.engine.plans.exporting import as_json, as_yaml
+from supervisor.engine.plans.stored import planned_of
 from supervisor.model.acts import Judgement
 from supervisor.model.approvals import Approval
 from supervisor.model.errors import InvalidInput, NotFound, QuarterdeckError, Refused

@@ -19,8 +19,9 @@ from supervisor.engine.cron import Cron, cron
 from supervisor.engine.dueness import Called, called_for
 from supervisor.engine.failpoints import hit
 from supervisor.engine.ledger import Transaction
-from supervisor.engine.planning import Planning, planned_of
+from supervisor.engine.planning import Planning
 from supervisor.engine.planruns.environment import keep_environment, started_with
+from supervisor.engine.plans.stored import planned_of
 from supervisor.engine.scheduled_runs import (
     LONGEST_PLAN,
     GiveUp,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from textual.pilot import Pilot
+
 from panels.dialogs import AskLine, Confirm
 from supervisor.model.plans import PlanStatus, TaskStatus
-from tests.integration.test_app_plans import ROOMY, offered, opened_plan, plans, said
+from tests.integration.test_app_plans import ROOMY, looked_at, offered, opened_plan, plans, said
 from tests.support.app import becomes, opened, shows
 from tests.support.git import git
-from tests.support.planruns import created, sh, started
+from tests.support.planruns import RunningPlan, created, sh, started
 from tests.support.supervised import Home, Supervised
 
 P, T = PlanStatus, TaskStatus
@@ -15,12 +19,17 @@ WRITES = (sh("write", "echo new > new.txt"),)
 STUCK = (sh("flaky", "exit 3"), sh("after", "echo after > after.txt", "flaky"))
 
 
+async def read(pilot: Pilot[Any], plan: RunningPlan, task: str, status: str) -> None:
+    """Open a plan, and return when this task of it is looked at, as it stands."""
+    panel = await opened_plan(pilot, plan)
+    await becomes(pilot, lambda: looked_at(panel) == (task, status), "it is read")
+
+
 async def test_a_task_that_failed_is_completed_by_hand_and_the_plan_goes_on(supervised: Supervised) -> None:
     plan = await started(supervised, *STUCK)
     await plan.reaches(P.FAILED)
     async with opened(supervised.paths, ROOMY) as pilot:
-        panel = await opened_plan(pilot, plan)
-        await becomes(pilot, lambda: panel.task_view is not None and panel.task_view.status == "failed", "it is read")
+        await read(pilot, plan, "flaky", "failed")
         await pilot.press("D")
         await becomes(pilot, lambda: isinstance(pilot.app.screen, AskLine), "it asks what shows it")
         await shows(pilot, "Is flaky done?", "It is failed, and counts as completed from then on", "goes on.")
@@ -88,15 +97,14 @@ async def test_a_task_is_rolled_back_after_a_look_at_what_that_runs(supervised: 
     plan = await started(supervised, live, sh("tell", "true", "deploy"))
     await plan.reaches(P.COMPLETED)
     async with opened(supervised.paths, (80, 24)) as pilot:
-        panel = await opened_plan(pilot, plan)
-        await becomes(pilot, lambda: panel.task_view is not None and panel.task_view.id == "deploy", "it is read")
+        await read(pilot, plan, "deploy", "completed")
         await pilot.press("u")
         await shows(pilot, "Roll deploy back?")
         await shows(pilot, "$ rm live.txt", "Built on it, and stays: tell")
         await pilot.press("enter")
         assert isinstance(pilot.app.screen, Confirm), "enter may be a slip"
         await pilot.press("y")
-        await said(pilot, "deploy is rolled back.")
+        await said(pilot, "deploy is being rolled back.")
         await plan.task_is("deploy", T.BLOCKED)
         assert "live.txt" not in await plan.git("ls-files")
 
@@ -105,10 +113,7 @@ async def test_why_a_task_cannot_be_rolled_back_is_said(supervised: Supervised) 
     plan = await started(supervised, *WRITES)
     await plan.reaches(P.COMPLETED)
     async with opened(supervised.paths, (80, 24)) as pilot:
-        panel = await opened_plan(pilot, plan)
-        await becomes(
-            pilot, lambda: panel.task_view is not None and panel.task_view.status == "completed", "it is read"
-        )
+        await read(pilot, plan, "write", "completed")
         await pilot.press("u")
         await said(pilot, "The task write has no `rollback`. Its document says which commands undo it")
 
@@ -119,10 +124,7 @@ async def test_what_is_run_once_more_is_run_though_nothing_has_changed(home: Hom
     plan = await started(supervised, same)
     await plan.reaches(P.COMPLETED)
     async with opened(supervised.paths, (80, 24)) as pilot:
-        panel = await opened_plan(pilot, plan)
-        await becomes(
-            pilot, lambda: panel.task_view is not None and panel.task_view.status == "completed", "it is read"
-        )
+        await read(pilot, plan, "same", "completed")
         await pilot.press("ctrl+r")
         await shows(pilot, "once more?", "It has succeeded already.")
         await pilot.press("y")

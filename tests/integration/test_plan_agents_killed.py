@@ -8,29 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from config.paths import Paths
 from supervisor.api.client import Client
-from tests.chaos.round import clean_up
-from tests.chaos.victim import Victim
 from tests.support.git import repository
 from tests.support.planruns import scripted
 from tests.support.supervised import eventually
+from tests.support.victims import a_victim
 from tests.wait import until
 
 
 @pytest.mark.parametrize("failpoint", ["plan.after_commit", "session.prepared", "session.stored"])
 async def test_one_that_was_being_started_is_started_once(tmp_path: Path, failpoint: str) -> None:
-    paths = Paths.below(tmp_path / "h", environ={})
-    paths.create()
     begun = tmp_path / "begun"
     place = repository(tmp_path / "repository")
-    victim = Victim(paths, "", tmp_path / "failpoints")
     document = {"id": "plan-x", "advance": "auto", "tasks": [scripted("a", [{"run": f"echo x >> {begun}"}])]}
-    try:
+    with a_victim(tmp_path) as victim:
         # The start of the plan is its first commit; the one that starts the agent is the same or the next.
         victim.armed = failpoint
         await victim.start()
-        async with Client(paths.socket, paths.token_file) as client:
+        async with Client(victim.paths.socket, victim.paths.token_file) as client:
             body = {"document": json.dumps(document), "where": "plan.json", "cwd": str(place)}
             await client.post("/plans", body)
             try:
@@ -40,7 +35,7 @@ async def test_one_that_was_being_started_is_started_once(tmp_path: Path, failpo
         await until(lambda: not victim.is_running, what="it dies at its failpoint")
         assert victim.died_at_failpoint
         await victim.start()
-        async with Client(paths.socket, paths.token_file) as client:
+        async with Client(victim.paths.socket, victim.paths.token_file) as client:
 
             async def ended() -> bool:
                 return (await client.get("/plans/plan-x"))["plan"]["status"] in ("completed", "failed", "blocked")
@@ -51,6 +46,3 @@ async def test_one_that_was_being_started_is_started_once(tmp_path: Path, failpo
             assert len((await client.get("/sessions"))["sessions"]) == 1
         assert begun.read_text() == "x\n"
         await victim.stop()
-    finally:
-        victim.kill()
-        clean_up(paths)

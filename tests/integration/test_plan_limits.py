@@ -11,18 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config.paths import Paths
 from supervisor.api.client import Client
 from supervisor.engine.deciding import Decision
 from supervisor.model.approvals import Approval
 from supervisor.model.plans import PlanStatus, TaskStatus
 from supervisor.model.statuses import ApprovalStatus, AttemptStatus, SessionStatus
 from supervisor.store import approvals, attempts, sessions
-from tests.chaos.round import clean_up
-from tests.chaos.victim import Victim
 from tests.support.git import repository
 from tests.support.planruns import RunningPlan, scripted, sh, started
 from tests.support.supervised import PERSON, Home, Supervised, eventually, throwaway_home
+from tests.support.victims import a_victim
 from tests.wait import until
 
 A, P, T = AttemptStatus, PlanStatus, TaskStatus
@@ -266,25 +264,22 @@ async def test_the_deadline_of_a_plan_is_told_once_and_stops_nothing(home: Home,
 @pytest.mark.parametrize("escalation", ["stop", "ask"])
 async def test_a_limit_goes_on_counting_while_no_supervisor_runs(tmp_path: Path, escalation: str) -> None:
     """The supervisor is killed in the middle of a limit that is over when the next one comes."""
-    paths = Paths.below(tmp_path / "h", environ={})
-    paths.create()
     begun = tmp_path / "begun"
     place = repository(tmp_path / "repository")
-    victim = Victim(paths, "", tmp_path / "failpoints")
     document = (
         '{"id": "plan-x", "advance": "auto", "tasks": [{"id": "a", "timeout": 2, '
         f'"escalation": "{escalation}", "command": "echo x >> {begun}; sleep 60"}}]}}'
     )
-    try:
+    with a_victim(tmp_path) as victim:
         await victim.start()
-        async with Client(paths.socket, paths.token_file) as client:
+        async with Client(victim.paths.socket, victim.paths.token_file) as client:
             await client.post("/plans", {"document": document, "where": "plan.json", "cwd": str(place)})
             await client.post("/plans/plan-x/start", {"environment": {"PATH": os.environ["PATH"]}})
             await until(begun.exists, what="the task begins")
         victim.kill()
         await until(lambda: datetime.now(UTC).timestamp() - begun.stat().st_mtime > 2.2, what="the limit passes")
         await victim.start()
-        async with Client(paths.socket, paths.token_file) as client:
+        async with Client(victim.paths.socket, victim.paths.token_file) as client:
             if escalation == "ask":
                 found: list[dict[str, object]] = []
 
@@ -305,26 +300,20 @@ async def test_a_limit_goes_on_counting_while_no_supervisor_runs(tmp_path: Path,
         assert task["attempts"] == 1
         assert begun.read_text() == "x\n"
         await victim.stop()
-    finally:
-        victim.kill()
-        clean_up(paths)
 
 
 async def test_what_a_limit_was_to_stop_is_stopped_after_a_crash(tmp_path: Path) -> None:
     """The supervisor dies when the end of the attempt is stored, and nothing was stopped yet."""
-    paths = Paths.below(tmp_path / "h", environ={})
-    paths.create()
     begun = tmp_path / "begun"
     place = repository(tmp_path / "repository")
-    victim = Victim(paths, "", tmp_path / "failpoints")
     document = (
         '{"id": "plan-x", "advance": "auto", "tasks": [{"id": "a", "timebox": 0.5, "retry": 5, '
         f'"command": "echo $$ >> {begun}; exec sleep 60"}}]}}'
     )
-    try:
+    with a_victim(tmp_path) as victim:
         victim.armed = "plan.after_commit@2"
         await victim.start()
-        async with Client(paths.socket, paths.token_file) as client:
+        async with Client(victim.paths.socket, victim.paths.token_file) as client:
             await client.post("/plans", {"document": document, "where": "plan.json", "cwd": str(place)})
             await client.post("/plans/plan-x/start", {"environment": {"PATH": os.environ["PATH"]}})
         await until(lambda: not victim.is_running, what="it dies at its failpoint")
@@ -332,7 +321,7 @@ async def test_what_a_limit_was_to_stop_is_stopped_after_a_crash(tmp_path: Path)
         pid = int(begun.read_text())
         assert psutil.pid_exists(pid)
         await victim.start()
-        async with Client(paths.socket, paths.token_file) as client:
+        async with Client(victim.paths.socket, victim.paths.token_file) as client:
 
             async def failed() -> bool:
                 return bool((await client.get("/plans/plan-x"))["plan"]["status"] == "failed")
@@ -343,9 +332,6 @@ async def test_what_a_limit_was_to_stop_is_stopped_after_a_crash(tmp_path: Path)
         assert task["attempts"] == 1
         assert not psutil.pid_exists(pid)
         await victim.stop()
-    finally:
-        victim.kill()
-        clean_up(paths)
 
 
 async def test_an_agent_whose_process_is_stopped_gives_no_sign_of_life(inside: Supervised) -> None:

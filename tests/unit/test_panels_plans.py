@@ -244,6 +244,14 @@ class TestTask:
         plan = viewed(SHOP, {**BUSY, **(states or {})})
         return [text_of(each) for each in detail(plan, plan.tasks[task], asked, steps, lambda: NOW)(width)]
 
+    def test_what_is_said_of_it_is_read_as_words(self) -> None:
+        plan = viewed(SHOP, BUSY)
+        task = plan.tasks["schema"]
+        task.said = {**task.said, "retry": {"attempts": 3, "delay": 5, "max_delay": None}, "labels": ["db", "slow"]}
+        found = [text_of(each) for each in detail(plan, task, None, (), lambda: NOW)(60)]
+        assert any(line.split() == ["retry", "attempts", "3,", "delay", "5"] for line in found), found
+        assert any(line.split() == ["labels", "db,", "slow"] for line in found), found
+
     def test_what_proves_it_and_what_came_of_it(self) -> None:
         found = "\n".join(self.lines("schema"))
         for text in (

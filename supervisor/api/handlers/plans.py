@@ -20,9 +20,10 @@ from supervisor.api.plans import (
     touched_json,
 )
 from supervisor.api.state import project_named, state_of
-from supervisor.engine.planning import planned_of, refusal
+from supervisor.engine.planning import refusal
 from supervisor.engine.plans.drawing import drawing
 from supervisor.engine.plans.exporting import as_json, as_yaml
+from supervisor.engine.plans.stored import planned_of
 from supervisor.model.plans import Plan, PlanStatus
 from supervisor.store import approvals, plans, projects, tasks
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from config.settings import Settings
 from supervisor.engine.artifacts import Artifacts
-from supervisor.engine.checkpoints import Checkpoints
 from supervisor.engine.failpoints import hit
 from supervisor.engine.planruns.agents import Agents
 from supervisor.engine.planruns.asking import Asking
@@ -24,6 +23,7 @@ from supervisor.engine.planruns.measuring import Measuring, compare_noted, note
 from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places
 from supervisor.engine.planruns.recalling import recall, remember
+from supervisor.engine.planruns.saving import Saving
 from supervisor.engine.planruns.sources import Sources
 from supervisor.engine.planruns.state import State
 from supervisor.engine.planruns.straying import Outcome, Strayed, judged
@@ -59,12 +59,9 @@ class Doing:
     agents: Agents
     places: Places
     artifacts: Artifacts
-    checkpoints: Checkpoints
+    saving: Saving
     own_pass: Pass
-    unsaved: dict[str, PlannedTask] = field(default_factory=dict)
-    """Tasks that worked in the plan's worktree since it was last committed."""
     _surroundings: tuple[Settings, Surroundings] | None = None
-    _saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def subjects(self) -> Subjects:
@@ -114,7 +111,7 @@ class Doing:
             elif start.step.what == "session":
                 planned = loop.state.program.jobs[start.task].task
                 if planned.place == "plan":
-                    self.unsaved[planned.id] = planned
+                    self.saving.touched(planned)
                 await self.agents.run(loop, start)
             elif start.step.what == "repeat":
                 await self._repeat(loop, start)
@@ -144,46 +141,6 @@ class Doing:
             turn.step_ended(start.task, start.attempt, start.number, ok=False, why=why, final=final)
 
         loop.post(failed)
-
-    async def save(self, state: State, before: Sequence[str] = (), changed: Mapping[str, Task] | None = None) -> None:
-        """Commit what tasks changed in the plan's worktree since the last time, and keep a checkpoint of it.
-
-        There is one as well before the tasks ``before``, unless nothing has changed since the last. ``changed`` are
-        tasks as they will be stored in a moment.
-        """
-        # One after the other: who finds nothing left to save must know that it is saved.
-        async with self._saving:
-            if not (self.unsaved or before) or state.plan.worktree is None:
-                return
-            saved = dict(self.unsaved)
-            for task in saved:
-                # What still runs goes on changing things: it is committed again later. So is what begins from here on.
-                now = (changed or {}).get(task) or state.board.tasks.get(task)
-                if now is None or now.status is not TaskStatus.RUNNING:
-                    del self.unsaved[task]
-            try:
-                await self._save(state, saved, before, changed)
-            except BaseException:
-                self.unsaved = {**saved, **self.unsaved}
-                raise
-
-    async def _save(
-        self,
-        state: State,
-        saved: Mapping[str, PlannedTask],
-        before: Sequence[str],
-        changed: Mapping[str, Task] | None,
-    ) -> None:
-        order = {task: position for position, task in enumerate(state.program.jobs)}
-        clean_since = None
-        if saved:
-            planned = sorted(saved.values(), key=lambda task: order.get(task.id, len(order)))
-            commit = await self.places.save(state.plan, Path(str(state.plan.worktree)), planned)
-            clean_since = state.plan.base_commit if commit is None and not before else None
-        last = max((*saved, *before), key=lambda task: order.get(task, -1))
-        why = f"before {', '.join(before)}" if before else f"after {', '.join(saved)}"
-        subject = self.checkpoints.of_plan(state.plan, last, changed)
-        await self.checkpoints.make_if_changed(subject, why, "supervisor", clean_since=clean_since)
 
     def stop(self, loop: Loop, task_id: str) -> None:
         """End what runs for a task."""
@@ -295,7 +252,7 @@ class Doing:
         if not loop.is_wanted(start):
             raise Refused(GIVEN_UP)
         if planned.place == "plan" or str(cwd) == state.plan.worktree:
-            self.unsaved[planned.id] = planned
+            self.saving.touched(planned)
         # What undoes a task has a timeout of its own: the clocks of the work have stopped.
         undoes = start.number >= UNDO
         left_s = planned.timeout if undoes else attempt_left_s(state.board.tasks[start.task], planned, now_ms())
@@ -402,7 +359,7 @@ class Doing:
         else:
             workspace = await self.places.own_worktree(start.task, start.attempt)
             path, branch = workspace.path, workspace.branch
-        await self.save(state)
+        await self.saving.save(state)
         if not loop.is_wanted(start):
             raise Refused("It was given up before it was merged.")
         hit("plan.before_merge")

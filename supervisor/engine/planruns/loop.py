@@ -267,7 +267,7 @@ class Loop:
         needed = any(_needs_saved(self.state, start) for start in (*turn.starts, *turn.questions))
         if risky or needed or turn.rolled_back or _ends(self.state, turn):
             try:
-                await self._doing.save(self.state, risky, turn.changed)
+                await self._doing.saving.save(self.state, risky, turn.changed)
             except QuarterdeckError as error:
                 # Giving a plan up must always be possible, and so must its end when that is why it has failed; its
                 # worktree stays as it is.

@@ -171,7 +171,7 @@ async def _taken(doing: Doing, loop: Loop, start: Start, former: Former) -> dict
     files = former.result[MADE]["files"]
     restored = await put_back(doing.artifacts, former.plan, start.task, files, folder)
     if restored and planned.place != "none":
-        doing.unsaved[planned.id] = planned
+        doing.saving.touched(planned)
     result = {name: value for name, value in former.result.items() if name not in NOT_TAKEN_ALONG}
     if restored or not former.here:
         result["kept"] = await keep_all(doing.artifacts, state, start.task, folder)

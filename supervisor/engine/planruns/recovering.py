@@ -37,7 +37,7 @@ async def recover(loop: Loop) -> None:
     for task in state.board.tasks.values():
         planned = state.program.jobs[task.id].task
         if task.attempts and planned.place == "plan" and not state.program.progress.parts(task.id):
-            doing.unsaved[task.id] = planned
+            doing.saving.touched(planned)
     loop.follow(live)
     for attempt in live:
         start = _step(loop, attempt)

@@ -27,6 +27,7 @@ from supervisor.engine.planruns.loop import Loop, Take
 from supervisor.engine.planruns.passes import Pass
 from supervisor.engine.planruns.places import Places, branch_of
 from supervisor.engine.planruns.recovering import ask_anew, rest, stored, take_answer
+from supervisor.engine.planruns.saving import Saving
 from supervisor.engine.planruns.state import State, existing, folder_of, load
 from supervisor.engine.plans.explaining import Explained, explain
 from supervisor.engine.plans.limits import Signs
@@ -315,13 +316,14 @@ class PlanRuns:
         plan_id = state.plan.id
         if plan_id in self._loops:
             return self._loops[plan_id]
+        places = self._places(state)
         doing = Doing(
             self._services,
             self._commands,
             self._agents,
-            self._places(state),
+            places,
             self._artifacts,
-            self._checkpoints,
+            Saving(places, self._checkpoints),
             Pass(self._services.ledger, plan_id, self._folder(plan_id)),
         )
         loop = self._loops[plan_id] = Loop(self._services, state, doing, self._commands.identity)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from supervisor.engine.earlier import earlier
 from supervisor.engine.ledger import Ledger
-from supervisor.engine.planning import planned_of
 from supervisor.engine.plans.board import Board
 from supervisor.engine.plans.program import Program, going_by, program
 from supervisor.engine.plans.repeating import known_items
+from supervisor.engine.plans.stored import planned_of
 from supervisor.model.entities import Project
 from supervisor.model.errors import NotFound
 from supervisor.model.plan.plan import Plan as Planned
