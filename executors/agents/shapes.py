@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -17,8 +16,7 @@ INPUT_LIMIT = 1024 * 1024
 NO_TOKENS = {"input": 0, "output": 0, "cached": 0}
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """Where and when facts were seen; its methods are the facts. Strings are clipped here."""
 
     time: int

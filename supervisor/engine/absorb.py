@@ -6,7 +6,7 @@ queue, a delivered message) exists exactly when its event exists.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from supervisor.engine import reruns
@@ -42,8 +42,9 @@ def absorb(
     attempt_id = attempt.id if attempt else None
     stored = transaction.record(events, session, attempt_id, positions=positions)
     after = session
-    for new in events:
-        before, after = after, fold(after, (new,))
+    for some in _together(events):
+        new = some[-1]
+        before, after = after, fold(after, some)
         after = _still_waiting(transaction, before, after, new)
         if new.type == EventType.PERMISSION_ASKED and attempt is not None:
             after = desk.asked(transaction, after, attempt, adapter, new)
@@ -68,6 +69,15 @@ def absorb(
         if attempt is not None:
             attempts.heard(transaction.conn, attempt.id, heard_at)
     return transaction.keep(session, after), stored
+
+
+def _together(events: Sequence[NewEvent]) -> Iterator[Sequence[NewEvent]]:
+    """Yield events one by one, but a run of output, from which nothing follows, as one."""
+    begin = 0
+    for end, event in enumerate(events, 1):
+        if event.type != EventType.OUTPUT or end == len(events) or events[end].type != EventType.OUTPUT:
+            yield events[begin:end]
+            begin = end
 
 
 def observe(transaction: Transaction, session: Session, event: NewEvent, attempt_id: str) -> None:

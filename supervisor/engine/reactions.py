@@ -31,6 +31,7 @@ _OF_PLANS = frozenset(
     {EventType.PLAN_STATUS_CHANGED, EventType.PLAN_REVISED, EventType.PLAN_DELETED, EventType.PLAN_ARCHIVED}
 )
 _APPROVALS = frozenset({EventType.APPROVAL_REGISTERED, EventType.APPROVAL_DECIDED, EventType.APPROVAL_ENDED})
+_HEARD = _APPROVALS | _OF_PLANS | {EventType.STATUS_CHANGED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class Reactions:
                 events = await subscription.take()
                 try:
                     for event in events:
-                        await self._react(event)
+                        if event.type in _HEARD:
+                            await self._react(event)
                     if subscription.dropped:
                         subscription.dropped = False
                         await self.catch_up()
@@ -72,7 +74,7 @@ class Reactions:
                     self.schedules.kick()
         elif event.type in _OF_PLANS:
             self.schedules.kick()
-        elif event.type == EventType.STATUS_CHANGED and event.session is not None:
+        elif event.session is not None:
             await self._moved(event, event.session)
             await self.plan_runs.session_moved(event.session)
 

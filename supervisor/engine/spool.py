@@ -12,6 +12,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final, Literal, cast
 
+import msgspec
+
 from supervisor.store.spools import Partial
 
 StreamName = Literal["stdout", "stderr", "tty"]
@@ -23,8 +25,7 @@ LINE_LIMIT: Final = 1024 * 1024
 _STAMP_LENGTH: Final = len("2026-01-31T12:00:00.123456Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A whole line, or a record that could not be read (``stream`` is None).
 
     ``offset`` is where the record that ended the line begins; ``size`` the line's full length, which

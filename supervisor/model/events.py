@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
+
+import msgspec
 
 Severity = Literal["debug", "info", "warning", "error", "critical"]
 Phase = Literal["tool", "batch", "autonomy", "telemetry", "policy", "plan"]
@@ -95,8 +96,10 @@ class EventType(StrEnum):
     LOG_TRUNCATED = "log_truncated"
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+# Structs, for tens of thousands are made a second: a frozen dataclass takes ten times as long to make.
+
+
+class NewEvent(msgspec.Struct, frozen=True, gc=False):
     """An event before it is stored.
 
     ``time`` is milliseconds since the epoch. ``source`` names the signal: ``supervisor``,
@@ -109,12 +112,11 @@ class NewEvent:
     time: int
     severity: Severity = "info"
     source: str = "supervisor"
-    payload: dict[str, Any] = field(default_factory=dict)
+    payload: dict[str, Any] = msgspec.field(default_factory=dict)
     task: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A stored event. ``seq`` is unique, increasing, and never given out twice.
 
     ``payload`` is kept as the JSON text that was stored, so that it is serialised once.

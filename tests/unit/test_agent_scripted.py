@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from config.profiles import AgentProfile
@@ -82,7 +82,7 @@ def test_it_is_deterministic(started: Start) -> None:
     def stream() -> list[NewEvent]:
         agent = started([{"say": "hi"}, {"run": "echo x"}])
         agent.end()
-        return [replace(event, time=0) for event in agent.events]
+        return [msgspec.structs.replace(event, time=0) for event in agent.events]
 
     assert stream() == stream()
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from supervisor.engine.policy.acts import DEFAULT, STRICTNESS, UNCLEAR, counts_as
@@ -18,6 +17,7 @@ from supervisor.engine.policy.facts import (
     Unclear,
     VariableFact,
 )
+from supervisor.engine.policy.index import CommandIndex
 from supervisor.engine.policy.matching import matches
 from supervisor.engine.policy.patterns import PathFilter, matches_text
 from supervisor.engine.policy.rules import Rule, Sort
@@ -26,9 +26,6 @@ from supervisor.model.approvals import Risk
 
 PROBLEM = "policy-problem"
 """The rule that is named when nothing may be allowed because the rules themselves have a problem."""
-
-_ALL, _OTHER = "", "*"
-"""In place of a program: every rule, and those whose program has a wildcard."""
 
 _SORTS: dict[type[Fact], Sort] = {
     CommandFact: "command",
@@ -58,50 +55,30 @@ class RuleBook:
     rules: tuple[Rule, ...]
     home: str
     problems: tuple[Problem, ...] = ()
-    _index: dict[tuple[Sort, str], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
+    _by_sort: dict[Sort, tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
+    _commands: CommandIndex = field(init=False, repr=False, compare=False)
     _guarded: PathFilter = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         strict = [rule for rule in self.rules if rule.sort == "path" and rule.effect != "allow"]
-        object.__setattr__(self, "_index", _indexed(self.rules))
+        by_sort = {
+            sort: tuple(rule for rule in self.rules if rule.sort in (sort, "any")) for sort in _SORTS.values()
+        }
+        object.__setattr__(self, "_by_sort", by_sort)
+        object.__setattr__(self, "_commands", CommandIndex(by_sort["command"]))
         object.__setattr__(self, "_guarded", PathFilter(pattern for rule in strict for pattern in rule.patterns))
 
     def rules_for(self, fact: Fact) -> Sequence[Rule]:
         """Return the rules that can match a fact, in the order of the book."""
-        sort = _SORTS[type(fact)]
         if isinstance(fact, PathFact) and fact.mention and not self._guarded.may_match(fact.name):
             return ()
-        if isinstance(fact, CommandFact) and len(fact.programs) == 1:
-            return self._index.get((sort, fact.programs[0])) or self._index.get((sort, _OTHER), ())
-        return self._index.get((sort, _ALL), ())
+        if isinstance(fact, CommandFact):
+            return self._commands.rules_for(fact)
+        return self._by_sort[_SORTS[type(fact)]]
 
     def rule(self, name: str) -> Rule | None:
         """Return the rule of that name."""
         return next((rule for rule in self.rules if rule.name == name), None)
-
-
-def _indexed(rules: Iterable[Rule]) -> dict[tuple[Sort, str], tuple[Rule, ...]]:
-    """Return rules by the sort of fact and the program, in the order of the book."""
-    by_sort: dict[Sort, list[Rule]] = defaultdict(list)
-    for rule in rules:
-        for sort in _SORTS.values() if rule.sort == "any" else (rule.sort,):
-            by_sort[sort].append(rule)
-    index = {(sort, _ALL): tuple(found) for sort, found in by_sort.items()}
-    programs = [
-        frozenset(pattern.split(" ")[0] for pattern in rule.patterns) if rule.sort == "command" else frozenset("*")
-        for rule in by_sort["command"]
-    ]
-    wild = [any("*" in program for program in found) for found in programs]
-    index["command", _OTHER] = tuple(
-        rule for rule, any_program in zip(by_sort["command"], wild, strict=True) if any_program
-    )
-    for program in frozenset().union(*programs):
-        index["command", program] = tuple(
-            rule
-            for rule, found, any_program in zip(by_sort["command"], programs, wild, strict=True)
-            if any_program or program in found
-        )
-    return index
 
 
 def judge(book: RuleBook, act: Act) -> Judgement:

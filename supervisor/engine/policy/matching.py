@@ -70,7 +70,7 @@ def _matches_command(rule: Rule, fact: CommandFact) -> bool:
 
 
 def _matches_pattern(rule: Rule, pattern: str, fact: CommandFact) -> bool:
-    program, expected, exact = _taken_apart(pattern)
+    program, expected, exact = taken_apart(pattern)
     fits = all if rule.effect == "allow" else any
     if not fits(matches_text(program, name) for name in fact.programs):
         return False
@@ -99,7 +99,8 @@ def _fits_word(pattern: str, text: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _taken_apart(pattern: str) -> tuple[str, tuple[str, ...], bool]:
+def taken_apart(pattern: str) -> tuple[str, tuple[str, ...], bool]:
+    """Return the program of a command pattern, the words behind it, and whether there may be no more."""
     program, *words = pattern.split(" ")
     exact = bool(words) and words[-1] == "$"
     return program, tuple(words[:-1] if exact else words), exact

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import msgspec
+
 from config.profiles import AgentProfile
 from supervisor.model.acts import Act, Judgement
 from supervisor.model.entities import ExecutorName, Mode
@@ -48,8 +50,7 @@ class Invocation:
     files: dict[Path, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One whole line of a spool, without its newline. ``stream`` is stdout, stderr or tty."""
 
     data: bytes
