@@ -78,13 +78,13 @@ class Gate:
         self._owner = owner.encode()
         self._store = store
 
-    async def principal(self, authorization: str) -> Principal:
+    def principal(self, authorization: str) -> Principal:
         """Return who holds this token; Forbidden when nobody does."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() == "bearer" and token:
             if secrets.compare_digest(token.encode(), self._owner):
                 return Principal("approver", OWNER)
-            found = await self._store.read(tokens.get, token)
+            found = self._store.peek(tokens.get, token)
             if found is not None and found.session:
                 return Principal(found.role, f"session {found.session}", found.session)
             if found is not None:
@@ -98,7 +98,7 @@ def may(*rights: Right) -> Callable[[Request], Awaitable[Principal]]:
 
     async def check(request: Request) -> Principal:
         gate: Gate = request.app.state.gate
-        principal = await gate.principal(request.headers.get("authorization", ""))
+        principal = gate.principal(request.headers.get("authorization", ""))
         if not any(map(principal.can, rights)):
             raise Forbidden(f"A token of the role {principal.role} may not {rights[0]}.")
         return principal

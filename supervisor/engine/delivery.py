@@ -61,7 +61,7 @@ class Delivery:
                 return session, None, []
             return session, attempt, outbox.pending(conn, session_id)
 
-        session, attempt, items = await self.services.ledger.store.read(look)
+        session, attempt, items = self.services.ledger.store.peek(look)
         if attempt is None:
             return
         for item in items:

@@ -76,6 +76,10 @@ class Store:
         """Return ``read(connection, …)`` from a read-only connection; its queries see one state."""
         return await self._reader.read(read, *args, **kwargs)
 
+    def peek(self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return a few rows by their keys, without a hop to another thread (see `Reader.peek`)."""
+        return self._reader.peek(read, *args, **kwargs)
+
     async def check(self) -> None:
         """Write and read back for real; StoreError when that does not work."""
         at = now_ms()

@@ -1,8 +1,9 @@
 """The one writer: a connection in a thread of its own, with group commit and two priorities.
 
 A round is one transaction. It takes every decision that waits, then ingest; each submission but
-the first has a savepoint, so one that raises loses only its own changes. Callers hear of their
-result after the commit, in the order of the commits.
+the first has a savepoint, so one that raises loses only its own changes. Beside decisions ingest has a place, and
+only one, when the round before had none of it: decisions hardly wait for it, and it never starves. Callers hear of
+their result after the commit, in the order of the commits.
 """
 
 from __future__ import annotations
@@ -26,10 +27,6 @@ T = TypeVar("T")
 
 INGEST_WAITING: Final = 64
 """Ingest submissions that may wait; further callers are held back."""
-
-INGEST_BESIDE_DECISIONS: Final = 3
-"""Ingest submissions in a round that has decisions: the decisions wait for them, and ingest never starves, also when
-there are more decisions than a round has time for."""
 
 ROUND_S: Final = 0.01
 """Seconds after which a round takes nothing more, so that much work cannot put off the commit of any."""
@@ -65,6 +62,7 @@ class Writer:
         self._decisions: deque[_Submission] = deque()
         self._ingest: deque[_Submission] = deque()
         self._ingest_taken = 0
+        self._ingest_before = True
         self._changed = False
         self._began = 0.0
         self._closing = False
@@ -138,6 +136,7 @@ class Writer:
 
     def _round(self) -> None:
         taken: list[_Submission] = []
+        self._ingest_before = self._ingest_taken > 0
         self._ingest_taken = 0
         self._changed = False
         self._began = monotonic()
@@ -162,8 +161,7 @@ class Writer:
             return None
         if self._decisions and not late:
             return self._decisions.popleft()
-        decided = self._ingest_taken < len(taken)
-        if self._ingest and not (decided and self._ingest_taken >= INGEST_BESIDE_DECISIONS):
+        if self._ingest and (self._ingest_taken == len(taken) or not (self._ingest_before or self._ingest_taken)):
             self._ingest_taken += 1
             return self._ingest.popleft()
         return None

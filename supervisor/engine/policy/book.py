@@ -61,9 +61,7 @@ class RuleBook:
 
     def __post_init__(self) -> None:
         strict = [rule for rule in self.rules if rule.sort == "path" and rule.effect != "allow"]
-        by_sort = {
-            sort: tuple(rule for rule in self.rules if rule.sort in (sort, "any")) for sort in _SORTS.values()
-        }
+        by_sort = {sort: tuple(rule for rule in self.rules if rule.sort in (sort, "any")) for sort in _SORTS.values()}
         object.__setattr__(self, "_by_sort", by_sort)
         object.__setattr__(self, "_commands", CommandIndex(by_sort["command"]))
         object.__setattr__(self, "_guarded", PathFilter(pattern for rule in strict for pattern in rule.patterns))
