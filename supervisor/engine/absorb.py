@@ -13,7 +13,7 @@ from supervisor.engine import reruns
 from supervisor.engine.budgets.limits import subject_of
 from supervisor.engine.budgets.weighing import weigh
 from supervisor.engine.desk import Desk, close
-from supervisor.engine.figures import fold
+from supervisor.engine.figures import changed, fold
 from supervisor.engine.ledger import Transaction
 from supervisor.engine.ports.agents import AgentAdapter
 from supervisor.model.entities import Attempt, Session
@@ -65,7 +65,7 @@ def absorb(
         elif new.type == EventType.HEARTBEAT:
             after = replace(after, last_heartbeat_at=new.time)
     if heard_at is not None:
-        after = replace(after, last_output_at=heard_at)
+        after = changed(after, last_output_at=heard_at)
         if attempt is not None:
             attempts.heard(transaction.conn, attempt.id, heard_at)
     return transaction.keep(session, after), stored

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Final, Literal
 
 CHUNK: Final = 256 * 1024
+"""Bytes that one slice holds at most; bounds how long a decision waits for one round of ingest."""
+
+NEAR: Final = 16 * 1024
+"""Bytes that are looked at first: enough for the records of a slice when they are lines of a usual length."""
+
 RECORDS: Final = 64
 """Records of one slice, some 2 ms of work: so long a decision may have to wait for the ingest that runs."""
 
-"""Bytes that one slice holds at most; bounds how long a decision waits for one round of ingest."""
+Notice = Literal["", "rotated", "lost", "truncated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Slice:
     offset: int
     data: bytes
     more: bool
-    notice: Literal["", "rotated", "lost", "truncated"] = ""
+    notice: Notice = ""
 
     @property
     def end(self) -> int:
@@ -35,42 +40,56 @@ class Slice:
         return self.offset + len(self.data)
 
 
-def read_slice(path: Path, inode: int, offset: int) -> Slice:
+def read_slice(path: str | Path, inode: int, offset: int) -> Slice:
     """Return the next slice after (inode, offset); empty when there is nothing whole yet."""
-    notice: Literal["", "rotated", "lost", "truncated"] = ""
+    notice: Notice = ""
+    file = _opened(path)
     try:
-        current = path.stat().st_ino
+        current = os.fstat(file).st_ino if file is not None else 0
+        if inode and current != inode:
+            older = _renamed(Path(path), inode)
+            if older is not None:
+                part = _read_path(older, inode, offset)
+                if part.data or not current:
+                    return replace(part, more=bool(part.data))
+                notice = "rotated"
+            elif not current:
+                return Slice(inode, offset, b"", more=False)
+            else:
+                notice = "lost"
+            offset = 0
+        return Slice(0, 0, b"", more=False) if file is None else _read(file, current, offset, notice)
+    finally:
+        if file is not None:
+            os.close(file)
+
+
+def _opened(path: str | Path) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        current = 0
-    if inode and current != inode:
-        older = _renamed(path, inode)
-        if older is not None:
-            part = _read(older, inode, offset, "")
-            if part.data or not current:
-                return replace(part, more=bool(part.data))
-            notice = "rotated"
-        elif not current:
-            return Slice(inode, offset, b"", more=False)
-        else:
-            notice = "lost"
-        offset = 0
-    if not current:
-        return Slice(0, 0, b"", more=False)
-    return _read(path, current, offset, notice)
+        return None
 
 
-def _read(path: Path, inode: int, offset: int, notice: Literal["", "rotated", "lost", "truncated"]) -> Slice:
+def _read_path(path: Path, inode: int, offset: int) -> Slice:
     with path.open("rb", buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size < offset:
-            offset, notice = 0, "truncated"
-        chunk = os.pread(file.fileno(), CHUNK, offset)
+        return _read(file.fileno(), inode, offset, "")
+
+
+def _read(file: int, inode: int, offset: int, notice: Notice) -> Slice:
+    if os.fstat(file).st_size < offset:
+        offset, notice = 0, "truncated"
+    for limit in (min(NEAR, CHUNK), CHUNK):
+        chunk = os.pread(file, limit, offset)
+        # Short records fill a slice long before a chunk is full.
+        if len(chunk) < limit or chunk.count(b"\n") >= RECORDS:
+            break
     end = chunk.rfind(b"\n") + 1
     if end == 0 and len(chunk) == CHUNK:
         # No runner writes such a record; cut here, it is reported as malformed.
         chunk, end = chunk[:-1] + b"\n", CHUNK
     cut = _after(chunk, RECORDS, end)
-    return Slice(inode, offset, chunk[:cut], more=len(chunk) == CHUNK or cut < end, notice=notice)
+    return Slice(inode, offset, chunk[:cut], more=len(chunk) == limit or cut < end, notice=notice)
 
 
 def _after(chunk: bytes, records: int, end: int) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from supervisor.engine.absorb import absorb
@@ -45,7 +44,7 @@ def ingest(
     """
     session = transaction.session(session_id)
     position = spools.get(transaction.conn, session_id)
-    part = read_slice(Path(session.log_path), position.inode, position.offset)
+    part = read_slice(session.log_path, position.inode, position.offset)
     reader = SpoolReader(position.partials)
     generation = position.generation + (1 if part.notice else 0)
     records = list(reader.read(part.data, part.offset))

@@ -39,7 +39,8 @@ class Shape(Generic[T]):
 
     def entity(self, row: sqlite3.Row) -> T:
         """Return the entity that ``row`` stores; msgspec.ValidationError when it does not fit."""
-        values = {name: row[name] for name in self.columns}
+        # By place: a row looks for each name among all of its columns.
+        values = dict(zip(row.keys(), row, strict=True))
         for name in self._json:
             if values[name] is not None:
                 values[name] = msgspec.json.decode(values[name])

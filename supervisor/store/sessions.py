@@ -27,12 +27,15 @@ def insert(conn: sqlite3.Connection, session: Session) -> None:
 
 def update(conn: sqlite3.Connection, session: Session) -> None:
     """Store a session as it is now; IllegalMove when its stored status may not become the new one."""
+    values = SHAPE.row(session)
+    # Most changes keep the status: one statement tells that, and stores them.
+    if conn.execute(SQL["update"], {**values, "before": session.status}).rowcount > 0:
+        return
     stored = conn.execute(SQL["status"], {"id": session.id}).fetchone()
     if stored is None:
         raise _missing(session.id)
-    if stored["status"] != session.status:
-        check_session_move(SessionStatus(stored["status"]), session.status)
-    conn.execute(SQL["update"], SHAPE.row(session))
+    check_session_move(SessionStatus(stored["status"]), session.status)
+    conn.execute(SQL["update"], {**values, "before": stored["status"]})
 
 
 def get(conn: sqlite3.Connection, session_id: str) -> Session:

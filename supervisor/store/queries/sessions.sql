@@ -12,7 +12,7 @@ INSERT INTO sessions (
 );
 
 -- name: update
--- Stores a session as it is now; who it is never changes.
+-- Stores a session as it is now, if it has the status ``before``; who it is never changes.
 UPDATE sessions SET
     name = :name, mode = :mode, agent = :agent, executor = :executor, work = :work, status = :status,
     reason = :reason, task = :task, priority = :priority, activity = :activity, stats = :stats,
@@ -21,7 +21,7 @@ UPDATE sessions SET
     budget_usd = :budget_usd, timeout_s = :timeout_s, attempts = :attempts, exit_code = :exit_code,
     started_at = :started_at, ended_at = :ended_at, last_output_at = :last_output_at,
     last_heartbeat_at = :last_heartbeat_at, resume_at = :resume_at
-WHERE id = :id;
+WHERE id = :id AND status = :before;
 
 -- name: status
 -- The status that a session has.
