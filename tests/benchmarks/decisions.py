@@ -17,7 +17,7 @@ from typing import Any
 from executors.agents.program import SCRIPTED
 from supervisor.api.client import Client
 from tests.benchmarks.figures import Figure, ms, p99, sized
-from tests.benchmarks.stage import Stage, stage, wait_for
+from tests.benchmarks.stage import Stage, folder, stage, wait_for
 
 CALLS_PER_S = 200
 LINES_PER_S = 10_000
@@ -38,11 +38,14 @@ while True:
 """
 
 AGENT = """
-import json, sys, time
+import json, os, random, sys, time
 def say(value):
     sys.stdout.write(json.dumps(value) + chr(10)); sys.stdout.flush()
 sys.stdin.readline()
 say({"type": "system", "subtype": "init", "session_id": "s", "model": "m"})
+while not os.path.exists(GO):
+    time.sleep(0.01)
+time.sleep(random.uniform(0, EVERY))
 due, times = time.monotonic(), []
 for number in range(COUNT):
     due += EVERY
@@ -63,8 +66,13 @@ sys.stdin.read()
 async def measure(scale: float) -> list[Figure]:
     """Flood, then ask: first agents on their stdin, then a hook over the socket."""
     seconds = max(2.0, SECONDS * scale)
+    with folder() as signals:
+        return await _measured(signals / "go", seconds)
+
+
+async def _measured(go: Path, seconds: float) -> list[Figure]:
     count = sized(int(CALLS_PER_S * seconds), 1) // AGENTS
-    agent = AGENT.replace("COUNT", str(count)).replace("EVERY", str(AGENTS / CALLS_PER_S))
+    agent = AGENT.replace("COUNT", str(count)).replace("EVERY", str(AGENTS / CALLS_PER_S)).replace("GO", repr(str(go)))
     profile = {
         "name": "asker",
         "adapter": "claude",
@@ -72,13 +80,13 @@ async def measure(scale: float) -> list[Figure]:
         "command": [sys.executable, "-I", "-S", "-c", agent, str(SCRIPTED)],
     }
     async with stage(agents={"asker": profile}) as place, place.client() as client:
-        quiet = await _agents(place, client)
+        quiet = await _agents(place, client, go)
         flood = FLOODER.replace("RATE", str(LINES_PER_S / FLOODERS))
         command = place.request(sys.executable, "-I", "-S", "-c", flood)
         flooders = {(await client.post("/sessions", command))["session"]["id"] for _ in range(FLOODERS)}
         await wait_for(client, flooders, "running")
         before, began = await _newest(client), time.monotonic()
-        flooded = await _agents(place, client)
+        flooded = await _agents(place, client, go)
         by_socket = await _by_socket(place, client, int(CALLS_PER_S * seconds))
         per_s = (await _newest(client) - before) / (time.monotonic() - began)
     beside = f"beside {per_s:,.0f} events/s"
@@ -97,11 +105,15 @@ def _shown(times: list[float]) -> str:
     return f"p99 {p99(times) * 1000:.1f} ms; {ms(times)}"
 
 
-async def _agents(place: Stage, client: Client) -> list[float]:
-    """Let agents ask, and return how long each answer took."""
+async def _agents(place: Stage, client: Client, go: Path) -> list[float]:
+    """Let agents ask, from when all of them have started, and return how long each answer took."""
     request = {**place.request(), "argv": [], "agent": "asker", "prompt": "Ask."}
     asked = [(await client.post("/sessions", request))["session"]["id"] for _ in range(AGENTS)]
-    await wait_for(client, set(asked), "completed")
+    await wait_for(client, set(asked), "running")
+    await asyncio.to_thread(go.touch)
+    # Asking often whether they have ended would be a load of its own.
+    await wait_for(client, set(asked), "completed", every_s=0.5)
+    await asyncio.to_thread(go.unlink)
     times: list[float] = []
     for session in asked:
         worktree = (await client.get(f"/sessions/{session}"))["session"]["worktree"]

@@ -115,11 +115,13 @@ async def stage(files: int = REPOSITORY_FILES, **settings: Any) -> AsyncIterator
             await made.close()
 
 
-async def wait_for(client: Client, sessions: set[str], *statuses: str, timeout_s: float = 120.0) -> None:
-    """Return when all these sessions have one of the statuses."""
+async def wait_for(
+    client: Client, sessions: set[str], *statuses: str, timeout_s: float = 120.0, every_s: float = 0.05
+) -> None:
+    """Return when all these sessions have one of the statuses; it is looked every so many seconds."""
     async with asyncio.timeout(timeout_s):
         while True:
             found = (await client.get("/sessions"))["sessions"]
             if sessions <= {session["id"] for session in found if session["status"] in statuses}:
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(every_s)
