@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from itertools import repeat
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, Final
 
@@ -28,6 +29,12 @@ _FILTERS: Final = {
     "project": "AND project = :project",
     "since": "AND time >= :since",
 }
+
+COLUMNS: Final = 14
+"""Values of one event."""
+
+ROWS_LIMIT: Final = 64
+"""Events that one statement stores; a power of two."""
 
 _END: Final = 2**63 - 1
 """Above every number that SQLite can give out."""
@@ -60,18 +67,38 @@ def append(
         for number, new in enumerate(events, seq)
     ]  # fmt: skip
     places = repeat((None, None), len(stored)) if positions is None else positions
-    rows = (
+    rows = [
         (
             event.seq, event.time, project, plan, event.task, session, attempt,
             event.phase, event.type, event.severity, event.source, event.payload, offset, index,
         )
         for event, (offset, index) in zip(stored, places, strict=True)
-    )  # fmt: skip
+    ]  # fmt: skip
     try:
-        conn.executemany(SQL["append"], rows)
+        for begin, end in _groups(len(rows)):
+            conn.execute(_append_of(end - begin), tuple(chain.from_iterable(rows[begin:end])))
     except sqlite3.IntegrityError as error:
         raise StoreError(f"A part of the log of the session {session} was stored before: {error}.") from error
     return stored
+
+
+def _groups(count: int) -> Iterator[tuple[int, int]]:
+    """Yield the parts of ``count`` rows that are stored by one statement each: few, and of few different sizes.
+
+    Statement by statement the interpreter's lock is given away, and while the loop is busy it is long in coming back:
+    for fifty rows one by one that took as long again as storing them.
+    """
+    begin = 0
+    while begin < count:
+        size = min(ROWS_LIMIT, 1 << ((count - begin).bit_length() - 1))
+        yield begin, begin + size
+        begin += size
+
+
+@cache
+def _append_of(rows: int) -> str:
+    values = f"({', '.join('?' * COLUMNS)})"
+    return SQL["append"].format(rows=", ".join([values] * rows))
 
 
 def last_seq(conn: sqlite3.Connection) -> int:

@@ -1,8 +1,8 @@
 -- name: append
--- Adds one event; the number is given by the caller, next in line.
+-- Adds events, a row of values for each; the numbers are given by the caller, next in line.
 INSERT INTO events (
     seq, time, project, plan, task, session, attempt, phase, type, severity, source, payload, log_offset, log_index
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+) VALUES {rows};
 
 -- name: last_seq
 -- The highest number that was ever given out.
