@@ -67,7 +67,8 @@ class Link:
     async def answer(self, message: Message, seconds: float) -> Message:
         """Like `request`; QuarterdeckError when there is no answer within so many seconds."""
         try:
-            return await asyncio.wait_for(self.request(message), seconds)
+            async with asyncio.timeout(seconds):
+                return await self.request(message)
         except TimeoutError as error:
             raise QuarterdeckError("The runner does not answer.", hint="It may be stopped (SIGSTOP).") from error
 

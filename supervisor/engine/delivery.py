@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from supervisor.engine.deciding import consume
@@ -19,7 +19,7 @@ from supervisor.engine.ports.agents import AgentAdapter
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import QuarterdeckError, Refused
-from supervisor.model.events import EventType
+from supervisor.model.events import Event, EventType
 from supervisor.model.statuses import NO_PROCESS, ApprovalStatus
 from supervisor.store import approvals, attempts, outbox, sessions
 
@@ -30,6 +30,19 @@ CONFIRM_S = 30.0
 """How long an idle agent's input stays open for a message that it has not confirmed."""
 
 
+_HEARD = frozenset(
+    {
+        EventType.PERMISSION_ASKED,
+        EventType.TURN_ENDED,
+        EventType.MESSAGE_DELIVERED,
+        EventType.USAGE_LIMIT,
+        EventType.APPROVAL_DECIDED,
+        EventType.APPROVAL_ENDED,
+    }
+)
+"""What there may be something to deliver after: an answer, or a message that waited for the end of a turn."""
+
+
 @dataclass(slots=True)
 class Delivery:
     """One deliverer per session at a time; a kick while it works makes it look again."""
@@ -37,6 +50,12 @@ class Delivery:
     services: Services
     adapter_of: Callable[[Session], AgentAdapter]
     _again: set[str] = field(default_factory=set)
+
+    def hear(self, batch: Sequence[Event]) -> None:
+        """Look after sessions of which something was stored that there may be something to deliver after."""
+        for event in batch:
+            if event.type in _HEARD and event.session is not None:
+                self.kick(event.session)
 
     def kick(self, session_id: str) -> None:
         """Look whether there is something to deliver to a session."""

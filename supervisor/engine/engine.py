@@ -57,6 +57,7 @@ class Engine:
         self.ending = Ending(services, self.planning, self.control)
         self.deleting = Deleting(services, self.planning)
         self.schedules = Schedules(services, self.planning, self.plan_runs.start, self.plan_runs.cancel)
+        bus.listen(self.conductor.delivery.hear)
         self._reactions = Reactions(services, bus, self.conductor, self.broker, self.plan_runs, self.schedules)
 
     async def start(self) -> int:

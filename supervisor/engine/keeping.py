@@ -33,13 +33,6 @@ log = logging.getLogger(__name__)
 RELEASE_AFTER_S = (0.0, 0.02, 0.1, 0.5, 2.0)
 """Pauses before each try to clear an ended attempt away."""
 
-_RELEVANT = {
-    EventType.PERMISSION_ASKED,
-    EventType.TURN_ENDED,
-    EventType.MESSAGE_DELIVERED,
-    EventType.USAGE_LIMIT,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
@@ -215,8 +208,6 @@ class Keeper:
                     break
                 hit("ingest.after_commit")
                 more = done.more
-                if any(event.type in _RELEVANT for event in done.events):
-                    self.delivery.kick(session_id)
 
     async def _note(self, session_id: str, attempt_id: str, news: Signal) -> None:
         """Store a sign of life, or that the child was stopped by somebody else."""

@@ -66,9 +66,7 @@ class Reactions:
     async def _react(self, event: Event) -> None:
         if event.type in _APPROVALS:
             self.broker.react(event)
-            if event.session is not None:
-                self.conductor.delivery.kick(event.session)
-            else:
+            if event.session is None:
                 await self.plan_runs.decided(event)
                 if event.type != EventType.APPROVAL_REGISTERED:
                     self.schedules.kick()

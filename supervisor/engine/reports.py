@@ -34,16 +34,14 @@ class Reports:
         """Take what an agent's hook was given."""
         payload = self._redacted(session_id, payload)
 
-        def store(transaction: Transaction) -> list[Event]:
+        def store(transaction: Transaction) -> None:
             session = transaction.session(session_id)
             adapter = self.conductor.adapter_of(session)
             attempt = attempts.latest(transaction.conn, session_id)
             events = adapter.hook_events(payload, transaction.now)
-            return absorb(transaction, session, attempt, adapter, self.services.desk, events)[1]
+            absorb(transaction, session, attempt, adapter, self.services.desk, events)
 
-        stored = await self.services.ledger.commit(store, urgent=False)
-        if any(event.type == EventType.MESSAGE_DELIVERED for event in stored):
-            self.conductor.delivery.kick(session_id)
+        await self.services.ledger.commit(store, urgent=False)
 
     async def emit(self, session_id: str | None, kind: str, payload: dict[str, Any]) -> Event:
         """Take an event that a tool emits; `heartbeat` is a sign of life."""

@@ -45,10 +45,9 @@ sys.stdin.readline()
 say({"type": "system", "subtype": "init", "session_id": "s", "model": "m"})
 while not os.path.exists(GO):
     time.sleep(0.01)
-time.sleep(random.uniform(0, EVERY))
 due, times = time.monotonic(), []
 for number in range(COUNT):
-    due += EVERY
+    due += random.uniform(0, 2 * EVERY)
     time.sleep(max(0.0, due - time.monotonic()))
     began = time.perf_counter()
     given = {"command": "git status"}
