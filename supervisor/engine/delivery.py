@@ -21,11 +21,16 @@ from supervisor.model.entities import Attempt, Session
 from supervisor.model.errors import QuarterdeckError, Refused
 from supervisor.model.events import Event, EventType
 from supervisor.model.statuses import NO_PROCESS, ApprovalStatus
+from supervisor.model.times import now_ms
 from supervisor.store import approvals, attempts, outbox, sessions
 
 log = logging.getLogger(__name__)
 
 TRY_AGAIN_S = 1.0
+MARK_AFTER_S = 0.02
+"""How soon it is stored that an answer of policy was written: with those that are written meanwhile, for a commit each
+would keep the writer from what waits for a decision. Cut off in between, they are written again."""
+
 CONFIRM_S = 30.0
 """How long an idle agent's input stays open for a message that it has not confirmed."""
 
@@ -43,6 +48,19 @@ _HEARD = frozenset(
 """What there may be something to deliver after: an answer, or a message that waited for the end of a turn."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What is to be written; ``policy`` says that it is an answer that policy gave, which nobody waits for."""
+
+    entry: outbox.Entry
+    policy: bool
+
+
+def _item(conn: sqlite3.Connection, entry: outbox.Entry) -> _Item:
+    asked = entry.request_id is not None and approvals.by_key(conn, entry.session, entry.request_id) is not None
+    return _Item(entry, entry.kind == "reply" and not asked)
+
+
 @dataclass(slots=True)
 class Delivery:
     """One deliverer per session at a time; a kick while it works makes it look again."""
@@ -50,6 +68,9 @@ class Delivery:
     services: Services
     adapter_of: Callable[[Session], AgentAdapter]
     _again: set[str] = field(default_factory=set)
+    _written: dict[str, int] = field(default_factory=dict)
+    """When answers were written of which that is not stored yet (ms)."""
+    _marking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def hear(self, batch: Sequence[Event]) -> None:
         """Look after sessions of which something was stored that there may be something to deliver after."""
@@ -73,23 +94,25 @@ class Delivery:
                 return
 
     async def _deliver(self, session_id: str) -> None:
-        def look(conn: sqlite3.Connection) -> tuple[Session, Attempt | None, list[outbox.Entry]]:
+        def look(conn: sqlite3.Connection) -> tuple[Session, Attempt | None, list[_Item]]:
             session = sessions.get(conn, session_id)
             attempt = attempts.latest(conn, session_id)
             if attempt is None or attempt.status in NO_PROCESS:
                 return session, None, []
-            return session, attempt, outbox.pending(conn, session_id)
+            return session, attempt, [_item(conn, entry) for entry in outbox.pending(conn, session_id)]
 
         session, attempt, items = self.services.ledger.store.peek(look)
         if attempt is None:
             return
         for item in items:
-            if item.kind == "message" or item.attempt == attempt.id:
-                await self._send(session, attempt, item)
+            if item.entry.id in self._written:
+                continue
+            if item.entry.kind == "message" or item.entry.attempt == attempt.id:
+                await self._send(session, attempt, item.entry, policy=item.policy)
         if session.activity.state == "idle":
             await self._close_when_done(session_id, attempt)
 
-    async def _send(self, session: Session, attempt: Attempt, item: outbox.Entry) -> None:
+    async def _send(self, session: Session, attempt: Attempt, item: outbox.Entry, *, policy: bool) -> None:
         executor = self.services.executor(session)
         ref = self.services.ref(attempt, session)
         hit("message.before_write")
@@ -114,11 +137,34 @@ class Delivery:
             await self.services.ledger.commit(lambda t: self._failed(t, session, attempt, item, problem))
             return
         hit("message.after_write")
-        if item.kind == "reply":
+        if policy:
+            self._written[item.id] = now_ms()
+            self.services.tasks.ensure("mark answers", self._mark_written)
+        elif item.kind == "reply":
             await self._mark_sent(item, attempt)
         elif session.mode == "dispatch":
             # The terminal showed the text before Enter was pressed.
             await self.services.ledger.commit(lambda t: outbox.delivered(t.conn, attempt.id, item.body.decode()))
+
+    async def settle(self) -> None:
+        """Store which answers were written, as far as it is not stored yet."""
+        async with self._marking:
+            written = dict(self._written)
+            if written:
+                await self.services.ledger.commit(lambda t: outbox.written(t.conn, written))
+            for entry_id in written:
+                del self._written[entry_id]
+
+    async def _mark_written(self) -> None:
+        while self._written:
+            try:
+                await asyncio.sleep(MARK_AFTER_S)
+            finally:  # Also when the supervisor stops.
+                try:
+                    await self.settle()
+                except QuarterdeckError as error:
+                    log.warning("It cannot be stored now which answers were written: %s", error)
+                    await asyncio.sleep(TRY_AGAIN_S)
 
     async def _mark_sent(self, item: outbox.Entry, attempt: Attempt) -> None:
         def store(transaction: Transaction) -> None:

@@ -108,6 +108,7 @@ class Keeper:
             done = await ledger.commit(lambda t: ingest(t, session_id, adapter, desk, last=True), urgent=False)
             more = done.more
         hit("exit.drained")
+        await self.delivery.settle()
         returned = await self._bring_back(session)
         session = await ledger.commit(lambda t: self._store_end(t, session_id, attempt_id, record, returned))
         hit("finish.after_commit")

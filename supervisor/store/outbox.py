@@ -7,6 +7,7 @@ person's text, a reply's the bytes to write.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -80,6 +81,12 @@ def sent(conn: sqlite3.Connection, entry_id: str, attempt: str, now: int) -> Non
     """Note that an entry was written to ``attempt``; IllegalMove when it was not pending."""
     if conn.execute(SQL["sent"], {"id": entry_id, "attempt": attempt, "now": now}).rowcount == 0:
         raise IllegalMove(f"{entry_id} is {get(conn, entry_id).state}; it cannot be sent.")
+
+
+def written(conn: sqlite3.Connection, times: Mapping[str, int]) -> None:
+    """Note when answers were written (by their ids, in ms); one of which an end is known stays as it is."""
+    for entry_id, at in times.items():
+        conn.execute(SQL["written"], {"id": entry_id, "at": at})
 
 
 def delivered(conn: sqlite3.Connection, attempt: str, text: str) -> bool:

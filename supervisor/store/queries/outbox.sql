@@ -28,6 +28,10 @@ SELECT * FROM outbox WHERE session = :session ORDER BY rowid;
 -- Notes that an entry was written to an attempt.
 UPDATE outbox SET state = 'sent', attempt = :attempt, sent_at = :now WHERE id = :id AND state = 'pending';
 
+-- name: written
+-- Notes when an answer was written; one that is not pending any more stays as it is.
+UPDATE outbox SET state = 'sent', sent_at = :at WHERE id = :id AND state = 'pending';
+
 -- name: failed
 -- Notes that an entry could not be delivered, and why.
 UPDATE outbox SET state = 'failed', detail = :detail WHERE id = :id AND state IN ('pending', 'sent');
