@@ -72,7 +72,6 @@ def connect(path: Path) -> sqlite3.Connection:
         "synchronous = FULL",
         # What savepoints would undo is kept in memory: in a file, beyond 64 KiB, it costs more than the commit.
         "temp_store = MEMORY",
-        "wal_autocheckpoint = 4000",
         "foreign_keys = ON",
         # Makes INSERT OR REPLACE fire the triggers that keep history from being deleted.
         "recursive_triggers = ON",

@@ -87,7 +87,7 @@ async def _ingested(opened: Store, place: Path, count: int) -> float:
 
 def _alone(place: Path, lines: list[bytes]) -> float:
     with database(place, "ses_1") as conn:
-        sql = queries.load("events")["append"]
+        sql = queries.load("events")["append"].format(rows=f"({', '.join('?' * 14)})")
         began = time.perf_counter()
         for start in range(0, len(lines), BATCH):
             _insert(conn, sql, start, lines[start : start + BATCH])
