@@ -27,6 +27,7 @@ def test_the_schema_understands_every_query(noun: str, conn: sqlite3.Connection)
     assert loaded
     for sql in loaded.values():
         statement = sql.replace("{filters}", "").replace("{by}", "agent").replace("{changes}", "status = :status")
+        statement = statement.replace("{rows}", f"({', '.join('?' * 14)})")
         named = dict.fromkeys(re.findall(r":(\w+)", statement))
         conn.execute(f"EXPLAIN {statement}", named or [None] * statement.count("?"))
 
@@ -66,7 +67,8 @@ def plan(conn: sqlite3.Connection, sql: str) -> str:
         ("sessions", "by_status", "sessions_by_status"),
         ("attempts", "live", "attempts_live"),
         ("attempts", "latest", "sqlite_autoindex_attempts_2"),
-        ("outbox", "pending", "outbox_by_session"),
+        ("outbox", "pending", "outbox_pending"),
+        ("outbox", "of_session", "outbox_by_session"),
         ("outbox", "unconfirmed", "outbox_by_attempt"),
         ("outbox", "delivered", "outbox_by_attempt"),
         ("tokens", "get", "sqlite_autoindex_tokens_1"),
