@@ -72,7 +72,9 @@ class Anchor:
             self._contradicted = True
             log.error("The audit log and %s contradict each other; see `quarterdeck audit verify`.", self._path)
             return
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+        # What stands there unread may be longer than what is written over it.
+        anew = os.O_TRUNC if self._kept is None else 0
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | anew, 0o600)
         try:
             os.pwrite(descriptor, to_json(last).encode().ljust(SIZE), 0)
         finally:

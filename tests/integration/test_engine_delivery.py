@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from supervisor.engine import control, delivery
 from supervisor.engine.ports.processes import AttemptRef
 from supervisor.model.entities import Session
-from supervisor.model.errors import Refused
+from supervisor.model.errors import Refused, StoreError
 from supervisor.model.events import EventType
 from supervisor.model.statuses import SessionStatus
+from supervisor.model.times import now_ms
 from supervisor.store import outbox
+from tests.support.desks import OneEffect
 from tests.support.supervised import PERSON, Home, Supervised, eventually
+from tests.wait import until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -168,3 +174,80 @@ async def test_a_message_is_typed_into_a_terminal(supervised: Supervised) -> Non
         return any("got hello" in payload["text"] for payload in await supervised.payloads(session, "output"))
 
     await eventually(heard, what=lambda: "the terminal got it")
+
+
+def asking(count: int) -> list[dict[str, Any]]:
+    """An agent that asks so often before it does something."""
+    return [{"ask": {"run": "true"}} for _ in range(count)]
+
+
+class Written:
+    """Counts what is written to agents that policy answers."""
+
+    def __init__(self, supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers = list[bytes]()
+        executor = supervised.engine.services.executors["local"]
+        really = executor.write
+
+        async def write(ref: AttemptRef, data: bytes, *, close: bool = False) -> None:
+            self.answers += [data] if b"control_response" in data else []
+            await really(ref, data, close=close)
+
+        monkeypatch.setattr(executor, "write", write)
+
+
+async def test_that_answers_of_policy_were_written_is_stored_before_the_end_is(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MARK_AFTER_S", 3600)
+    async with home.supervised(OneEffect("allow")) as supervised:
+        written = Written(supervised, monkeypatch)
+        session = await supervised.ended(await supervised.script(*asking(3)))
+        entries = await supervised.engine.store.read(outbox.of_session, session.id)
+        assert [entry.state for entry in entries] == ["sent"] * 3
+        assert all(entry.created_at <= (entry.sent_at or 0) <= now_ms() for entry in entries)
+        assert sorted(written.answers) == sorted({entry.body for entry in entries}), "none was written twice"
+
+
+async def test_that_an_answer_was_written_is_stored_when_the_supervisor_stops(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MARK_AFTER_S", 3600)
+    async with home.supervised(OneEffect("allow")) as supervised:
+        written = Written(supervised, monkeypatch)
+        session = await supervised.script(*asking(1), {"sleep": 1.5})
+        await until(lambda: written.answers, 10, "it is answered")
+        assert await states(supervised, session) == ["pending"]
+    async with home.supervised(OneEffect("allow")) as supervised:
+        assert await states(supervised, session) == ["sent"]
+        written = Written(supervised, monkeypatch)
+        await supervised.ended(session)
+        assert written.answers == []
+
+
+async def test_that_an_answer_was_written_is_stored_later_when_it_cannot_be_now(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "TRY_AGAIN_S", 0.05)
+    failures = [StoreError("The disk is full."), StoreError("The disk is full.")]
+    really = outbox.written
+
+    def store(conn: sqlite3.Connection, times: Mapping[str, int]) -> None:
+        if failures:
+            raise failures.pop()
+        really(conn, times)
+
+    monkeypatch.setattr(outbox, "written", store)
+    async with home.supervised(OneEffect("allow")) as supervised:
+        written = Written(supervised, monkeypatch)
+        session = await supervised.script(*asking(2), {"sleep": 60})
+
+        async def stored() -> bool:
+            return await states(supervised, session) == ["sent", "sent"]
+
+        await eventually(stored, what=lambda: f"both are stored as written, {len(written.answers)} were")
+        assert len(written.answers) == 2
+        assert failures == []
+        assert supervised.engine.services.tasks.failures == []
+        await supervised.engine.control.cancel(session.id, PERSON, grace_s=0)
+        await supervised.ended(session)

@@ -57,6 +57,20 @@ async def test_what_a_read_raises_reaches_its_caller(tmp_path: Path) -> None:
         assert await opened.read(events.last_seq) == 0
 
 
+async def test_a_peek_sees_what_is_committed_and_changes_nothing(tmp_path: Path) -> None:
+    async with store(tmp_path, "ses_1") as opened:
+        stored = await opened.submit(lambda conn: events.append(conn, [an_event()], session="ses_1"))
+        assert opened.peek(events.since, 0, session="ses_1") == stored
+        with pytest.raises(StoreError, match="may not be written"):
+            opened.peek(lambda conn: conn.execute("DELETE FROM spools").rowcount)
+        with pytest.raises(NotFound):
+            opened.peek(sessions.get, "ses_9")
+        await opened.submit(lambda conn: events.append(conn, [an_event()], session="ses_1"))
+        assert opened.peek(events.last_seq) == 2, "a failed peek leaves no transaction open, which would see no more"
+    with pytest.raises(StoreError, match="closed"):
+        opened.peek(events.last_seq)
+
+
 async def test_the_queries_of_one_read_see_one_state(tmp_path: Path) -> None:
     first, go_on = threading.Event(), threading.Event()
 

@@ -164,6 +164,28 @@ async def test_a_decision_waits_for_one_ingest_submission_at_most(bench: Bench) 
     assert bench.stored() == list(range(20))
 
 
+@pytest.mark.parametrize("before", ["ingest", "decision"])
+async def test_beside_decisions_ingest_has_one_place_after_a_round_without_it(before: str, bench: Bench) -> None:
+    rounds: dict[str, int] = {}
+
+    def noting(name: str) -> Callable[[sqlite3.Connection], int]:
+        return lambda _: rounds.setdefault(name, bench.commits)
+
+    await bench.writer.submit(noting("before"), urgent=before == "decision")
+    leave = threading.Event()
+    holding = asyncio.ensure_future(bench.writer.submit(lambda _: leave.wait(10)))
+    await settle()
+    ingesting = [bench.writer.submit(noting(f"ingest{n}"), urgent=False) for n in range(3)]
+    waiting = [asyncio.ensure_future(each) for each in (*ingesting, bench.writer.submit(noting("decision")))]
+    await settle()
+    leave.set()
+    await asyncio.gather(holding, *waiting)
+    held = rounds["before"] + 1
+    assert rounds["decision"] == held
+    expected = [held, held + 1, held + 1] if before == "decision" else [held + 1] * 3
+    assert [rounds[f"ingest{n}"] for n in range(3)] == expected
+
+
 @pytest.mark.parametrize("urgent", [True, False])
 async def test_a_round_that_lasts_is_committed_on_the_way(urgent: bool, bench: Bench) -> None:
     def slow(conn: sqlite3.Connection) -> None:

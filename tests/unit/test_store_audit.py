@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from supervisor.store import audit
-from supervisor.store.anchor import GENESIS, Anchor, Mark, read_anchor
+from supervisor.store.anchor import GENESIS, SIZE, Anchor, Mark, read_anchor
 from tests.support.stores import NOON, database
 
 ENTRIES = 6
@@ -159,6 +160,25 @@ def test_the_anchor_is_written_only_for_news(conn: sqlite3.Connection, anchor: P
     before = anchor.stat().st_mtime_ns, anchor.stat().st_ino
     Anchor(anchor).keep(conn)
     assert (anchor.stat().st_mtime_ns, anchor.stat().st_ino) == before
+
+
+def test_the_anchor_is_written_in_place_and_keeps_its_size(conn: sqlite3.Connection, anchor: Path) -> None:
+    before, keeper = anchor.stat(), Anchor(anchor)
+    for number in range(100):
+        add(conn, number)
+        keeper.keep(conn)
+    seen, now = read_anchor(anchor), anchor.stat()
+    assert seen is not None
+    assert seen.seq == ENTRIES + 100
+    assert (now.st_ino, now.st_size) == (before.st_ino, SIZE)
+    assert stat.S_IMODE(now.st_mode) == 0o600
+
+
+def test_an_unreadable_anchor_of_an_empty_log_is_replaced_whole(tmp_path: Path, conn: sqlite3.Connection) -> None:
+    path = tmp_path / "audit.anchor"
+    path.write_text("{" * 1000)
+    Anchor(path).keep(conn)
+    assert read_anchor(path) == Mark(0, GENESIS)
 
 
 def test_a_contradicted_anchor_stays_and_says_so_once(
