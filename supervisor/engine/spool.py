@@ -48,27 +48,28 @@ class SpoolReader:
     def read(self, chunk: bytes, offset: int) -> Iterator[Record]:
         """Yield the lines that ``chunk`` ends; it starts at ``offset`` and ends with a newline."""
         for raw in chunk.split(b"\n")[:-1]:
-            yield from self._record(raw, offset)
+            if (record := self._record(raw, offset)) is not None:
+                yield record
             offset += len(raw) + 1
 
-    def _record(self, raw: bytes, offset: int) -> Iterator[Record]:
+    def _record(self, raw: bytes, offset: int) -> Record | None:
+        """Return the line that a record ends; None when it is only a part of one."""
         head = raw[: _STAMP_LENGTH + 10].split(b" ", 3)
         time = _milliseconds(head[0]) if len(head) >= 3 else None
         if time is None or head[1] not in STREAMS or head[2] not in (b"F", b"P"):
-            yield Record(offset, 0, None, raw[:LINE_LIMIT], len(raw))
-            return
+            return Record(offset, 0, None, raw[:LINE_LIMIT], len(raw))
         data = raw[len(head[0]) + len(head[1]) + 4 :]
         stream = cast("StreamName", head[1].decode())
         if head[2] == b"P":
             partial = self.partials.setdefault(stream, Partial())
             partial.size += len(data)
             partial.data += data[: max(0, LINE_LIMIT - len(partial.data))]
-            return
+            return None
         size = len(data)
         if self.partials and (partial_line := self.partials.pop(stream, None)) is not None:
             size += partial_line.size
             data = partial_line.data + data
-        yield Record(offset, time, stream, data[:LINE_LIMIT], size)
+        return Record(offset, time, stream, data[:LINE_LIMIT], size)
 
     def flush(self, offset: int, time: int) -> Iterator[Record]:
         """Yield what never got its newline: the child is gone."""

@@ -8,6 +8,7 @@ import pytest
 
 from supervisor.api.client import at
 from supervisor.model.errors import InvalidInput
+from supervisor.model.statuses import SessionStatus
 from tests.support.supervised import Home, Supervised, eventually
 
 
@@ -35,7 +36,7 @@ async def test_at_most_five_hundred_are_asked_for_at_once(supervised: Supervised
 
 
 async def test_every_answer_names_the_project(supervised: Supervised) -> None:
-    session = await supervised.run("sleep", "60", name="long")
+    session = await supervised.reaches(await supervised.run("sleep", "60", name="long"), SessionStatus.RUNNING)
     name = supervised.repository.name
     client = supervised.client
     answers = [
