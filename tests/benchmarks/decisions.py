@@ -1,7 +1,9 @@
 """What policy takes to answer a tool call while the supervisor is flooded with output.
 
 Two channels: an agent that asks on its stdout and reads the answer on its stdin (the whole way, measured by the
-agent), and a hook's request over the socket (the supervisor's own time, which it reports with each answer).
+agent; and the supervisor's side, from the runner's stamp on the question until the runner has the answer, which are
+both in the database), and a hook's request over the socket (the supervisor's own time, which it reports with each
+answer).
 """
 
 from __future__ import annotations
@@ -9,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +90,14 @@ async def _measured(go: Path, seconds: float) -> list[Figure]:
         await wait_for(client, flooders, "running")
         before, began = await _newest(client), time.monotonic()
         flooded = await _agents(place, client, go)
+        side = await asyncio.to_thread(_stamped, place.paths.database)
         by_socket = await _by_socket(place, client, int(CALLS_PER_S * seconds))
         per_s = (await _newest(client) - before) / (time.monotonic() - began)
     beside = f"beside {per_s:,.0f} events/s"
     return [
         Figure("decisions", "a call judged by policy, asked on stdin, the whole way, quiet", _shown(quiet)),
-        _figure(f"the same, {CALLS_PER_S}/s {beside}", flooded),
+        Figure("decisions", f"the same, {CALLS_PER_S}/s {beside}", _shown(flooded)),
+        _figure("of it the supervisor's side, from the stamp on the question", side[-len(flooded) :]),
         _figure(f"the same over the socket, the supervisor's side, {CALLS_PER_S}/s {beside}", by_socket),
     ]
 
@@ -118,6 +124,15 @@ async def _agents(place: Stage, client: Client, go: Path) -> list[float]:
         worktree = (await client.get(f"/sessions/{session}"))["session"]["worktree"]
         times += json.loads(await asyncio.to_thread(Path(worktree, "times.json").read_text))
     return times
+
+
+def _stamped(database: Path) -> list[float]:
+    """Return the seconds from the stamp on each question until its answer was written, in the order of the answers."""
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as conn:
+        asked = "SELECT session, payload, time FROM events WHERE type = 'permission_asked'"
+        stamps = {(session, json.loads(payload)["request_id"]): time for session, payload, time in conn.execute(asked)}
+        written = "SELECT session, request_id, sent_at FROM outbox WHERE kind = 'reply' ORDER BY rowid"
+        return [(at - stamps[session, request]) / 1000 for session, request, at in conn.execute(written)]
 
 
 async def token_of_agent(place: Stage, client: Client) -> str:
