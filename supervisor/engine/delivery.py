@@ -18,7 +18,7 @@ from supervisor.engine.ledger import Transaction
 from supervisor.engine.ports.agents import AgentAdapter
 from supervisor.engine.services import Services
 from supervisor.model.entities import Attempt, Session
-from supervisor.model.errors import QuarterdeckError, Refused
+from supervisor.model.errors import IllegalMove, QuarterdeckError, Refused
 from supervisor.model.events import Event, EventType
 from supervisor.model.statuses import NO_PROCESS, ApprovalStatus
 from supervisor.model.times import now_ms
@@ -63,14 +63,28 @@ def _item(conn: sqlite3.Connection, entry: outbox.Entry) -> _Item:
 
 @dataclass(slots=True)
 class Delivery:
-    """One deliverer per session at a time; a kick while it works makes it look again."""
+    """One deliverer per session at a time; a kick while it works makes it look again.
+
+    Only attempts that are followed are written to: before that it is not known that their runners listen, and what is
+    refused for the lack of one would be lost.
+    """
 
     services: Services
     adapter_of: Callable[[Session], AgentAdapter]
+    _followed: set[str] = field(default_factory=set)
     _again: set[str] = field(default_factory=set)
     _written: dict[str, int] = field(default_factory=dict)
     """When answers were written of which that is not stored yet (ms)."""
     _marking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def begin(self, session_id: str, attempt_id: str) -> None:
+        """Deliver to an attempt from now on; what waits for it at once."""
+        self._followed.add(attempt_id)
+        self.kick(session_id)
+
+    def end(self, attempt_id: str) -> None:
+        """Deliver nothing more to an attempt."""
+        self._followed.discard(attempt_id)
 
     def hear(self, batch: Sequence[Event]) -> None:
         """Look after sessions of which something was stored that there may be something to deliver after."""
@@ -102,14 +116,13 @@ class Delivery:
             return session, attempt, [_item(conn, entry) for entry in outbox.pending(conn, session_id)]
 
         session, attempt, items = self.services.ledger.store.peek(look)
-        if attempt is None:
+        if attempt is None or attempt.id not in self._followed:
             return
-        for item in items:
-            if item.entry.id in self._written:
-                continue
+        # Here, for while one is written it may be stored that another was.
+        for item in [item for item in items if item.entry.id not in self._written]:
             if item.entry.kind == "message" or item.entry.attempt == attempt.id:
                 await self._send(session, attempt, item.entry, policy=item.policy)
-        if session.activity.state == "idle":
+        if session.activity.state == "idle" and session.mode == "autonomous":
             await self._close_when_done(session_id, attempt)
 
     async def _send(self, session: Session, attempt: Attempt, item: outbox.Entry, *, policy: bool) -> None:
@@ -118,8 +131,8 @@ class Delivery:
         hit("message.before_write")
         # What is marked first is written at most once: a message must not be said twice, and the agent's
         # echo tells whether it arrived. An answer that arrives twice does no harm, one that is missing does.
-        if item.kind == "message":
-            await self._mark_sent(item, attempt)
+        if item.kind == "message" and not await self._mark_sent(item, attempt):
+            return
         try:
             if item.kind == "message" and session.mode == "dispatch":
                 await executor.type_text(ref, item.body.decode())
@@ -157,29 +170,36 @@ class Delivery:
 
     async def _mark_written(self) -> None:
         while self._written:
+            await asyncio.sleep(MARK_AFTER_S)
             try:
-                await asyncio.sleep(MARK_AFTER_S)
-            finally:  # Also when the supervisor stops.
-                try:
-                    await self.settle()
-                except QuarterdeckError as error:
-                    log.warning("It cannot be stored now which answers were written: %s", error)
-                    await asyncio.sleep(TRY_AGAIN_S)
+                await self.settle()
+            except QuarterdeckError as error:
+                log.warning("It cannot be stored now which answers were written: %s", error)
+                await asyncio.sleep(TRY_AGAIN_S)
 
-    async def _mark_sent(self, item: outbox.Entry, attempt: Attempt) -> None:
-        def store(transaction: Transaction) -> None:
-            outbox.sent(transaction.conn, item.id, attempt.id, transaction.now)
+    async def _mark_sent(self, item: outbox.Entry, attempt: Attempt) -> bool:
+        """Store that an entry is written; whether it was still to be: the end of its attempt may have come first."""
+
+        def store(transaction: Transaction) -> bool:
+            try:
+                outbox.sent(transaction.conn, item.id, attempt.id, transaction.now)
+            except IllegalMove:
+                return False
             if item.kind == "reply" and item.request_id is not None:
                 approval = approvals.by_key(transaction.conn, item.session, item.request_id)
                 if approval is not None and approval.status is ApprovalStatus.APPROVED:
                     consume(transaction, approval, f"attempt {attempt.number} of {item.session}")
+            return True
 
-        await self.services.ledger.commit(store)
+        return await self.services.ledger.commit(store)
 
     def _failed(
         self, transaction: Transaction, session: Session, attempt: Attempt, item: outbox.Entry, problem: str
     ) -> None:
-        outbox.failed(transaction.conn, item.id, problem)
+        try:
+            outbox.failed(transaction.conn, item.id, problem)
+        except IllegalMove:  # The end of its attempt came first, and said so.
+            return
         transaction.event(
             EventType.MESSAGE_UNDELIVERED,
             session,

@@ -27,6 +27,7 @@ from supervisor.engine.services import Services
 from supervisor.engine.suggesting import Suggesting
 from supervisor.engine.uploads import Uploads
 from supervisor.model.entities import Session
+from supervisor.model.errors import QuarterdeckError
 from supervisor.model.statuses import SessionStatus
 
 log = logging.getLogger(__name__)
@@ -116,4 +117,8 @@ class Engine:
     async def close(self) -> None:
         """Stop deciding. What runs goes on; the next start adopts it."""
         await self.services.tasks.close()
+        try:
+            await self.conductor.delivery.settle()
+        except QuarterdeckError as error:
+            log.warning("Answers that were written will be written again: %s", error)
         await self.plan_runs.close()

@@ -57,7 +57,7 @@ class Keeper:
         record: ExitRecord | None = None
         try:
             await self._make_good(ref)
-            self.delivery.kick(session.id)
+            self.delivery.begin(session.id, attempt.id)
             async for news in executor.watch(ref):
                 self.watchdog.heard(attempt.id)
                 if news.kind == "grew":
@@ -68,6 +68,7 @@ class Keeper:
                 else:
                     await self._note(session.id, attempt.id, news)
         finally:
+            self.delivery.end(attempt.id)
             self.watchdog.forget(attempt.id)
             self.screens.forget(session.id)
             follow.cancel()

@@ -10,6 +10,7 @@ processor time of a decision. A kill leaves it as it was or as it is to be.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
@@ -50,7 +51,11 @@ def newest(conn: sqlite3.Connection) -> Mark:
 def read_anchor(path: Path) -> Mark | None:
     """Return what the anchor names; None when it is not there or cannot be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Mark)
+        found, again = b"", path.read_bytes()
+        # Half of it may be of the entry before, while it is written over.
+        while found != again:
+            found, again = again, path.read_bytes()
+        return msgspec.json.decode(found, type=Mark)
     except (OSError, msgspec.DecodeError):
         return None
 
@@ -76,9 +81,11 @@ class Anchor:
         anew = os.O_TRUNC if self._kept is None else 0
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | anew, 0o600)
         try:
-            os.pwrite(descriptor, to_json(last).encode().ljust(SIZE), 0)
+            written = os.pwrite(descriptor, to_json(last).encode().ljust(SIZE), 0)
         finally:
             os.close(descriptor)
+        if written < SIZE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         self._kept = last
 
 

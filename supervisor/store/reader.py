@@ -18,6 +18,10 @@ T = TypeVar("T")
 CONNECTIONS: Final = 2
 """A long read (an export, a replay) leaves a connection for the short ones."""
 
+PATIENCE_MS: Final = 5000
+NEAR_PATIENCE_MS: Final = 50
+"""Waiting for somebody who locks the database would hold up the whole loop."""
+
 
 class _Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs a whole function in its thread: one hop for any number of queries."""
@@ -36,19 +40,24 @@ class _Connection(aiosqlite.Connection):
 class Reader:
     """A small pool of read-only connections to one database."""
 
-    def __init__(self, path: Path) -> None:
-        self._near = _connect(path)
+    def __init__(self, near: sqlite3.Connection) -> None:
+        self._near = near
         self._idle: asyncio.Queue[_Connection] = asyncio.Queue()
         self._closed = False
 
     @classmethod
     async def open(cls, path: Path) -> Reader:
         """Connect to a database that exists."""
-        reader = cls(path)
-        for _ in range(CONNECTIONS):
-            connection = _Connection(path)
-            await connection
-            reader._idle.put_nowait(connection)
+        near = _connect(path, NEAR_PATIENCE_MS)
+        reader = cls(near)
+        try:
+            for _ in range(CONNECTIONS):
+                connection = _Connection(path)
+                await connection
+                reader._idle.put_nowait(connection)
+        except BaseException:
+            near.close()
+            raise
         return reader
 
     async def read(self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -87,12 +96,12 @@ class Reader:
         self._near.close()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, patience_ms: int = PATIENCE_MS) -> sqlite3.Connection:
     conn = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
     )
     conn.row_factory = sqlite3.Row
-    conn.execute("PRAGMA busy_timeout = 5000")
+    conn.execute(f"PRAGMA busy_timeout = {patience_ms}")
     conn.execute("PRAGMA query_only = ON")
     return conn
 

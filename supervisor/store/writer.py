@@ -1,9 +1,10 @@
 """The one writer: a connection in a thread of its own, with group commit and two priorities.
 
 A round is one transaction. It takes every decision that waits, then ingest; each submission but
-the first has a savepoint, so one that raises loses only its own changes. Beside decisions ingest has a place, and
-only one, when the round before had none of it: decisions hardly wait for it, and it never starves. Callers hear of
-their result after the commit, in the order of the commits.
+the first has a savepoint, so one that raises loses only its own changes. Once a decision is in a round, it takes no
+ingest any more, but for one submission when there was none of it in the round before and is none in this: decisions
+hardly wait for ingest, and it never starves. Callers hear of their result after the commit, in the order of the
+commits.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Writer:
         self._decisions: deque[_Submission] = deque()
         self._ingest: deque[_Submission] = deque()
         self._ingest_taken = 0
-        self._ingest_before = True
+        self._ingest_before = False
         self._changed = False
         self._began = 0.0
         self._closing = False
@@ -222,7 +223,10 @@ def _at_the_border(error: BaseException) -> BaseException:
 def _resolve(submissions: list[_Submission]) -> None:
     for submission in submissions:
         if submission.applied and submission.error is None and submission.then is not None:
-            submission.then(submission.result)
+            try:
+                submission.then(submission.result)
+            except Exception:
+                log.exception("What follows a commit failed; the commit itself is safe.")
         if submission.future.done():
             continue
         if submission.error is not None:

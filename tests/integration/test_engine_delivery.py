@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from executors.agents.program import SCRIPTED
+from executors.local import LocalExecutor
 from supervisor.engine import control, delivery
-from supervisor.engine.ports.processes import AttemptRef
+from supervisor.engine.ports.processes import AttemptRef, Found
 from supervisor.model.entities import Session
-from supervisor.model.errors import Refused, StoreError
+from supervisor.model.errors import QuarterdeckError, Refused, StoreError
 from supervisor.model.events import EventType
 from supervisor.model.statuses import SessionStatus
 from supervisor.model.times import now_ms
@@ -182,26 +186,30 @@ def asking(count: int) -> list[dict[str, Any]]:
 
 
 class Written:
-    """Counts what is written to agents that policy answers."""
+    """Counts what is written to agents that policy answers, by every supervisor from now on."""
 
-    def __init__(self, supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers = list[bytes]()
-        executor = supervised.engine.services.executors["local"]
-        really = executor.write
+        really = LocalExecutor.write
 
-        async def write(ref: AttemptRef, data: bytes, *, close: bool = False) -> None:
-            self.answers += [data] if b"control_response" in data else []
-            await really(ref, data, close=close)
+        async def write(executor: LocalExecutor, ref: AttemptRef, data: bytes, *, close: bool = False) -> None:
+            await really(executor, ref, data, close=close)
+            if b"control_response" in data:
+                self.answers.append(data)
+                await self.after()
 
-        monkeypatch.setattr(executor, "write", write)
+        monkeypatch.setattr(LocalExecutor, "write", write)
+
+    async def after(self) -> None:
+        """What happens then."""
 
 
 async def test_that_answers_of_policy_were_written_is_stored_before_the_end_is(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "MARK_AFTER_S", 3600)
+    written = Written(monkeypatch)
     async with home.supervised(OneEffect("allow")) as supervised:
-        written = Written(supervised, monkeypatch)
         session = await supervised.ended(await supervised.script(*asking(3)))
         entries = await supervised.engine.store.read(outbox.of_session, session.id)
         assert [entry.state for entry in entries] == ["sent"] * 3
@@ -213,16 +221,15 @@ async def test_that_an_answer_was_written_is_stored_when_the_supervisor_stops(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "MARK_AFTER_S", 3600)
+    written = Written(monkeypatch)
     async with home.supervised(OneEffect("allow")) as supervised:
-        written = Written(supervised, monkeypatch)
         session = await supervised.script(*asking(1), {"sleep": 1.5})
         await until(lambda: written.answers, 10, "it is answered")
         assert await states(supervised, session) == ["pending"]
     async with home.supervised(OneEffect("allow")) as supervised:
-        assert await states(supervised, session) == ["sent"]
-        written = Written(supervised, monkeypatch)
         await supervised.ended(session)
-        assert written.answers == []
+        assert await states(supervised, session) == ["sent"]
+    assert len(written.answers) == 1
 
 
 async def test_that_an_answer_was_written_is_stored_later_when_it_cannot_be_now(
@@ -238,8 +245,8 @@ async def test_that_an_answer_was_written_is_stored_later_when_it_cannot_be_now(
         really(conn, times)
 
     monkeypatch.setattr(outbox, "written", store)
+    written = Written(monkeypatch)
     async with home.supervised(OneEffect("allow")) as supervised:
-        written = Written(supervised, monkeypatch)
         session = await supervised.script(*asking(2), {"sleep": 60})
 
         async def stored() -> bool:
@@ -251,3 +258,125 @@ async def test_that_an_answer_was_written_is_stored_later_when_it_cannot_be_now(
         assert supervised.engine.services.tasks.failures == []
         await supervised.engine.control.cancel(session.id, PERSON, grace_s=0)
         await supervised.ended(session)
+
+
+async def test_an_answer_of_which_it_is_just_stored_that_it_was_written_is_not_written_again_after_a_stop(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervisor stops while the writer, busy with others, has not come to it."""
+    monkeypatch.setattr(delivery, "MARK_AFTER_S", 0)
+    written, stored, holding = Written(monkeypatch), threading.Event(), list[asyncio.Future[bool]]()
+    async with home.supervised(OneEffect("allow")) as supervised:
+
+        async def hold() -> None:
+            holding.append(asyncio.ensure_future(supervised.engine.store.submit(lambda _: stored.wait(10))))
+
+        monkeypatch.setattr(written, "after", hold)
+        session = await supervised.script(*asking(1), {"sleep": 1.5})
+        await until(
+            lambda: holding and supervised.engine.conductor.delivery._marking.locked(), 10, "it is to be stored"
+        )
+        asyncio.get_running_loop().call_later(0.05, stored.set)
+    async with home.supervised(OneEffect("allow")) as supervised:
+        await supervised.ended(session)
+        assert await states(supervised, session) == ["sent"]
+    assert len(written.answers) == 1
+
+
+async def test_an_answer_that_waits_for_another_one_is_written_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at, then stored as written while the one before it is being written."""
+    monkeypatch.setattr(delivery, "TRY_AGAIN_S", 0.05)
+    monkeypatch.setattr(delivery, "MARK_AFTER_S", 0.3)
+    ask: dict[str, Any] = {
+        "type": "control_request",
+        "request": {"subtype": "can_use_tool", "tool_name": "Bash", "input": {}},
+    }
+    lines: list[dict[str, Any]] = [{"type": "system", "subtype": "init", "session_id": "s", "model": "m"}]
+    lines += [{**ask, "request_id": name} for name in ("first", "second")]
+    program = f"import sys; sys.stdin.readline(); print({chr(10).join(map(json.dumps, lines))!r}, flush=True)"
+    program += "; import time; time.sleep(60)"
+    asker = {"adapter": "claude", "command": [sys.executable, "-c", program, str(SCRIPTED)]}
+    home.configure(agents={"asker": asker})
+    refusals = [QuarterdeckError("The runner does not answer.")]
+    answers = list[str]()
+    async with home.supervised(OneEffect("allow")) as supervised:
+        executor, store = supervised.engine.services.executors["local"], supervised.engine.store
+
+        async def write(ref: AttemptRef, data: bytes, *, close: bool = False) -> None:
+            name = "first" if b"first" in data else "second" if b"second" in data else ""
+            if name == "first" and refusals:
+                raise refusals.pop()
+            if name == "first":
+                entries = {entry.request_id: entry for entry in await store.read(outbox.pending, session.id)}
+                while "second" in entries:
+                    await asyncio.sleep(0.01)
+                    entries = {entry.request_id: entry for entry in await store.read(outbox.pending, session.id)}
+            answers.extend([name] if name else [])
+
+        monkeypatch.setattr(executor, "write", write)
+        session = await supervised.run(agent="asker", prompt="Ask.")
+
+        async def done() -> bool:
+            return await states(supervised, session) == ["sent", "sent"]
+
+        await eventually(done, what=lambda: f"both are written, {answers} were")
+        assert answers == ["second", "first"]
+        await supervised.engine.control.cancel(session.id, PERSON, grace_s=0)
+        await supervised.ended(session)
+
+
+async def test_an_answer_that_was_decided_meanwhile_is_written_when_its_attempt_was_found_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then nobody may listen: of a container whose runner died, the search starts a new one."""
+    home.configure(approvals={"expires_s": 0.5})
+    async with home.supervised(OneEffect("ask")) as supervised:
+        session = await supervised.script(*asking(1), {"say": "I go on."})
+        await supervised.reaches(session, S.WAITING)
+    await asyncio.sleep(0.5)  # The time of the question passes while no supervisor runs.
+    order = list[str]()
+    really_find, really_write = LocalExecutor.find, LocalExecutor.write
+
+    async def find(self: LocalExecutor, ref: AttemptRef) -> Found:
+        found = await really_find(self, ref)
+        order.append("found")
+        return found
+
+    async def write(self: LocalExecutor, ref: AttemptRef, data: bytes, *, close: bool = False) -> None:
+        order.extend(["written"] if data else [])
+        if "found" not in order:
+            raise Refused("The attempt is not running.", code="ended")
+        await really_write(self, ref, data, close=close)
+
+    monkeypatch.setattr(LocalExecutor, "find", find)
+    monkeypatch.setattr(LocalExecutor, "write", write)
+    async with home.supervised(OneEffect("ask")) as supervised:
+        assert (await supervised.ended(session)).status is S.COMPLETED
+        assert order[:2] == ["found", "written"]
+        assert await states(supervised, session) == ["sent"]
+
+
+async def test_an_agent_that_asks_and_ends_before_it_is_answered_leaves_nothing_that_failed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = {"type": "control_request", "request": {"subtype": "can_use_tool", "tool_name": "Bash", "input": {}}}
+    line = json.dumps({**ask, "request_id": "last"})
+    asker = {"adapter": "claude", "command": [sys.executable, "-c", f"input(); print({line!r})", str(SCRIPTED)]}
+    home.configure(agents={"asker": asker})
+    refused = asyncio.Event()
+    async with home.supervised(OneEffect("allow")) as supervised:
+
+        async def write(executor: LocalExecutor, ref: AttemptRef, data: bytes, *, close: bool = False) -> None:
+            await supervised.ended(session)
+            refused.set()
+            raise Refused("The attempt is not running.", code="ended")
+
+        monkeypatch.setattr(LocalExecutor, "write", write)
+        session = await supervised.run(agent="asker", prompt="Ask.")
+        await refused.wait()
+        assert await states(supervised, session) == ["failed"]
+        await supervised.engine.services.tasks.join(f"deliver {session.id}")
+        assert supervised.engine.services.tasks.failures == []
+        assert await supervised.events(session, EventType.MESSAGE_UNDELIVERED) == []

@@ -443,3 +443,16 @@ async def test_what_was_committed_is_told_although_its_caller_went_away(bench: B
     await bench.add(1)
     assert caller.cancelled()
     assert told == ["done"]
+
+
+async def test_a_listener_that_fails_takes_nobody_the_result(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: None) -> None:
+        raise ValueError("A listener is wrong.")
+
+    with bench.held():
+        await settle()
+        failing = bench.writer.submit(lambda _: None, then=fail)
+        both = asyncio.gather(failing, bench.add(1))
+        await settle()
+    assert list(await both) == [None, 1]
+    assert "the commit itself is safe" in caplog.text

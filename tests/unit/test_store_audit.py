@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -179,6 +180,29 @@ def test_an_unreadable_anchor_of_an_empty_log_is_replaced_whole(tmp_path: Path, 
     path.write_text("{" * 1000)
     Anchor(path).keep(conn)
     assert read_anchor(path) == Mark(0, GENESIS)
+
+
+def test_an_anchor_that_is_just_written_over_is_read_again(anchor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = anchor.read_bytes()
+    after = before.replace(b'"seq":6', b'"seq":7')
+    reads = iter([before, after[:20] + before[20:60] + after[60:], after, after])
+    monkeypatch.setattr(Path, "read_bytes", lambda _: next(reads))
+    seen = read_anchor(anchor)
+    assert seen is not None
+    assert seen.seq == 7
+
+
+def test_an_anchor_that_the_disk_takes_half_of_is_not_taken_for_written(
+    conn: sqlite3.Connection, anchor: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = Anchor(anchor)
+    add(conn, 7)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", lambda *_: 10)
+        with pytest.raises(OSError, match="No space left"):
+            keeper.keep(conn)
+    keeper.keep(conn)
+    assert audit.verify(conn, anchor) == audit.Verdict(True, ENTRIES + 1)
 
 
 def test_a_contradicted_anchor_stays_and_says_so_once(

@@ -17,6 +17,9 @@ from supervisor.engine.policy.rules import Rule
 PROGRAMS_KEPT = 1024
 """Programs whose rules are remembered. Agents name them, so there is no end of them."""
 
+NAME_KEPT = 100
+"""Characters of a program whose rules are remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
@@ -47,10 +50,11 @@ class CommandIndex:
     def _candidates(self, program: str) -> tuple[_Candidate, ...]:
         found = self._by_program.get(program)
         if found is None:
+            found = tuple(each for rule in self.rules if (each := _candidate(rule, program)) is not None)
             if len(self._by_program) >= PROGRAMS_KEPT:
                 self._by_program.clear()
-            found = tuple(each for rule in self.rules if (each := _candidate(rule, program)) is not None)
-            self._by_program[program] = found
+            if len(program) <= NAME_KEPT:
+                self._by_program[program] = found
         return found
 
 
