@@ -276,7 +276,14 @@ async def test_an_answer_of_which_it_is_just_stored_that_it_was_written_is_not_w
         await until(
             lambda: holding and supervised.engine.conductor.delivery._marking.locked(), 10, "it is to be stored"
         )
-        asyncio.get_running_loop().call_later(0.05, stored.set)
+        tasks = supervised.engine.services.tasks
+        really = tasks.close
+
+        async def close() -> None:
+            asyncio.get_running_loop().call_later(0.05, stored.set)
+            await really()
+
+        monkeypatch.setattr(tasks, "close", close)
     async with home.supervised(OneEffect("allow")) as supervised:
         await supervised.ended(session)
         assert await states(supervised, session) == ["sent"]

@@ -16,6 +16,7 @@ from supervisor.engine.policy.facts import CommandFact
 from supervisor.engine.policy.index import CommandIndex
 from supervisor.engine.policy.library import load_book
 from supervisor.engine.policy.matching import matches
+from supervisor.engine.policy.rules import Rule
 from supervisor.model.acts import Act
 
 HOME, WORKTREE = "/home/dev", "/home/dev/project"
@@ -63,3 +64,24 @@ def test_the_index_remembers_so_many_programs_and_no_more(book: RuleBook, monkey
     for fact in facts()[:200]:
         assert list(small.rules_for(fact)) == [rule for rule in book.rules_for(fact) if rule.sort == "command"]
     assert len(small._by_program) <= 3
+
+
+@pytest.mark.parametrize(
+    ("patterns", "command", "found"),
+    [
+        (["sed <sed>"], "sed s/a/b/", True),
+        (["git status", "git d*"], "git diff", True),
+        (["git status", "git log"], "git diff", False),
+        (["git status"], "git", False),
+        (["git"], "git", True),
+        (["git $"], "git", True),
+        (["*/git status"], "/opt/git status", True),
+        (["git status"], "git $WORD", False),
+        (["git *"], "git $WORD", True),
+    ],
+)
+def test_a_rule_is_found_by_what_it_needs(patterns: list[str], command: str, found: bool) -> None:
+    rule = Rule("one", "deny", "Because.", "high", "command", tuple(patterns), {})
+    act = Act("execute", "Bash", WORKTREE, WORKTREE, "claude", "autonomous", "shop", command=command)
+    [fact] = [fact for fact in take_apart(act, HOME) if isinstance(fact, CommandFact)]
+    assert (rule in CommandIndex((rule,)).rules_for(fact)) is found
