@@ -2,9 +2,8 @@
 
 A round is one transaction. It takes every decision that waits, then ingest; each submission but
 the first has a savepoint, so one that raises loses only its own changes. Once a decision is in a round, it takes no
-ingest any more, but for one submission when there was none of it in the round before and is none in this: decisions
-hardly wait for ingest, and it never starves. Callers hear of their result after the commit, in the order of the
-commits.
+ingest any more, but for one submission when none was taken for a while: decisions do not wait for ingest, and it never
+starves. Callers hear of their result after the commit, in the order of the commits.
 """
 
 from __future__ import annotations
@@ -28,6 +27,9 @@ T = TypeVar("T")
 
 INGEST_WAITING: Final = 64
 """Ingest submissions that may wait; further callers are held back."""
+
+INGEST_PATIENCE_S: Final = 0.02
+"""Seconds after which ingest has a place beside decisions, when these come without a pause."""
 
 ROUND_S: Final = 0.01
 """Seconds after which a round takes nothing more, so that much work cannot put off the commit of any."""
@@ -63,7 +65,7 @@ class Writer:
         self._decisions: deque[_Submission] = deque()
         self._ingest: deque[_Submission] = deque()
         self._ingest_taken = 0
-        self._ingest_before = False
+        self._ingested_at = 0.0
         self._changed = False
         self._began = 0.0
         self._closing = False
@@ -137,7 +139,6 @@ class Writer:
 
     def _round(self) -> None:
         taken: list[_Submission] = []
-        self._ingest_before = self._ingest_taken > 0
         self._ingest_taken = 0
         self._changed = False
         self._began = monotonic()
@@ -157,13 +158,16 @@ class Writer:
 
     def _next(self, taken: list[_Submission]) -> _Submission | None:
         self._collect()
-        late = bool(taken) and monotonic() - self._began > ROUND_S
+        now = monotonic()
+        late = bool(taken) and now - self._began > ROUND_S
         if late and (self._ingest_taken or not self._decisions):
             return None
         if self._decisions and not late:
             return self._decisions.popleft()
-        if self._ingest and (self._ingest_taken == len(taken) or not (self._ingest_before or self._ingest_taken)):
+        starving = not self._ingest_taken and now - self._ingested_at > INGEST_PATIENCE_S
+        if self._ingest and (starving or self._ingest_taken == len(taken)):
             self._ingest_taken += 1
+            self._ingested_at = now
             return self._ingest.popleft()
         return None
 

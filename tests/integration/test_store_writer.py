@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.model.errors import NotFound, StoreError
+from supervisor.store import writer
 from supervisor.store.writer import INGEST_WAITING, ROUND_S, Writer
 from tests.wait import until, wait_until
 
@@ -164,14 +165,17 @@ async def test_a_decision_waits_for_one_ingest_submission_at_most(bench: Bench) 
     assert bench.stored() == list(range(20))
 
 
-@pytest.mark.parametrize("before", ["ingest", "decision"])
-async def test_beside_decisions_ingest_has_one_place_after_a_round_without_it(before: str, bench: Bench) -> None:
+@pytest.mark.parametrize("patient", [True, False])
+async def test_beside_decisions_ingest_has_one_place_when_it_waits_for_long(
+    patient: bool, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "INGEST_PATIENCE_S", 3600 if patient else 0)
     rounds: dict[str, int] = {}
 
     def noting(name: str) -> Callable[[sqlite3.Connection], int]:
         return lambda _: rounds.setdefault(name, bench.commits)
 
-    await bench.writer.submit(noting("before"), urgent=before == "decision")
+    await bench.writer.submit(noting("before"), urgent=False)
     leave = threading.Event()
     holding = asyncio.ensure_future(bench.writer.submit(lambda _: leave.wait(10)))
     await settle()
@@ -182,8 +186,9 @@ async def test_beside_decisions_ingest_has_one_place_after_a_round_without_it(be
     await asyncio.gather(holding, *waiting)
     held = rounds["before"] + 1
     assert rounds["decision"] == held
-    expected = [held, held + 1, held + 1] if before == "decision" else [held + 1] * 3
-    assert [rounds[f"ingest{n}"] for n in range(3)] == expected
+    first, *rest = [rounds[f"ingest{n}"] for n in range(3)]
+    assert first == held + 1 if patient else held
+    assert rest == [held + 1] * 2
 
 
 @pytest.mark.parametrize("urgent", [True, False])
