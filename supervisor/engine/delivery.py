@@ -133,6 +133,7 @@ class Delivery:
         # echo tells whether it arrived. An answer that arrives twice does no harm, one that is missing does.
         if item.kind == "message" and not await self._mark_sent(item, attempt):
             return
+        at = now_ms()
         try:
             if item.kind == "message" and session.mode == "dispatch":
                 await executor.type_text(ref, item.body.decode())
@@ -151,7 +152,7 @@ class Delivery:
             return
         hit("message.after_write")
         if policy:
-            self._written[item.id] = now_ms()
+            self._written[item.id] = at
             self.services.tasks.ensure("mark answers", self._mark_written)
         elif item.kind == "reply":
             await self._mark_sent(item, attempt)

@@ -1,8 +1,8 @@
 """What policy takes to answer a tool call while the supervisor is flooded with output.
 
 Two channels: an agent that asks on its stdout and reads the answer on its stdin (the whole way, measured by the
-agent; and the supervisor's side, from the runner's stamp on the question until the runner has the answer, which are
-both in the database), and a hook's request over the socket (the supervisor's own time, which it reports with each
+agent; and the supervisor's side, from the runner's stamp on the question until the answer is sent to the runner, which
+are both in the database), and a hook's request over the socket (the supervisor's own time, which it reports with each
 answer).
 """
 
@@ -97,7 +97,10 @@ async def _measured(go: Path, seconds: float) -> list[Figure]:
     return [
         Figure("decisions", "a call judged by policy, asked on stdin, the whole way, quiet", _shown(quiet)),
         Figure("decisions", f"the same, {CALLS_PER_S}/s {beside}", _shown(flooded)),
-        _figure("of it the supervisor's side, from the stamp on the question", side[-len(flooded) :]),
+        _figure(
+            "of it the supervisor's side, from the stamp on the question until the answer is sent",
+            side[-len(flooded) :],
+        ),
         _figure(f"the same over the socket, the supervisor's side, {CALLS_PER_S}/s {beside}", by_socket),
     ]
 
@@ -127,7 +130,7 @@ async def _agents(place: Stage, client: Client, go: Path) -> list[float]:
 
 
 def _stamped(database: Path) -> list[float]:
-    """Return the seconds from the stamp on each question until its answer was written, in the order of the answers."""
+    """Return the seconds from the stamp on each question until its answer was sent, in the order of the answers."""
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as conn:
         asked = "SELECT session, payload, time FROM events WHERE type = 'permission_asked'"
         stamps = {(session, json.loads(payload)["request_id"]): time for session, payload, time in conn.execute(asked)}
