@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from config.loading import PROJECT_FILE, Loaded, load
 from config.paths import Paths
+from config.stamps import FileStamp, stamp_of
 from supervisor.model.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-_Stamp = tuple[int, int]
+_Stamp = tuple[FileStamp, FileStamp | None]
 
 
 class LiveConfig:
@@ -30,7 +30,7 @@ class LiveConfig:
         A file that is wrong raises ConfigError for a project; the user's own settings stay as they were
         before the edit, and ``problem`` says what is wrong.
         """
-        stamp = (_changed(self._file), _changed(f"{project_root}/{PROJECT_FILE}") if project_root else 0)
+        stamp = (stamp_of(self._file), stamp_of(f"{project_root}/{PROJECT_FILE}") if project_root else None)
         known = self._known.get(project_root)
         if known is not None and known[0] == stamp:
             return known[1]
@@ -47,10 +47,3 @@ class LiveConfig:
             self.problem = ""
         self._known[project_root] = (stamp, loaded)
         return loaded
-
-
-def _changed(path: str) -> int:
-    try:
-        return os.stat(path).st_mtime_ns  # noqa: PTH116 - it is looked at very often
-    except FileNotFoundError:
-        return 0

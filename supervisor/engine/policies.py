@@ -21,6 +21,7 @@ from config.documents import parse_document
 from config.loading import PROJECT_FILE
 from config.paths import Paths
 from config.policy import RuleDocument, rules_in, user_policy_file
+from config.stamps import FileStamp, stamp_of
 from supervisor.engine.ledger import Ledger, Transaction
 from supervisor.engine.policy.book import PROBLEM, Problem, RuleBook, judge
 from supervisor.engine.policy.library import load_book
@@ -46,7 +47,7 @@ class _Applied:
     problems: tuple[Problem, ...] = ()
 
 
-_Stamp = tuple[int, int, int]
+_Stamp = tuple[int, FileStamp, FileStamp | None]
 
 
 class Policies:
@@ -122,8 +123,8 @@ class Policies:
     def book_now(self, root: Path | None) -> RuleBook:
         """Return the rules in force for a project; may be called from any thread."""
         applied = self._applied
-        project = _changed(root / PROJECT_FILE) if root else 0
-        stamp = (applied.number, _changed(user_policy_file(self._paths)), project)
+        project = stamp_of(root / PROJECT_FILE) if root else None
+        stamp = (applied.number, stamp_of(user_policy_file(self._paths)), project)
         known = self._books.get(root)
         if known is not None and known[0] == stamp:
             return known[1]
@@ -176,10 +177,3 @@ def _append(transaction: Transaction, document: str, author: str, rationale: str
         after={"version": made.number, "rationale": rationale, "document": document},
     )
     return made
-
-
-def _changed(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0

@@ -36,6 +36,16 @@ def test_an_edit_is_in_force_from_the_next_look_on(paths: Paths) -> None:
     assert live.current(None).settings.queue.concurrent == 3
 
 
+def test_what_is_written_in_the_same_tick_of_the_clock_is_in_force(paths: Paths) -> None:
+    """An editor empties a file, somebody looks at it, and what is written then has the same time."""
+    live = LiveConfig(paths)
+    paths.config_file.write_text("")
+    os.utime(paths.config_file, (1, 1))
+    assert live.current(None).settings.queue.concurrent == 3
+    write(paths.config_file, "5", 1)
+    assert live.current(None).settings.queue.concurrent == 5
+
+
 def test_a_wrong_edit_is_named_and_not_in_force_until_it_is_right(paths: Paths) -> None:
     live = LiveConfig(paths)
     write(paths.config_file, "5", 1)
