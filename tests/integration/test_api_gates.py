@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from supervisor.api.auth import Role
 from supervisor.api.client import Client
+from supervisor.engine.planruns.state import State
+from supervisor.engine.planruns.subjects import Change, Subjects
+from supervisor.model.approvals import Approval
 from supervisor.model.errors import ConfigError, InvalidInput, NotFound, Refused
 from supervisor.model.plans import PlanStatus, TaskStatus
+from supervisor.model.statuses import ApprovalStatus
 from supervisor.model.times import now_ms
 from supervisor.store import tokens
 from tests.support.planruns import Document, RunningPlan, sh, started
@@ -72,6 +77,26 @@ async def test_who_says_in_their_settings_that_they_have_it_decides(home: Home, 
     home.configure(approvals={"roles": ["security", "tech  lead"]})
     await supervised.client.post(APPROVE, {"rationale": "It was looked at"})
     await plan.reaches(P.COMPLETED)
+
+
+async def test_who_approves_is_answered_though_the_plan_has_ended_because_of_it(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan hears of the decision by itself, too, and may have ended before the request has looked at it."""
+    plan = await at_gate(supervised, approver_role=None, approval=True)
+    really = Subjects.change
+
+    async def change(self: Subjects, state: State, approval: Approval) -> Change | None:
+        task = asyncio.current_task()
+        by_itself = task is not None and task.get_name().startswith("plan ")
+        if approval.status is ApprovalStatus.APPROVED and not by_itself:
+            await plan.reaches(P.COMPLETED)
+        return await really(self, state, approval)
+
+    monkeypatch.setattr(Subjects, "change", change)
+    async with asyncio.timeout(20):
+        answer = await supervised.client.post(APPROVE, {})
+    assert answer["plan"]["status"] == P.COMPLETED
 
 
 async def test_only_the_persons_own_token_has_the_roles_of_their_settings(home: Home, supervised: Supervised) -> None:

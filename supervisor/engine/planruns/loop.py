@@ -67,6 +67,7 @@ class Loop:
         self._problem = ""
         self._stale = False
         self._live: set[str] = set()
+        self._over = False
         self.watching = Watching(doing, {})
         self._deadline = Deadline()
         self._wall = Wall(now_ms())
@@ -82,6 +83,8 @@ class Loop:
 
     async def ask(self, take: Take) -> Any:
         """Tell what a person wants, and return what came of it once that is stored; raises why it cannot be."""
+        if self._over:
+            raise self._left()
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._put(Message(take, reply))
         return await reply
@@ -94,6 +97,14 @@ class Loop:
         """Have it read its plan anew: it was revised."""
         self._stale = True
         self.wake()
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended: it has taken in all that there was, and hears nothing any more."""
+        return self._over
+
+    def _left(self) -> Refused:
+        return Refused(f"{self.name} is not looked after any more.", hint="Look at it again, and repeat what you want.")
 
     def _put(self, message: Message) -> None:
         self._inbox.append(message)
@@ -116,11 +127,12 @@ class Loop:
                 taken, self._inbox = self._inbox, []
                 await self._turn(taken)
                 if self.state.plan.status in PLAN_ENDED and not (self._inbox or self._live):
+                    self._over = True
                     return
         finally:
             for message in self._inbox:
                 if message.reply is not None and not message.reply.done():
-                    message.reply.cancel()
+                    message.reply.set_exception(self._left())
 
     @property
     def doing(self) -> Doing:
@@ -183,7 +195,7 @@ class Loop:
         except BaseException:
             for message in taken:
                 if message.reply is not None and not message.reply.done():
-                    message.reply.set_exception(Refused(f"{self.name} is not looked after any more."))
+                    message.reply.set_exception(self._left())
             raise
 
     async def _take(self, taken: list[Message]) -> None:

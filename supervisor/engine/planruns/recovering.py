@@ -81,7 +81,8 @@ async def take_answer(loop: Loop, approval: Approval, *, wait: bool = False) -> 
     if approval.status is ApprovalStatus.APPROVED:
         change = await loop.doing.subjects.change(loop.state, approval)
     take = answer(approval) if change is None else ask_anew(approval, change)
-    if wait:
+    # While it was looked what has changed, the plan may have ended because of this very answer.
+    if wait and not loop.over:
         await loop.ask(take)
     else:
         loop.post(take)
