@@ -248,7 +248,9 @@ class PlansPanel(Panel, PlanActing, Deciding):
             if not detail.shows_whole(asked):
                 self.shell.show_approval(asked["id"])
                 return False
-        if monotonic() - self._asked_since >= GRACE_S:
+        # One that came in this instant has not been heard of yet: the time is that of the one before.
+        known = all(asked["id"] == self._asked for asked in self.chosen())
+        if known and monotonic() - self._asked_since >= GRACE_S:
             return True
         self.shell.say("A question has just come. Look at it first.", severity="warning")
         return False
