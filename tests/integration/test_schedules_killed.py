@@ -46,8 +46,10 @@ async def test_each_time_has_one_run_that_runs_once(tmp_path: Path, failpoint: s
         place = repository(tmp_path / "repository")
         await engine.planning.create(json.dumps(document).encode(), "plan.json", place, PERSON)
         engine.services.tasks.cancel("schedules")
-        engine.schedules.now = lambda: now - now % HOUR - (MISSED - 1) * HOUR - HOUR // 2
-        wanted = Wanted("0 * * * *", missed=Missed.ALL, approval=approval)
+        engine.schedules.now = lambda: now - MISSED * HOUR
+        # Half an hour from now on, so that none comes due while it is looked.
+        minute = datetime.fromtimestamp((now + HOUR // 2) / 1000).minute
+        wanted = Wanted(f"{minute} * * * *", missed=Missed.ALL, approval=approval)
         await engine.schedules.create("nightly", wanted, {"PATH": os.environ["PATH"]}, PERSON)
     victim = Victim(paths, "", tmp_path / "failpoints")
     victim.armed = f"{failpoint}@{1 if failpoint == 'schedule.called' else 2}"
