@@ -21,7 +21,7 @@ from supervisor.model.errors import QuarterdeckError, Refused, StoreError
 from supervisor.model.events import EventType
 from supervisor.model.statuses import SessionStatus
 from supervisor.model.times import now_ms
-from supervisor.store import outbox
+from supervisor.store import approvals, outbox
 from tests.support.desks import OneEffect
 from tests.support.supervised import PERSON, Home, Supervised, eventually
 from tests.wait import until
@@ -342,7 +342,8 @@ async def test_an_answer_that_was_decided_meanwhile_is_written_when_its_attempt_
     async with home.supervised(OneEffect("ask")) as supervised:
         session = await supervised.script(*asking(1), {"say": "I go on."})
         await supervised.reaches(session, S.WAITING)
-    await asyncio.sleep(0.5)  # The time of the question passes while no supervisor runs.
+        (asked,) = await supervised.engine.store.read(approvals.find, 10)
+    await until(lambda: now_ms() > (asked.expires_at or 0), 10, "its time passes while no supervisor runs")
     order = list[str]()
     really_find, really_write = LocalExecutor.find, LocalExecutor.write
 
